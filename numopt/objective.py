@@ -1,0 +1,65 @@
+"""What an optimizer may ask of a function."""
+from itertools import count
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+
+class Objective:
+    """A function f of a vector of parameters theta, and the questions that can be asked of it.
+
+    A subclass answers `value` and `gradient`; the rest have defaults, exact up to rounding or marked
+    as unanswerable.  A curvature matrix is anything that can be multiplied by a vector with @: an
+    array where the problem is small, a scipy LinearOperator where it is not.
+    """
+
+    size = None  # how many numbers theta must have; None where any number will do
+
+    def value(self, theta):
+        """f(θ), a float."""
+        raise NotImplementedError(f"{type(self).__name__} has no value; write its method `value(theta)`")
+
+    def gradient(self, theta):
+        """The vector of partial derivatives at θ."""
+        raise NotImplementedError(f"{type(self).__name__} has no gradient; write its method `gradient(theta)`")
+
+    def value_and_gradient(self, theta):
+        """Both, for the price of the gradient where they share work."""
+        return self.value(theta), self.gradient(theta)
+
+    def hessian(self, theta):
+        """The matrix of second derivatives; here its products are central differences of the gradient."""
+
+        def product(v):
+            v = np.ravel(v)
+            length = np.linalg.norm(v)
+            if length == 0:
+                return np.zeros_like(theta)
+            h = float(np.cbrt(np.finfo(theta.dtype).eps) * (1 + np.linalg.norm(theta)) / length)
+            return (self.gradient(theta + h * v) - self.gradient(theta - h * v)) / (2 * h)
+
+        return LinearOperator((theta.size, theta.size), matvec=product, rmatvec=product, dtype=theta.dtype)
+
+    def gauss_newton(self, theta):
+        """JᵀHJ, the Hessian without the curvature of the model."""
+        raise NotImplementedError(f"{type(self).__name__} is not a model followed by a loss")
+
+    def fisher(self, theta):
+        """E[g gᵀ] with labels drawn from the model."""
+        raise NotImplementedError(f"{type(self).__name__} is not a likelihood")
+
+    def empirical_fisher(self, theta):
+        """E[g gᵀ] with the labels of the data."""
+        raise NotImplementedError(f"{type(self).__name__} is not a mean over examples")
+
+    def blocks(self, vector):
+        """A vector shaped like θ as the matrices it is made of: views, one for each layer."""
+        return [vector.reshape(-1, 1)]
+
+    def loss(self, t):
+        """The objective of step t: here the same at every step."""
+        return self
+
+    def losses(self, after=0):
+        """(t, the objective of step t) for t = after + 1, after + 2, ..."""
+        return ((t, self.loss(t)) for t in count(after + 1))

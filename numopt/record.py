@@ -1,0 +1,205 @@
+"""Driving a run: how far to go, what to write down on the way, and how to save it.
+
+    run = adam(risk, theta)
+    seen = record(run, steps=1000, every=10, measure={"loss": risk.whole.value}, seconds=60)
+    seen["t"], seen["loss"], seen.stopped
+    save("adam.npz", theta=run.theta, **run.memory)
+
+    saved = load("adam.npz")
+    run = adam(risk, saved.pop("theta"), **saved)          # the same run, to the last bit
+"""
+import json
+import os
+import tempfile
+import time
+import zipfile
+import zlib
+from contextlib import contextmanager
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+
+from numopt.optimizer import Diverged
+
+
+def path(run, steps):
+    """The iterates θ₀, θ₁, ... as the rows of an array; fewer than steps + 1 where the method has come to its end."""
+    whole_number(steps, "steps", least=0)
+    thetas = [run.theta]
+    for _, theta in zip(range(steps), run):
+        thetas.append(theta)
+    return np.array(thetas)
+
+
+class Record(dict):
+    """What was seen on the way: one array a measurement, all of the same length.
+
+    record["step"], record["t"]     steps taken, and mini-batches used, when it was measured
+    record["seconds"]               time spent in the steps, the measuring not counted
+    record.reason, record.stopped   why it ended, in a word and in a sentence
+    """
+
+    reason = stopped = None
+
+
+def record(run, steps=None, *, every=1, measure={}, objective=None, gradient=None, change=None, target=None,
+           seconds=None, plateau=None, progress=False):
+    """Drive a run until the first of its limits, and measure at the start, after every so many steps, and at the end.
+
+    measure     {name: function of theta that gives a number}; with an `objective`, its value is measured as "value"
+    steps       at most so many steps: reason "steps"
+    gradient    stop when the norm of objective.gradient is at most this: "gradient"
+    change      stop when objective.value has changed by at most this since the last look: "change"
+    target      stop when objective.value is at most this: "target"
+    seconds     stop when the steps have taken so long: "seconds"
+    plateau     (schedule, name): show schedule.saw each new value of that measurement
+    progress    show a bar
+
+    A run whose iterate, or whose measurement, is no longer finite ends with the reason "diverged", and `stopped` says
+    at which step; the record holds what came before.  A method that has nothing left to do ends with "finished".
+    """
+    limits = [limit for limit in (gradient, change, target) if limit is not None]
+    if steps is seconds is None and not limits:
+        raise ValueError("record must know when to stop: give it steps, seconds, or an objective and a tolerance for it")
+    if limits and objective is None:
+        raise ValueError("gradient, change and target are about an objective: give record one, for example risk.whole")
+    whole_number(every, "every", least=1)
+    if steps is not None:
+        whole_number(steps, "steps", least=0)
+    if objective is not None:
+        measure = {"value": objective.value, **measure}
+    if plateau is not None and plateau[1] not in measure:
+        raise ValueError(f"plateau watches {plateau[1]!r}, which is not measured; measured are {', '.join(measure)}")
+    seen = {name: [] for name in ("step", "t", "seconds", *measure)}
+    step, spent = 0, 0.0
+
+    def look():
+        """Measure, and say why to stop, if there is a reason."""
+        with np.errstate(all="ignore"):
+            row = {"step": step, "t": run["t"], "seconds": spent, **{name: f(run.theta) for name, f in measure.items()}}
+        for name, value in row.items():
+            if not isfinite(value):
+                return "diverged", f"{name} was {value} at step {row['t']} of {run.name}"
+        for name, value in row.items():
+            seen[name].append(value)
+        if plateau is not None:
+            plateau[0].saw(row[plateau[1]])
+        if target is not None and row["value"] <= target:
+            return "target", f"the value {row['value']:.6g} reached the target {target:g} at step {row['t']}"
+        if gradient is not None and (norm := np.linalg.norm(objective.gradient(run.theta))) <= gradient:
+            return "gradient", f"the gradient's norm {norm:.3g} was at most {gradient:g} at step {row['t']}"
+        if change is not None and step and (moved := abs(seen["value"][-1] - seen["value"][-2])) <= change:
+            return "change", f"the value changed by {moved:.3g}, at most {change:g}, at step {row['t']}"
+
+    why = look()
+    with counter(steps, progress, run.name) as tick:
+        while why is None:
+            if steps is not None and step == steps:
+                why = "steps", f"it took the {steps} steps it was given"
+            elif seconds is not None and spent >= seconds:
+                why = "seconds", f"the {seconds:g} s it was given were over after {step} steps"
+            else:
+                start = time.perf_counter()
+                try:
+                    next(run)
+                except Diverged as error:
+                    why = "diverged", str(error)
+                except StopIteration:
+                    why = "finished", f"{run.name} had nothing left to do after {step} steps"
+                else:
+                    spent, step = spent + time.perf_counter() - start, step + 1
+                    tick()
+                    if step % every == 0:
+                        why = look()
+    if why[0] != "diverged" and seen["step"][-1] != step:
+        why = look() or why
+    result = Record({name: np.array(values) for name, values in seen.items()})
+    result.reason, result.stopped = why
+    return result
+
+
+@contextmanager
+def counter(steps, progress, name):
+    """A function to call after each step: it moves a bar, if one is wanted."""
+    if not progress:
+        yield lambda: None
+        return
+    from tqdm import tqdm
+    with tqdm(total=steps, desc=name, unit="step") as bar:
+        yield bar.update
+
+
+def save(file, **values):
+    """Write named values to a file, whole or not at all: arrays, numbers, texts, None, and tuples, lists, dicts of them.
+
+    The file is a NumPy archive without pickle: reading one that somebody hands you runs no code.
+    """
+    arrays = {}
+    outline = json.dumps({name: packed(value, arrays, name) for name, value in values.items()})
+    file = Path(file)
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            np.savez(stream, outline=np.array(outline), **arrays)
+        os.replace(temporary, file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load(file):
+    """The dict of values that `save` wrote; ValueError where the file is damaged, cut short, or something else."""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        outline = json.loads(str(arrays.pop("outline")))
+        return {name: unpacked(value, arrays) for name, value in outline.items()}
+    except FileNotFoundError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{file} is not a whole checkpoint written by numopt.record.save ({error}); "
+                         f"go back to an earlier one, or start again") from error
+
+
+def packed(value, arrays, name):
+    """A value as JSON; arrays and NumPy scalars go to `arrays`, and a reference to them stays."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return {"float": value.hex()}
+    if isinstance(value, (np.ndarray, np.generic)):
+        if value.dtype.hasobject:
+            raise TypeError(f"{name} holds Python objects; only numbers and texts can be saved")
+        key = f"array{len(arrays)}"
+        arrays[key] = np.asarray(value)
+        return {"array" if isinstance(value, np.ndarray) else "scalar": key}
+    if isinstance(value, (tuple, list)):
+        return {type(value).__name__: [packed(item, arrays, f"{name}[{i}]") for i, item in enumerate(value)]}
+    if isinstance(value, dict):
+        return {"dict": [[packed(key, arrays, name), packed(item, arrays, f"{name}[{key!r}]")]
+                         for key, item in value.items()]}
+    raise TypeError(f"{name} is a {type(value).__name__}, which cannot be saved; "
+                    f"it can be an array, a number, a text, None, or a tuple, list or dict of them")
+
+
+def unpacked(value, arrays):
+    """What `packed` was given.  Arrays come back read-only: what a method remembers is a value."""
+    if not isinstance(value, dict):
+        return value
+    (kind, inner), = value.items()
+    if kind == "float":
+        return float.fromhex(inner)
+    if kind == "array":
+        arrays[inner].flags.writeable = False
+        return arrays[inner]
+    if kind == "scalar":
+        return arrays[inner][()]
+    if kind == "dict":
+        return {unpacked(key, arrays): unpacked(item, arrays) for key, item in inner}
+    return {"tuple": tuple, "list": list}[kind](unpacked(item, arrays) for item in inner)
+
+
+def whole_number(value, name, least):
+    if not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, and is {value!r}")
