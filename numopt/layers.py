@@ -1,0 +1,322 @@
+"""The layers, each with four passes written out by hand.          Lecture 1.
+
+A layer maps x to y with weights w, its part of theta.  It keeps nothing: what one pass finds out for another is
+handed back as `saved`.  An example is a row; images are (example, row, column, channel).
+
+    forward(w, x, mode) -> y, saved
+    backward(w, saved, dy, dw) -> dx                 from dL/dy: dL/dx, and dL/dw, written into dw
+    jvp(w, saved, v, Rx) -> Ry, Rsaved               R{y}, the change of y when w moves along v and x along Rx
+    r_backward(w, saved, v, Rsaved, dy, Rdy, Rdw) -> dx, Rdx
+                                                     R{·} of every line of backward (Pearlmutter 1994)
+    pairs(w, saved, dy) -> dx, [(layer, x, dy), ...] what meets at each weight matrix: its gradient is dyᵀ [x 1]
+
+`inputs=False` says that nobody needs dx; Rx is None where x does not move.
+"""
+from math import prod
+
+import numpy as np
+
+
+class Mode:
+    """How a forward pass treats its batch.
+
+    In training, `seed` draws the masks of dropout, and batch normalisation uses the statistics of the batch.  In
+    evaluation nothing is dropped, and `statistics` has (mean, variance) for each batch normalisation, in order.
+    """
+
+    def __init__(self, training=True, seed=(0,), statistics=None):
+        self.training = training
+        self.random = np.random.default_rng(seed) if training else None
+        self.statistics = iter(statistics) if statistics is not None else None
+        self.seen = []  # (mean, variance) of each batch normalisation on the way
+
+
+class Layer:
+    """A layer without weights."""
+
+    shapes = ()  # of its weight matrices, in the order in which theta holds them
+
+    @property
+    def size(self):
+        return sum(prod(shape) for shape in self.shapes)
+
+    def initial(self, random, deviation):
+        """The weights to start from, one flat vector."""
+        return np.zeros(0)
+
+    def output_shape(self, shape):
+        return shape
+
+    def pairs(self, w, saved, dy, inputs=True):
+        return self.backward(w, saved, dy, None, inputs), []
+
+
+class Dense(Layer):
+    """y = x Wᵀ + b, with one matrix [W | b] of shape (outputs, inputs + 1); without a bias it is W alone."""
+
+    def __init__(self, inputs, outputs, bias=True):
+        self.inputs, self.outputs, self.bias = inputs, outputs, bias
+        self.shapes = [(outputs, inputs + bias)]
+
+    def output_shape(self, shape):
+        if shape != (self.inputs,):
+            raise ValueError(f"Dense({self.inputs}, {self.outputs}) takes vectors of {self.inputs} numbers and is given "
+                             f"{shape}" + ("; put a Flatten() before it" if len(shape) > 1 else ""))
+        return (self.outputs,)
+
+    def initial(self, random, deviation):
+        weights = np.zeros(self.shapes[0])
+        W, b = self.split(weights)
+        W[:] = random.standard_normal(W.shape) * deviation(*self.fans())
+        return weights.ravel()
+
+    def fans(self):
+        """How many inputs a unit has, and how many units see each input."""
+        return self.inputs, self.outputs
+
+    def split(self, w):
+        """W and b, as views of [W | b]; b has no columns without a bias."""
+        matrix = w.reshape(self.shapes[0])
+        return (matrix[:, :-1], matrix[:, -1]) if self.bias else (matrix, matrix[:0, 0])
+
+    def rows(self, x):
+        """What W is multiplied with, one row for each of its outputs."""
+        return x
+
+    def unrows(self, drows, shape):
+        """The derivative by x, from that by its rows."""
+        return drows
+
+    def shaped(self, y, shape):
+        """The output, from its rows."""
+        return y
+
+    def forward(self, w, x, mode):
+        W, b = self.split(w)
+        rows = self.rows(x)
+        y = rows @ W.T
+        if self.bias:
+            y += b
+        return self.shaped(y, x.shape), (rows, x.shape)
+
+    def backward(self, w, saved, dy, dw, inputs=True):
+        W, b = self.split(w)
+        rows, shape = saved
+        dy = dy.reshape(-1, self.outputs)
+        if dw is not None:
+            dW, db = self.split(dw)
+            dW[:] = dy.T @ rows
+            if self.bias:
+                db[:] = dy.sum(axis=0)
+        return self.unrows(dy @ W, shape) if inputs else None
+
+    def jvp(self, w, saved, v, Rx):
+        (W, b), (V, Rb) = self.split(w), self.split(v)
+        rows, shape = saved
+        Ry = rows @ V.T
+        if self.bias:
+            Ry += Rb
+        Rrows = None
+        if Rx is not None:
+            Rrows = self.rows(Rx)
+            Ry += Rrows @ W.T
+        return self.shaped(Ry, shape), Rrows
+
+    def r_backward(self, w, saved, v, Rsaved, dy, Rdy, Rdw, inputs=True):
+        (W, b), (V, Rb), (RdW, Rdb) = self.split(w), self.split(v), self.split(Rdw)
+        (rows, shape), Rrows = saved, Rsaved
+        dy, Rdy = dy.reshape(-1, self.outputs), Rdy.reshape(-1, self.outputs)
+        RdW[:] = Rdy.T @ rows
+        if Rrows is not None:
+            RdW += dy.T @ Rrows
+        if self.bias:
+            Rdb[:] = Rdy.sum(axis=0)
+        if inputs:
+            return self.unrows(dy @ W, shape), self.unrows(Rdy @ W + dy @ V, shape)
+        return None, None
+
+    def pairs(self, w, saved, dy, inputs=True):
+        rows, shape = saved
+        return self.backward(w, saved, dy, None, inputs), [(self, rows, dy.reshape(-1, self.outputs))]
+
+    def example_gradients(self, x, dy, n):
+        """dyᵀ [x 1] for each of the n examples, one a row: summed over the places where the matrix is used."""
+        x, dy = x.reshape(n, -1, x.shape[1]), dy.reshape(n, -1, self.outputs)
+        gradients = np.empty((n, *self.shapes[0]), dy.dtype)
+        W_part = gradients[:, :, :-1] if self.bias else gradients
+        W_part[:] = dy.transpose(0, 2, 1) @ x
+        if self.bias:
+            gradients[:, :, -1] = dy.sum(axis=1)
+        return gradients.reshape(n, -1)
+
+    def kronecker_factors(self, x, dy, n, form):
+        """A and G, the second moments of the inputs [x 1] and of the derivatives dy of one example's loss.
+
+        Where the matrix is used at T places of each example: "expand" takes A = E[Σ a aᵀ] and G = E[Σ g gᵀ] / T
+        (Grosse and Martens 2016, KFC); "reduce" takes the mean a and the sum of g over the places first
+        (Eschenhagen et al. 2023).  Second moments, not covariances: nothing is centred.
+        """
+        x, dy = x.reshape(n, -1, x.shape[1]), dy.reshape(n, -1, self.outputs)
+        if form == "reduce":
+            x, dy = x.mean(axis=1, keepdims=True), dy.sum(axis=1, keepdims=True)
+        places = x.shape[1]
+        if self.bias:
+            x = np.concatenate([x, np.ones_like(x[:, :, :1])], axis=2)
+        x, dy = x.reshape(n * places, -1), dy.reshape(n * places, -1)
+        return x.T @ x / n, dy.T @ dy / (n * places)
+
+
+class Activation(Layer):
+    """y = φ(x) for each number alone, with φ' and φ'' known from y."""
+
+    def forward(self, w, x, mode):
+        y = self.value(x)
+        return y, y
+
+    def backward(self, w, y, dy, dw, inputs=True):
+        return self.slope(y) * dy
+
+    def jvp(self, w, y, v, Rx):
+        return self.slope(y) * Rx, Rx
+
+    def r_backward(self, w, y, v, Rx, dy, Rdy, Rdw, inputs=True):
+        slope = self.slope(y)
+        return slope * dy, slope * Rdy + self.bend(y) * Rx * dy
+
+
+class Tanh(Activation):
+    def value(self, x):
+        return np.tanh(x)
+
+    def slope(self, y):
+        return 1 - y**2
+
+    def bend(self, y):
+        return -2 * y * (1 - y**2)
+
+
+class Sigmoid(Activation):
+    def value(self, x):
+        return (1 + np.tanh(x / 2)) / 2  # 1 / (1 + exp(−x)), without overflow
+
+    def slope(self, y):
+        return y * (1 - y)
+
+    def bend(self, y):
+        return y * (1 - y) * (1 - 2 * y)
+
+
+class ReLU(Activation):
+    """max(x, 0); at the kink its derivative is taken to be 0."""
+
+    def value(self, x):
+        return np.maximum(x, 0)
+
+    def slope(self, y):
+        return (y > 0).astype(y.dtype)
+
+    def bend(self, y):
+        return y.dtype.type(0)
+
+
+class Dropout(Layer):
+    """In training, set each number to zero with probability `rate`, and divide the others by 1 − rate.
+
+    Srivastava et al. (2014), in the form that needs no change in evaluation.  The mask is a function of the mode's
+    seed, so the value, the gradient and the products of one loss see the same one.
+    """
+
+    def __init__(self, rate=0.5):
+        if not 0 <= rate < 1:
+            raise ValueError(f"Dropout drops a share of its inputs, in [0, 1); {rate} was asked for")
+        self.rate = rate
+
+    def forward(self, w, x, mode):
+        if not mode.training:
+            return x, None
+        mask = (mode.random.random(x.shape, np.float32) >= self.rate).astype(x.dtype) / (1 - self.rate)
+        return mask * x, mask
+
+    def backward(self, w, mask, dy, dw, inputs=True):
+        return dy if mask is None else mask * dy
+
+    def jvp(self, w, mask, v, Rx):
+        return self.backward(w, mask, Rx, None), None
+
+    def r_backward(self, w, mask, v, Rsaved, dy, Rdy, Rdw, inputs=True):
+        return self.backward(w, mask, dy, None), self.backward(w, mask, Rdy, None)
+
+
+class BatchNorm(Layer):
+    """y = γ x̂ + β, where x̂ has mean 0 and variance 1 in every channel over the batch.          Lecture 13.
+
+    Ioffe and Szegedy (2015), Algorithm 1; one matrix [γ | β] of shape (channels, 2).  In evaluation the mean and
+    variance are those handed to the mode.  In training each x̂ depends on every example of the batch, so the loss is
+    no longer a sum over examples: there are no gradients of single examples and no Fisher matrix of them.
+    """
+
+    def __init__(self, channels, eps=1e-5):
+        self.channels, self.eps = channels, eps
+        self.shapes = [(channels, 2)]
+
+    def output_shape(self, shape):
+        if shape[-1] != self.channels:
+            raise ValueError(f"BatchNorm({self.channels}) is given {shape}, which has {shape[-1]} channels")
+        return shape
+
+    def initial(self, random, deviation):
+        return np.tile([1.0, 0.0], self.channels)
+
+    def forward(self, w, x, mode):
+        gamma, beta = w.reshape(-1, 2).T
+        rows = x.reshape(-1, self.channels)
+        if mode.training:
+            mean, variance = rows.mean(axis=0), rows.var(axis=0)
+            mode.seen.append((mean, variance))
+        else:
+            mean, variance = next(mode.statistics)
+        s = 1 / np.sqrt(variance + self.eps)
+        x_hat = (rows - mean) * s
+        return (gamma * x_hat + beta).reshape(x.shape), (x_hat, s, mode.training, x.shape)
+
+    def backward(self, w, saved, dy, dw, inputs=True):
+        gamma, _ = w.reshape(-1, 2).T
+        x_hat, s, training, shape = saved
+        dy = dy.reshape(x_hat.shape)
+        if dw is not None:
+            dw.reshape(-1, 2).T[:] = (dy * x_hat).sum(axis=0), dy.sum(axis=0)
+        d = gamma * dy
+        if training:
+            d = d - d.mean(axis=0) - x_hat * (d * x_hat).mean(axis=0)
+        return (s * d).reshape(shape)
+
+    def jvp(self, w, saved, v, Rx):
+        (gamma, _), (Rgamma, Rbeta) = w.reshape(-1, 2).T, v.reshape(-1, 2).T
+        x_hat, s, training, shape = saved
+        Rx_hat, Rlog_s = self.r_normalize(saved, Rx)
+        return (Rgamma * x_hat + gamma * Rx_hat + Rbeta).reshape(shape), (Rx_hat, Rlog_s)
+
+    def r_normalize(self, saved, Rx):
+        """R{x̂}, and R{s} / s, where s = 1 / √(variance + eps)."""
+        x_hat, s, training, _ = saved
+        Rrows = np.zeros_like(x_hat) if Rx is None else Rx.reshape(x_hat.shape)
+        if not training:
+            return s * Rrows, np.zeros_like(s)
+        Rlog_s = -s * (x_hat * Rrows).mean(axis=0)
+        return s * (Rrows - Rrows.mean(axis=0)) + x_hat * Rlog_s, Rlog_s
+
+    def r_backward(self, w, saved, v, Rsaved, dy, Rdy, Rdw, inputs=True):
+        (gamma, _), (Rgamma, _) = w.reshape(-1, 2).T, v.reshape(-1, 2).T
+        (x_hat, s, training, shape), (Rx_hat, Rlog_s) = saved, Rsaved
+        dx = self.backward(w, saved, dy, None)
+        dy, Rdy = dy.reshape(x_hat.shape), Rdy.reshape(x_hat.shape)
+        Rdw.reshape(-1, 2).T[:] = (Rdy * x_hat + dy * Rx_hat).sum(axis=0), Rdy.sum(axis=0)
+        d, Rd = gamma * dy, Rgamma * dy + gamma * Rdy
+        if training:
+            Rd = (Rd - Rd.mean(axis=0) - Rx_hat * (d * x_hat).mean(axis=0)
+                  - x_hat * (Rd * x_hat + d * Rx_hat).mean(axis=0))
+        return dx, (s * Rd).reshape(shape) + Rlog_s * dx
+
+    def pairs(self, w, saved, dy, inputs=True):
+        raise NotImplementedError("batch normalisation ties the examples of a batch together: there is no gradient of "
+                                  "one example, no Fisher matrix, and no Kronecker factor; use gauss_newton or hessian")

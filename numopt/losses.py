@@ -1,0 +1,108 @@
+"""What a model's outputs cost, one example a row, with the derivatives that optimizers ask for.          Lecture 1.
+
+A loss is the negative logarithm of a likelihood: of a Gaussian or of a categorical distribution.  So it can draw
+labels as well as judge them, and its Fisher matrix over the outputs z is an expectation over its own labels.
+Nothing here is averaged over the examples; whoever holds the examples does that.
+"""
+import numpy as np
+
+
+class SquaredError:
+    """½‖z − y‖²: minus the logarithm of a Gaussian with unit variance, up to a constant."""
+
+    def values(self, z, y):
+        """The loss of each example."""
+        return ((z - y)**2).sum(axis=1) / 2
+
+    def gradient(self, z, y):
+        """∂/∂z, a row for each example."""
+        return z - y
+
+    def hessian_product(self, z, y, u):
+        """H u, where H = ∂²/∂z² = I."""
+        return u
+
+    def fisher_product(self, z, u):
+        """F u, where F = E[∂ ∂ᵀ] over y drawn from the model: the variance of y, I."""
+        return u
+
+    def fisher_root(self, z):
+        """Arrays u_c, shaped like z, with F = Σ_c u_c u_cᵀ for each example: here the unit vectors."""
+        return [np.broadcast_to(e, z.shape) for e in np.eye(z.shape[1], dtype=z.dtype)]
+
+    def sample(self, z, rng):
+        """Labels drawn from the model, y ~ N(z, I)."""
+        return z + rng.standard_normal(z.shape).astype(z.dtype)
+
+    def checked(self, Y, n, outputs):
+        """The targets as an (n, outputs) array, or an error that says what is wrong with them."""
+        Y = np.asarray(Y)
+        if Y.ndim == 1:
+            Y = Y[:, None]
+        if Y.dtype.kind not in "fiu" or Y.shape != (n, outputs):
+            raise ValueError(f"the targets must be numbers of shape ({n}, {outputs}), an output of the network each; "
+                             f"they are {Y.dtype} of shape {Y.shape}")
+        if not np.isfinite(Y).all():
+            raise ValueError("the targets hold NaN or infinity; leave those examples out or fill them in")
+        return Y.astype(np.result_type(Y, np.float32), copy=False)
+
+
+class SoftmaxCrossEntropy:
+    """−log p_y with p = softmax(z): the negative logarithm of the probability given to the right class.
+
+    Stable for logits of any size: the largest is subtracted before anything is exponentiated.
+    """
+
+    def values(self, z, y):
+        """The loss of each example: log Σ exp z − z_y."""
+        z = z - z.max(axis=1, keepdims=True)
+        return np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), y]
+
+    def gradient(self, z, y):
+        """∂/∂z = p − e_y, a row for each example."""
+        d = softmax(z)
+        d[np.arange(len(z)), y] -= 1
+        return d
+
+    def hessian_product(self, z, y, u):
+        """H u, where H = ∂²/∂z² = diag(p) − p pᵀ, which does not depend on y."""
+        pu = softmax(z) * u
+        return pu - softmax(z) * pu.sum(axis=1, keepdims=True)
+
+    def fisher_product(self, z, u):
+        """F u, where F = Σ_y p_y (p − e_y)(p − e_y)ᵀ: the same matrix as the Hessian."""
+        return self.hessian_product(z, None, u)
+
+    def fisher_root(self, z):
+        """Arrays u_c with F = Σ_c u_c u_cᵀ: the gradient if the label were c, times the root of c's probability."""
+        p = softmax(z)
+        return [np.sqrt(p[:, c:c + 1]) * (p - e) for c, e in enumerate(np.eye(z.shape[1], dtype=z.dtype))]
+
+    def sample(self, z, rng):
+        """Labels drawn from the model, by inverting the distribution function."""
+        below = np.cumsum(softmax(z), axis=1)
+        drawn = (below < rng.random((len(z), 1)) * below[:, -1:]).sum(axis=1)
+        return np.minimum(drawn, z.shape[1] - 1)
+
+    def checked(self, Y, n, outputs):
+        """The labels as n integers below `outputs`, or an error that says what is wrong with them."""
+        Y = np.asarray(Y)
+        if Y.shape != (n,):
+            raise ValueError(f"there must be one label an example, shape ({n},); the labels have shape {Y.shape}"
+                             + ("; turn one-hot rows into labels with Y.argmax(axis=1)" if Y.ndim == 2 else ""))
+        if Y.dtype.kind == "f" and np.isfinite(Y).all() and (Y == Y.astype(int)).all():
+            Y = Y.astype(int)
+        if Y.dtype.kind not in "iu":
+            raise ValueError(f"labels must be whole numbers from 0 to {outputs - 1}; these are {Y.dtype}")
+        if Y.min() < 0 or Y.max() >= outputs:
+            wrong = int(np.flatnonzero((Y < 0) | (Y >= outputs))[0])
+            raise ValueError(f"label {Y[wrong]} of example {wrong} is not among the network's {outputs} classes, "
+                             f"0 to {outputs - 1}")
+        return Y.astype(np.intp, copy=False)
+
+
+def softmax(z):
+    """exp z / Σ exp z, along each row."""
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    return p

@@ -1,0 +1,168 @@
+"""Networks: layers one after the other, a loss at the end, and one flat vector theta of all weights.          Lecture 1.
+
+    network = mlp([64, 32, 10])
+    theta = network.initial(seed=0)
+    z = network.outputs(theta, X)
+
+The models of the sources have names: linear, logistic, mlp, cnn, lenet, lenet1, resnet18.
+"""
+from difflib import get_close_matches
+from math import prod, sqrt
+
+import numpy as np
+
+from numopt.composition import Chain, Residual
+from numopt.convolution import AveragePool, Conv2D, Flatten, MaxPool
+from numopt.layers import BatchNorm, Dense, Dropout, Mode, ReLU, Sigmoid, Tanh
+from numopt.losses import SoftmaxCrossEntropy, SquaredError
+
+ACTIVATIONS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
+
+# The standard deviation of a weight at the start, for a unit with so many inputs and outputs.
+INITIALISATIONS = {
+    "glorot": lambda inputs, outputs: sqrt(2 / (inputs + outputs)),  # Glorot and Bengio (2010), for tanh
+    "he": lambda inputs, outputs: sqrt(2 / inputs),                  # He et al. (2015), for ReLU
+    "lecun": lambda inputs, outputs: sqrt(1 / inputs),               # LeCun et al. (1998), Efficient BackProp
+    "unit": lambda inputs, outputs: 1.0,                             # to be multiplied by `scale`
+}
+
+
+class Network(Chain):
+    """Layers in a row, what shape of example they take, and the loss that judges their outputs.
+
+    `initialisation` is the one that suits its activations; `initial` takes another on request.
+    """
+
+    def __init__(self, *layers, inputs, loss=None, initialisation="glorot"):
+        super().__init__(*layers)
+        self.inputs = (inputs,) if isinstance(inputs, int) else tuple(inputs)
+        self.loss = SoftmaxCrossEntropy() if loss is None else loss
+        self.initialisation = initialisation
+        shape = self.output_shape(self.inputs)
+        if len(shape) != 1:
+            raise ValueError(f"a network must end with a vector for each example; this one ends with {shape}: "
+                             f"put a Flatten() before its last Dense layer")
+        self.output_size, = shape
+
+    def initial(self, seed, initialisation=None, scale=1.0, dtype=np.float64):
+        """Weights to start from: normal, with the standard deviation of the initialisation times `scale`; biases 0."""
+        deviation = known(initialisation or self.initialisation, INITIALISATIONS, "initialisation")
+        random = np.random.default_rng(seed)
+        return super().initial(random, lambda *fans: scale * deviation(*fans)).astype(dtype)
+
+    def blocks(self, vector):
+        """A vector shaped like theta as one matrix a layer: views [W | b]."""
+        ends = np.cumsum([prod(shape) for shape in self.shapes])
+        return [vector[end - prod(shape):end].reshape(shape) for end, shape in zip(ends, self.shapes)]
+
+    def outputs(self, theta, X, statistics=None):
+        """What the network answers, in evaluation: a row of outputs for each example."""
+        mode = Mode(training=False, statistics=statistics)
+        return self.forward(self.checked_theta(theta), self.checked_inputs(X).astype(theta.dtype, copy=False), mode)[0]
+
+    def checked_theta(self, theta):
+        if theta.shape != (self.size,):
+            raise ValueError(f"this network has {self.size} weights; theta has shape {theta.shape}")
+        return theta
+
+    def checked_inputs(self, X):
+        """X, if it is real, finite, and shaped as the network's examples."""
+        X = np.asarray(X)
+        if X.ndim == 0 or X.shape[1:] != self.inputs:
+            hint = ""
+            if X.ndim and len(X) and prod(X.shape[1:]) == prod(self.inputs):
+                hint = f"; X.reshape{(-1, *self.inputs)} makes them so"
+            raise ValueError(f"this network takes examples of shape {self.inputs}, X of shape (n, "
+                             f"{', '.join(map(str, self.inputs))}); X has shape {X.shape}{hint}")
+        if len(X) == 0:
+            raise ValueError("X holds no examples")
+        if X.dtype.kind not in "fiub":
+            raise ValueError(f"X must be real numbers; it holds {X.dtype}")
+        if X.dtype.kind == "f" and not np.isfinite(X).all():
+            wrong = np.argwhere(~np.isfinite(X))[0]
+            raise ValueError(f"X{wrong.tolist()} is {X[tuple(wrong)]}; leave that example out or fill the value in")
+        return X
+
+
+def known(name, choices, kind):
+    """The choice of that name, or an error with the nearest ones."""
+    if name not in choices:
+        near = get_close_matches(str(name), choices) or choices
+        raise ValueError(f"there is no {kind} {name!r}; there is {', '.join(near)}")
+    return choices[name]
+
+
+def linear(inputs, outputs=1):
+    """Linear regression, with squared error."""
+    return Network(Dense(inputs, outputs), inputs=inputs, loss=SquaredError())
+
+
+def logistic(inputs, classes):
+    """Logistic regression of several classes: one dense layer and softmax cross-entropy."""
+    return Network(Dense(inputs, classes), inputs=inputs)
+
+
+def mlp(sizes, activation="tanh", loss=None, dropout=0.0):
+    """A multilayer perceptron: mlp([3072, 90, 90, 10]) is the 2 × 90 net of Memon et al. (2024), 285,670 weights."""
+    if len(sizes) < 2 or min(sizes) < 1:
+        raise ValueError(f"sizes are the numbers of inputs, of each layer's units and of outputs, two at least; given {sizes}")
+    between = known(activation, ACTIVATIONS, "activation")
+    layers = []
+    for inputs, outputs in zip(sizes[:-2], sizes[1:-1]):
+        layers += [Dense(inputs, outputs), between()] + [Dropout(dropout)] * (dropout > 0)
+    layers.append(Dense(*sizes[-2:]))
+    return Network(*layers, inputs=sizes[0], loss=loss, initialisation="he" if activation == "relu" else "glorot")
+
+
+def cnn(shape=(32, 32, 3), classes=10, channels=32):
+    """Convolution 3 × 3, ReLU, max-pooling, twice, then a dense layer: Memon et al. (2024), 30,634 weights on CIFAR."""
+    rows, columns, depth = shape
+    return Network(
+        Conv2D(depth, channels, 3, padding=1), ReLU(), MaxPool(2),
+        Conv2D(channels, channels, 3, padding=1), ReLU(), MaxPool(2),
+        Flatten(), Dense(rows // 4 * (columns // 4) * channels, classes),
+        inputs=shape, initialisation="he")
+
+
+def lenet(shape=(32, 32, 3), classes=10, dropout=0.0):
+    """LeNet-5 as Ravaut and Gorti (2018) use it: two convolutional and three dense layers, 62,006 weights on CIFAR.
+
+    With `dropout`, that share of the outputs of the first two dense layers is dropped in training.
+    """
+    rows, columns = ((length - 4) // 2 for length in shape[:2])
+    rows, columns = (rows - 4) // 2, (columns - 4) // 2
+    drop = [Dropout(dropout)] * (dropout > 0)
+    return Network(
+        Conv2D(shape[2], 6, 5), ReLU(), MaxPool(2),
+        Conv2D(6, 16, 5), ReLU(), MaxPool(2), Flatten(),
+        Dense(rows * columns * 16, 120), ReLU(), *drop, Dense(120, 84), ReLU(), *drop, Dense(84, classes),
+        inputs=shape, initialisation="he")
+
+
+def lenet1(shape=(16, 16, 1), classes=10):
+    """The four-layer net with shared weights whose Hessian spectrum LeCun et al. (1998), Efficient BackProp, show.
+
+    Convolution, averaging, convolution, averaging, and a dense layer of outputs, with tanh; smaller images than
+    12 × 12 get 3 × 3 patches and a border of zeros instead of 5 × 5 and none.
+    """
+    k, padding = (5, 0) if min(shape[:2]) >= 16 else (3, 1)
+    first, second = Conv2D(shape[2], 4, k, padding=padding), Conv2D(4, 12, k, padding=padding)
+    features = Chain(first, Tanh(), AveragePool(2), second, Tanh(), AveragePool(2), Flatten())
+    return Network(*features.layers, Dense(*features.output_shape(tuple(shape)), classes), inputs=shape)
+
+
+def resnet18(shape=(32, 32, 3), classes=10, width=64):
+    """ResNet-18 for small images (He et al. 2016, with a 3 × 3 stem): 11,173,962 weights on CIFAR, fewer with `width`."""
+
+    def convolution(inputs, outputs, k, stride=1):
+        return [Conv2D(inputs, outputs, k, stride, padding=k // 2, bias=False), BatchNorm(outputs)]
+
+    layers, inputs = [*convolution(shape[2], width, 3), ReLU()], width
+    for outputs, stride in zip([width, width, 2 * width, 2 * width, 4 * width, 4 * width, 8 * width, 8 * width],
+                               [1, 1, 2, 1, 2, 1, 2, 1]):
+        main = [*convolution(inputs, outputs, 3, stride), ReLU(), *convolution(outputs, outputs, 3)]
+        shortcut = convolution(inputs, outputs, 1, stride) if stride > 1 or inputs != outputs else []
+        layers += [Residual(main, shortcut), ReLU()]
+        inputs = outputs
+    side = min(shape[:2]) // 8
+    return Network(*layers, AveragePool(side), Flatten(), Dense(inputs, classes), inputs=shape, initialisation="he")
