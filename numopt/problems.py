@@ -1,0 +1,320 @@
+"""Problems made of functions, and problems made of other problems.          Lecture 1.
+
+    LeastSquares    ½‖r(θ)‖², made of its residuals
+    Function        a function of your own
+    Noisy           another problem, with noise in its gradient
+    Counted         another problem, keeping count of what it is asked
+
+Derivatives that are not given are central differences: right to about 10 digits in double precision, 4 in single.
+"""
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+from numopt.objective import Objective
+
+
+def vector(objective, theta):
+    """θ as an array of floating-point numbers, if it has as many as the objective takes."""
+    if not isinstance(theta, np.ndarray) or theta.dtype.kind not in "fc":
+        theta = np.asarray(theta)
+        if theta.dtype.kind not in "biufc":
+            raise ValueError(f"{type(objective).__name__} takes numbers; it was given {theta.dtype}")
+        theta = theta.astype(np.result_type(theta, np.float32))
+    if theta.ndim != 1:
+        raise ValueError(f"{type(objective).__name__} takes a vector; it was given an array of shape {theta.shape}")
+    if theta.size != objective.size and objective.size is not None:
+        raise ValueError(f"{type(objective).__name__} takes {objective.size} numbers; it was given {theta.size}")
+    return theta
+
+
+def whole_number(value, name, least):
+    if not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, and is {value!r}")
+    return int(value)
+
+
+def differences(f, theta, power=1 / 3):
+    """∂f/∂θ by central differences; the derivative by θᵢ is [..., i], whatever the shape of f.
+
+    The step is h = eps^power max(1, |θᵢ|): the formula is wrong by about h², and rounding f adds eps / h, which
+    together are least for a power of 1/3.  For differences of differences rounding adds eps / h², and it is 1/4.
+    """
+    h = float(np.finfo(theta.dtype).eps)**power
+    columns = []
+    for i, x in enumerate(theta.tolist()):
+        up, down = theta.copy(), theta.copy()
+        up[i], down[i] = x + h * max(1, abs(x)), x - h * max(1, abs(x))
+        columns.append((f(up) - f(down)) / (float(up[i]) - float(down[i])))  # the distance after rounding
+    return np.stack(columns, axis=-1).astype(theta.dtype, copy=False)
+
+
+def answer(values, shape, theta, name, meaning):
+    """What a given function returned, as an array of its own in the precision of θ, if it has that shape."""
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"{name} gave {values.dtype} instead of real numbers; does it return its result?")
+    if len(shape) != values.ndim or any(n not in (None, m) for n, m in zip(shape, values.shape)):
+        shape = str(tuple("any" if n is None else n for n in shape)).replace("'", "")
+        raise ValueError(f"{name} gave an array of shape {values.shape}; it must be {meaning}, of shape {shape}")
+    return np.array(values, theta.dtype)
+
+
+def check_functions(needed, **functions):
+    for name, function in functions.items():
+        if not callable(function) and (function is not None or name == needed):
+            raise TypeError(f"{name} must be a function of theta, not {function!r}")
+
+
+class LeastSquares(Objective):
+    """Half the sum of the squared residuals, ½‖r(θ)‖²: the problem of Gauss, Newton, Levenberg and Marquardt.
+
+    residuals   function of θ that gives the vector r, of length m
+    jacobian    function of θ that gives the matrix J of ∂rᵢ/∂θⱼ, of shape (m, n)
+    second      function of θ that gives the Hessians ∇²rᵢ, of shape (m, n, n)
+    size        n, if it is to be checked
+
+    The gradient is Jᵀr, the Gauss-Newton matrix JᵀJ, the Hessian JᵀJ + Σ rᵢ ∇²rᵢ.  Nocedal and Wright (2006),
+    equations 10.4 and 10.5.  It is a sum, not a mean: twice the data, twice the curvature.
+    """
+
+    def __init__(self, residuals, jacobian=None, second=None, size=None):
+        check_functions("residuals", residuals=residuals, jacobian=jacobian, second=second)
+        self._residuals, self._jacobian, self._second = residuals, jacobian, second
+        self.size = None if size is None else whole_number(size, "size", least=1)
+
+    def residuals(self, theta):
+        """The vector r(θ)."""
+        theta = vector(self, theta)
+        return answer(self._residuals(theta), (None,), theta, "residuals", "a vector, one number for each residual")
+
+    def jacobian(self, theta):
+        """The matrix J of ∂rᵢ/∂θⱼ."""
+        theta = vector(self, theta)
+        if self._jacobian is None:
+            return differences(self.residuals, theta)
+        return answer(self._jacobian(theta), (None, theta.size), theta, "jacobian", "one row for each residual")
+
+    def both(self, theta):
+        """r and J, if they have the same number of rows."""
+        r, J = self.residuals(theta), self.jacobian(theta)
+        if len(r) != len(J):
+            raise ValueError(f"residuals gave {len(r)} numbers and jacobian {len(J)} rows; each residual has its row")
+        return r, J
+
+    def value(self, theta):
+        r = self.residuals(theta)
+        return 0.5 * (r @ r).item()
+
+    def gradient(self, theta):
+        return self.value_and_gradient(theta)[1]
+
+    def value_and_gradient(self, theta):
+        r, J = self.both(theta)
+        return 0.5 * (r @ r).item(), J.T @ r
+
+    def gauss_newton(self, theta):
+        J = self.jacobian(theta)
+        return J.T @ J
+
+    def hessian(self, theta):
+        theta = vector(self, theta)
+        r, J = self.both(theta)
+        if self._second is not None:
+            second = answer(self._second(theta), (len(r), *2 * theta.shape), theta, "second", "a Hessian a residual")
+        elif self._jacobian is not None:
+            second = differences(self.jacobian, theta)
+        else:
+            second = differences(lambda x: differences(self.residuals, x, 1 / 4), theta, 1 / 4)
+        H = J.T @ J + np.tensordot(r, second, axes=1)
+        return (H + H.T) / 2
+
+
+class Function(Objective):
+    """A function of your own, and its derivatives if you have them.
+
+        Function(lambda theta: theta @ theta, jac=lambda theta: 2 * theta)
+
+    fun     function of θ that gives a number
+    jac     function of θ that gives the gradient; without it, central differences: 2 n values for each gradient
+    hess    function of θ that gives the Hessian, or anything that multiplies a vector with @; without it, differences
+            of `jac`, product by product; without `jac` as well a matrix of second differences, for 4 n² values
+    size    n, if it is to be checked
+    """
+
+    def __init__(self, fun, jac=None, hess=None, size=None):
+        check_functions("fun", fun=fun, jac=jac, hess=hess)
+        self._fun, self._jac, self._hess = fun, jac, hess
+        self.size = None if size is None else whole_number(size, "size", least=1)
+
+    def value(self, theta):
+        f = self._fun(vector(self, theta))
+        if np.ndim(f):
+            raise ValueError(f"fun gave an array of shape {np.shape(f)}; an objective is one number: return the mean")
+        try:
+            return float(f)
+        except (TypeError, ValueError):
+            raise ValueError(f"fun gave {f!r} instead of a real number; does it return its result?") from None
+
+    def gradient(self, theta):
+        theta = vector(self, theta)
+        if self._jac is None:
+            return differences(self.value, theta)
+        return answer(self._jac(theta), theta.shape, theta, "jac", "one derivative for each parameter")
+
+    def hessian(self, theta):
+        theta = vector(self, theta)
+        if self._hess is not None:
+            H = self._hess(theta)
+            if hasattr(H, "__matmul__") and not isinstance(H, np.ndarray) and H.shape == 2 * theta.shape:
+                return H
+            return answer(H, 2 * theta.shape, theta, "hess", "one row and one column for each parameter")
+        if self._jac is not None:
+            return super().hessian(theta)
+        H = differences(lambda x: differences(self.value, x, 1 / 4), theta, 1 / 4)
+        return (H + H.T) / 2
+
+
+class Tilted(Objective):
+    """Another objective and a linear function, f(θ) + sᵀθ: a gradient shifted by s, the same curvature."""
+
+    def __init__(self, objective, s):
+        self.objective, self.size, self.s = objective, objective.size, s
+
+    def value(self, theta):
+        return self.objective.value(theta) + (self.s @ theta).item()
+
+    def gradient(self, theta):
+        g = self.objective.gradient(theta)
+        return g + self.s.astype(g.dtype, copy=False)
+
+    def value_and_gradient(self, theta):
+        f, g = self.objective.value_and_gradient(theta)
+        return f + (self.s @ theta).item(), g + self.s.astype(g.dtype, copy=False)
+
+    def hessian(self, theta):
+        return self.objective.hessian(theta)
+
+    def gauss_newton(self, theta):
+        return self.objective.gauss_newton(theta)
+
+    def blocks(self, vector):
+        return self.objective.blocks(vector)
+
+
+class Noisy(Tilted):
+    """Another problem with noise in its gradient: what is random about mini-batches, in its simplest form.
+
+    The objective of step t is f(θ) + σ ξᵀθ, where ξ ~ N(0, I) is drawn from (seed, t).  Its gradient has the mean
+    ∇f and in every coordinate the standard deviation σ.  Asked itself, not for its loss(t), it answers without noise.
+    """
+
+    def __init__(self, problem, sigma, seed=0):
+        if not isinstance(sigma, (int, float, np.number)) or not 0 <= sigma < np.inf:
+            raise ValueError(f"sigma is {sigma!r}; a standard deviation is a number of at least 0")
+        if problem.size is None:
+            raise ValueError(f"Noisy must know how many numbers theta has: give {type(problem).__name__} its size")
+        super().__init__(problem, np.zeros(problem.size))
+        self.sigma, self.seed = float(sigma), whole_number(seed, "seed", least=0)
+
+    def loss(self, t):
+        xi = np.random.default_rng([self.seed, t]).standard_normal(self.size)
+        return Tilted(self.objective.loss(t), self.sigma * xi)
+
+
+class CountedMatrix(LinearOperator):
+    """A curvature matrix that counts its products; made into an array, it counts as one product for each column."""
+
+    def __init__(self, matrix, counts):
+        super().__init__(matrix.dtype, matrix.shape)
+        self.matrix, self.counts = matrix, counts
+
+    def _matvec(self, v):
+        self.counts["products"] += 1
+        return self.matrix @ v
+
+    def _matmat(self, V):
+        self.counts["products"] += V.shape[1]
+        return self.matrix @ V
+
+    def _adjoint(self):
+        return CountedMatrix(self.matrix.T, self.counts)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self @ np.eye(self.shape[1], dtype=self.dtype), dtype)
+
+    def __add__(self, other):
+        return np.asarray(self) + other if isinstance(other, np.ndarray) else super().__add__(other)
+    __radd__ = __add__
+
+
+class Counted(Objective):
+    """Another problem, keeping count of what it is asked, at all its steps together.
+
+        problem = Counted(Rosenbrock())
+        record(adam(problem, theta), steps=100, measure={"gradients": lambda theta: problem.gradients})
+
+    values, gradients   how many; value_and_gradient is one of each
+    products            vectors multiplied by a curvature matrix; if it was used as an array, to solve with, its columns
+
+    Whatever else the problem can answer is passed on; COUNTS_AS says as what it counts, if it does.  What you measure
+    yourself, ask of `problem.problem`, or it counts too.
+    """
+
+    COUNTS_AS = {"residuals": "values", "jacobian": "gradients",
+                 "per_example_gradients": "gradients", "kronecker_factors": "gradients"}
+
+    def __init__(self, problem, counts=None):
+        self.problem, self.size = problem, problem.size
+        self.counts = {"values": 0, "gradients": 0, "products": 0} if counts is None else counts
+
+    values = property(lambda self: self.counts["values"])
+    gradients = property(lambda self: self.counts["gradients"])
+    products = property(lambda self: self.counts["products"])
+
+    def loss(self, t):
+        loss = self.problem.loss(t)
+        return self if loss is self.problem else Counted(loss, self.counts)
+
+    def value(self, theta):
+        self.counts["values"] += 1
+        return self.problem.value(theta)
+
+    def gradient(self, theta):
+        self.counts["gradients"] += 1
+        return self.problem.gradient(theta)
+
+    def value_and_gradient(self, theta):
+        self.counts["values"] += 1
+        self.counts["gradients"] += 1
+        return self.problem.value_and_gradient(theta)
+
+    def hessian(self, theta):
+        return CountedMatrix(self.problem.hessian(theta), self.counts)
+
+    def gauss_newton(self, theta):
+        return CountedMatrix(self.problem.gauss_newton(theta), self.counts)
+
+    def fisher(self, theta, **how):
+        return CountedMatrix(self.problem.fisher(theta, **how), self.counts)
+
+    def sampled_fisher(self, theta):
+        return CountedMatrix(self.problem.sampled_fisher(theta), self.counts)
+
+    def empirical_fisher(self, theta):
+        return CountedMatrix(self.problem.empirical_fisher(theta), self.counts)
+
+    def blocks(self, vector):
+        return self.problem.blocks(vector)
+
+    def __getattr__(self, name):
+        if name.startswith("__") or name == "problem":  # while it is being unpickled it has no problem yet
+            raise AttributeError(name)
+        question = getattr(self.problem, name)
+        if name not in self.COUNTS_AS:
+            return question
+
+        def counted(*arguments, **keywords):
+            self.counts[self.COUNTS_AS[name]] += 1
+            return question(*arguments, **keywords)
+
+        return counted
