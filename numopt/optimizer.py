@@ -26,7 +26,7 @@ COUNT = "a whole number of at least 1", lambda x: isinstance(x, (int, np.integer
 # What a hyperparameter of this name has to be, in every method that has one.
 HYPERPARAMETERS = {
     "lr": RATE, "eps": RATE, "weight_decay": RATE, "damping": RATE, "kappa": RATE, "least": RATE, "most": RATE,
-    "mu": DECAY, "rho": DECAY, "beta1": DECAY, "beta2": DECAY, "psi": RATE,
+    "psi": RATE, "delta": RATE, "epsilon": RATE, "beta": DECAY, "mu": DECAY, "rho": DECAY, "beta1": DECAY, "beta2": DECAY,
     "phi": FRACTION, "alpha": FRACTION, "eta_minus": FRACTION, "eta_plus": GROWTH, "k": COUNT, "window": COUNT,
 }
 
@@ -56,8 +56,9 @@ class Run:
     run.memory     what the method remembers: passed back as keyword arguments, it goes on from here
     run["v"]       any variable of the loop, under the name it has in the source
 
-    A step that is broken off, by Ctrl-C or by an error, leaves all three as they were after the last
-    whole step, and the next one starts from there.  An iterate with an infinite or undefined coordinate is never handed out: it raises Diverged.
+    A step that is broken off, by Ctrl-C or by an error, leaves all three as they were after the last whole
+    step, and the next step starts from there.  An iterate with an infinite or undefined coordinate is never
+    handed out: it raises Diverged.
     """
 
     def __init__(self, loop, problem, theta, arguments):
@@ -65,7 +66,7 @@ class Run:
         check_arguments(loop, arguments)
         self.theta = starting_point(problem, theta, self.name)
         self._memory_names = memory_names(loop)
-        # A NumPy number among the hyperparameters would make double precision of single.
+        # Python numbers leave single precision single, NumPy's double ones do not.
         arguments = {name: value.item() if isinstance(value, np.generic) and name not in self._memory_names else value
                      for name, value in arguments.items()}
         self._loop = functools.partial(loop, problem, **arguments)
@@ -87,8 +88,9 @@ class Run:
             raise
         variables = inspect.getgeneratorlocals(self._generator).copy()
         if not finite:
-            raise Diverged(f"{self.name} became non-finite at step {variables['t']}: try a smaller learning rate, "
-                           f"more damping or clipped gradients (the last finite iterate is in run.theta)", variables["t"])
+            t = variables["t"]
+            raise Diverged(f"{self.name} became non-finite at step {t}: try a smaller learning rate, more damping or "
+                           f"clipped gradients (the last finite iterate is in run.theta)", t)
         self.theta, self._variables = frozen(theta), variables
         return self.theta
 
@@ -129,7 +131,7 @@ def check_arguments(loop, arguments):
             if not isinstance(value, (int, float, np.number)) or not good(value):
                 raise ValueError(f"{loop.__name__}: {name} is {value!r}; it must be {wanted}")
     if not (isinstance(t := arguments.get("t", 0), (int, np.integer)) and t >= 0):
-        raise ValueError(f"{loop.__name__}: t is {t!r}; it counts mini-batches and must be a whole number of at least 0")
+        raise ValueError(f"{loop.__name__}: t is {t!r}; it counts mini-batches: a whole number of at least 0")
 
 
 def starting_point(problem, theta, name):

@@ -8,12 +8,10 @@
     saved = load("adam.npz")
     run = adam(risk, saved.pop("theta"), **saved)          # the same run, to the last bit
 """
+import io
 import json
 import os
-import tempfile
 import time
-import zipfile
-import zlib
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
@@ -61,7 +59,7 @@ def record(run, steps=None, *, every=1, measure={}, objective=None, gradient=Non
     """
     limits = [limit for limit in (gradient, change, target) if limit is not None]
     if steps is seconds is None and not limits:
-        raise ValueError("record must know when to stop: give it steps, seconds, or an objective and a tolerance for it")
+        raise ValueError("record must know when to stop: give it steps, seconds, or an objective and a tolerance")
     if limits and objective is None:
         raise ValueError("gradient, change and target are about an objective: give record one, for example risk.whole")
     whole_number(every, "every", least=1)
@@ -131,50 +129,49 @@ def counter(steps, progress, name):
 
 
 def save(file, **values):
-    """Write named values to a file, whole or not at all: arrays, numbers, texts, None, and tuples, lists, dicts of them.
+    """Write named values to a file, whole or not at all: arrays, numbers, texts, None; tuples, lists, dicts of them.
 
     The file is a NumPy archive without pickle: reading one that somebody hands you runs no code.
     """
     arrays = {}
     outline = json.dumps({name: packed(value, arrays, name) for name, value in values.items()})
     file = Path(file)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".part")
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with open(temporary, "wb") as stream:
             np.savez(stream, outline=np.array(outline), **arrays)
         os.replace(temporary, file)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
 def load(file):
     """The dict of values that `save` wrote; ValueError where the file is damaged, cut short, or something else."""
+    contents = Path(file).read_bytes()
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(contents), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         outline = json.loads(str(arrays.pop("outline")))
         return {name: unpacked(value, arrays) for name, value in outline.items()}
-    except FileNotFoundError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # a damaged archive can raise nearly anything
         raise ValueError(f"{file} is not a whole checkpoint written by numopt.record.save ({error}); "
                          f"go back to an earlier one, or start again") from error
 
 
 def packed(value, arrays, name):
     """A value as JSON; arrays and NumPy scalars go to `arrays`, and a reference to them stays."""
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return {"float": value.hex()}
-    if isinstance(value, (np.ndarray, np.generic)):
+    if isinstance(value, (np.ndarray, np.generic)):  # before float and str, of which some NumPy scalars are a kind
         if value.dtype.hasobject:
             raise TypeError(f"{name} holds Python objects; only numbers and texts can be saved")
         key = f"array{len(arrays)}"
         arrays[key] = np.asarray(value)
         return {"array" if isinstance(value, np.ndarray) else "scalar": key}
-    if isinstance(value, (tuple, list)):
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return {"float": value.hex()}
+    if type(value) in (tuple, list):  # and no named tuple, which could not be made again
         return {type(value).__name__: [packed(item, arrays, f"{name}[{i}]") for i, item in enumerate(value)]}
     if isinstance(value, dict):
         return {"dict": [[packed(key, arrays, name), packed(item, arrays, f"{name}[{key!r}]")]

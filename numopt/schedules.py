@@ -34,7 +34,11 @@ def checked(value, name, below=inf):
 
 def counted(value, name):
     """The value, if it is a whole number of at least 1."""
-    if value != int(value) or value < 1:
+    try:
+        whole = value >= 1 and value == int(value)
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole:
         raise ValueError(f"{name} must be a whole number of at least 1, and is {value!r}")
     return int(value)
 
@@ -118,7 +122,7 @@ class reduce_on_plateau:
 
     def saw(self, value):
         """Take note of the value of what is watched, a validation loss for example."""
-        if value < self.best - self.tolerance * abs(self.best) or self.best == inf:
+        if value < (self.best - self.tolerance * abs(self.best) if self.best < inf else inf):
             self.best, self.waited = float(value), 0
             return
         self.waited += 1

@@ -1,0 +1,258 @@
+"""What a run is: an iterator of read-only vectors, with a memory that is a value."""
+from math import inf, nan
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import numopt.optimizers
+from numopt.landscapes import Function, Quadratic
+from numopt.objective import Objective
+from numopt.optimizer import HYPERPARAMETERS, Diverged, memory_names, optimizer
+from numopt.optimizers import adam, delta_bar_delta, gradient_descent, momentum, nadam, polyak, rprop
+from numopt.record import path, record
+
+BOWL, START = Quadratic(np.array([[3.0, 1.0], [1.0, 2.0]])), [1.0, -2.0]
+
+
+class Shaky(Objective):
+    """The bowl, which raises an error the first time that it is asked for the gradient at step 4."""
+
+    def __init__(self, error):
+        self.error, self.t = error, 0
+
+    def loss(self, t):
+        self.t = t
+        return self
+
+    def gradient(self, theta):
+        if self.t == 4 and self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        return BOWL.gradient(theta)
+
+
+# ------------------------------------------------------------------------------------------------------ iterates
+
+def test_a_run_is_an_iterator_of_iterates():
+    run = momentum(BOWL, START)
+    assert iter(run) is run
+    assert_array_equal([next(run), next(run)], path(momentum(BOWL, START), 2)[1:])
+    assert_array_equal(run.theta, path(momentum(BOWL, START), 2)[-1])
+
+
+def test_the_start_is_copied_and_every_iterate_is_read_only():
+    theta = np.array(START)
+    run = gradient_descent(BOWL, theta)
+    for iterate in (run.theta, next(run), next(run)):
+        with pytest.raises(ValueError, match="read-only"):
+            iterate[0] = 7
+    theta[0] = 7
+    assert_array_equal(run.theta, path(gradient_descent(BOWL, START), 2)[-1])
+    assert theta.flags.writeable
+
+
+@pytest.mark.parametrize("theta, dtype", [
+    ([1, 2], np.float64), ([1.0, 2.0], np.float64), (np.ones(2, np.float32), np.float32), ((1, 2), np.float64),
+    (np.ones(2, int), np.float64), (range(2), np.float64)])
+def test_theta_is_single_precision_if_it_came_so_and_double_otherwise(theta, dtype):
+    assert gradient_descent(BOWL, theta).theta.dtype == dtype
+
+
+@pytest.mark.parametrize("optimizer, settings", [
+    (gradient_descent, {"lr": np.float64(0.1)}), (momentum, {"mu": np.float64(0.9)}),
+    (adam, {"beta1": np.float64(0.9), "beta2": np.float64(0.99), "eps": np.float64(1e-8)}),
+    (delta_bar_delta, {"kappa": np.float64(0.1), "rho": np.float64(0.5)}), (rprop, {"lr": np.float64(0.1)})])
+def test_hyperparameters_that_are_numpy_numbers_do_not_change_the_precision(optimizer, settings):
+    run = optimizer(Quadratic(np.eye(2, dtype=np.float32)), np.ones(2, np.float32), **settings)
+    assert path(run, 3).dtype == np.float32
+
+
+# -------------------------------------------------------------------------------------------- memory and variables
+
+def test_the_memory_is_t_and_the_keywords_after_it():
+    assert memory_names(nadam) == ["t", "m", "v", "mu_product"]
+    run = momentum(BOWL, START)
+    assert run.memory == {"t": 0, "v": 0.0}
+    next(run)
+    assert list(run.memory) == ["t", "v"] and run.memory["t"] == 1
+    assert_allclose(run.memory["v"], run.theta - START)
+
+
+def test_any_variable_of_the_loop_can_be_read_under_its_name():
+    run = adam(BOWL, START)
+    with pytest.raises(KeyError, match="the loop of adam has no variable 'm_hat' yet; it has beta1, beta2"):
+        run["m_hat"]
+    next(run)
+    assert_allclose(run["m_hat"], BOWL.gradient(np.array(START)))
+    with pytest.raises(KeyError, match="no variable 'nonsense'"):
+        run["nonsense"]
+
+
+def test_a_memory_that_was_read_is_not_written_over_by_later_steps():
+    run = adam(BOWL, START)
+    path(run, 3)
+    memory = run.memory
+    copies = {name: np.copy(value) for name, value in memory.items()}
+    path(run, 5)
+    assert all(np.array_equal(memory[name], copies[name]) for name in copies)
+    assert run["t"] == 8
+
+
+def test_two_runs_do_not_share_anything():
+    one, other = adam(BOWL, START), adam(BOWL, START)
+    path(one, 5)
+    assert other.memory == {"t": 0, "m": 0.0, "v": 0.0}
+    assert_array_equal(path(other, 5), path(adam(BOWL, START), 5))
+
+
+def test_a_run_says_what_it_is_and_how_far_it_has_got():
+    run = adam(BOWL, START)
+    path(run, 5)
+    assert repr(run) == "<adam after 5 mini-batches>" and run.name == "adam"
+    assert adam.__name__ == "adam" and "Kingma" in adam.__doc__
+
+
+def test_a_method_of_your_own_is_a_loop_under_the_decorator():
+    @optimizer
+    def stepping(problem, theta, *, lr=0.5, t=0):
+        for t, loss in problem.losses(after=t):
+            if t == 4:
+                return
+            theta = theta + lr
+            yield theta
+
+    assert_array_equal(path(stepping(BOWL, [0.0, 1.0]), 10)[:, 0], [0, 0.5, 1, 1.5])
+
+
+# ---------------------------------------------------------------------------------------------------- bad arguments
+
+def test_an_unknown_keyword_is_answered_with_those_that_there_are():
+    with pytest.raises(TypeError, match="momentum has no argument 'beta'; it has lr, mu, t, v"):
+        momentum(BOWL, START, beta=0.9)
+
+
+def test_an_unknown_optimizer_is_answered_with_the_nearest_ones():
+    with pytest.raises(AttributeError, match="no 'admw'; there is adam"):
+        numopt.optimizers.admw
+    with pytest.raises(ImportError):
+        exec("from numopt.optimizers import gradientdescent")
+
+
+@pytest.mark.parametrize("optimizer, name, value, wanted", [
+    (gradient_descent, "lr", -0.1, "at least 0"), (gradient_descent, "lr", float("nan"), "at least 0"),
+    (gradient_descent, "lr", float("inf"), "at least 0"), (gradient_descent, "lr", "0.1", "at least 0"),
+    (gradient_descent, "lr", [0.1, 0.2], "at least 0"), (gradient_descent, "lr", 1j, "at least 0"),
+    (momentum, "mu", 1.0, r"in \[0, 1\)"), (momentum, "mu", -0.5, r"in \[0, 1\)"),
+    (adam, "beta1", 1, r"in \[0, 1\)"), (adam, "beta2", 1.5, r"in \[0, 1\)"), (adam, "beta2", -1e-9, r"in \[0, 1\)"),
+    (adam, "eps", -1e-8, "at least 0"), (adam, "beta1", float("nan"), r"in \[0, 1\)"),
+    (delta_bar_delta, "phi", 1.1, r"in \[0, 1\]"), (delta_bar_delta, "kappa", -1, "at least 0"),
+    (rprop, "eta_plus", 0.9, "at least 1"), (rprop, "eta_minus", 1.2, r"in \[0, 1\]"), (nadam, "psi", -1, "at least 0"),
+    (polyak, "window", 0, "whole number")])
+def test_a_hyperparameter_out_of_its_range_is_refused_before_the_first_step(optimizer, name, value, wanted):
+    with pytest.raises(ValueError, match=rf"{optimizer.__name__}: {name} is .*; it must be a .*{wanted}"):
+        optimizer(BOWL, START, **{name: value})
+
+
+@pytest.mark.parametrize("wanted, inside, outside", [
+    ("a number of at least 0", [0, 1e-9, 7], [-1e-9, inf, nan]), ("a number in [0, 1)", [0, 0.999], [1, -1e-9, nan]),
+    ("a number in [0, 1]", [0, 1], [1.001, -1e-9, nan]), ("a number of at least 1", [1, 1.5], [0.999, inf, nan]),
+    ("a whole number of at least 1", [1, 7, np.int64(3)], [0, -1, 1.5, 2.0, inf, nan])])
+def test_the_range_of_a_hyperparameter_is_the_one_that_is_named(wanted, inside, outside):
+    good = dict(HYPERPARAMETERS.values())[wanted]
+    assert all(good(x) for x in inside) and not any(good(x) for x in outside)
+
+
+@pytest.mark.parametrize("t", [-1, 1.5, "3", None, float("nan")])
+def test_t_has_to_be_a_number_of_mini_batches(t):
+    with pytest.raises(ValueError, match="adam: t is .*counts mini-batches"):
+        adam(BOWL, START, t=t)
+
+
+@pytest.mark.parametrize("lr", [lambda t: -1.0 if t == 3 else 0.1, lambda t: float("nan") if t == 3 else 0.1])
+def test_a_schedule_that_gives_a_bad_rate_says_at_which_step(lr):
+    run = gradient_descent(BOWL, START, lr=lr)
+    with pytest.raises(ValueError, match="lr, which the schedule gives at t = 3, must be at least 0"):
+        path(run, 10)
+    assert run["t"] == 2
+
+
+@pytest.mark.parametrize("theta, message", [
+    ([[1.0, 2.0]], r"theta must be a vector.* it has shape \(1, 2\)"),
+    (3.0, r"theta must be a vector.* it has shape \(\)"), ([], r"theta must be a vector.* it has shape \(0,\)"),
+    ([1.0, float("nan")], r"theta\[1\] is nan"),
+    ([float("-inf"), 1.0], r"theta\[0\] is -inf"), ([1.0, 2.0, 3.0], "theta has 3 numbers; Quadratic takes 2"),
+    ([1j, 2.0], "theta must be real numbers; it was given as complex128"),
+    (["1", "2"], "theta must be real numbers; it was given as <U1"),
+    ([None, 1.0], "theta must be real numbers; it was given as object")])
+def test_a_start_that_is_no_vector_of_finite_numbers_is_refused(theta, message):
+    with pytest.raises(ValueError, match="gradient_descent: " + message):
+        gradient_descent(BOWL, theta)
+
+
+def test_a_bare_function_is_refused_with_the_way_to_make_a_problem_of_it():
+    def square(theta):
+        return theta @ theta
+
+    with pytest.raises(TypeError, match=r"adam needs a problem to minimise .* as numopt.landscapes.Function\(fun\)"):
+        adam(square, START)
+    assert_allclose(next(gradient_descent(Function(square), START, lr=0.5)), 0, atol=1e-8)
+
+
+def test_a_problem_without_a_gradient_says_so():
+    class Nothing(Objective):
+        """An objective that answers no question."""
+
+    with pytest.raises(NotImplementedError, match="Nothing has no gradient; write its method"):
+        next(gradient_descent(Nothing(), START))
+
+
+# ---------------------------------------------------------------------------------------- steps that are broken off
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ZeroDivisionError()])
+@pytest.mark.parametrize("optimizer", [momentum, adam, polyak])
+def test_a_step_that_is_broken_off_leaves_the_last_whole_one_and_can_be_taken_again(optimizer, error):
+    whole = path(optimizer(BOWL, START), 9)
+    problem = Shaky(error)
+    run = optimizer(problem, START)
+    with pytest.raises(type(error)):
+        path(run, 9)
+    assert_array_equal(run.theta, whole[3])
+    assert run["t"] == run.memory["t"] == 3
+    again = optimizer(problem, run.theta, **run.memory)
+    assert_array_equal(path(again, 6), whole[3:])
+    assert_array_equal(path(run, 6), whole[3:])  # the run itself goes on, too
+
+
+def test_broken_off_in_the_first_step_it_begins_again():
+    problem = Shaky(KeyboardInterrupt())
+    problem.loss = lambda t: setattr(problem, "t", t + 3) or problem
+    run = momentum(problem, START)
+    with pytest.raises(KeyboardInterrupt):
+        next(run)
+    assert_array_equal(run.theta, START)
+    assert_array_equal(next(run), path(momentum(BOWL, START), 1)[-1])
+
+
+def test_an_iterate_that_is_not_finite_is_not_handed_out():
+    run = gradient_descent(Quadratic(np.eye(2) * 10), START, lr=1e200)
+    first = next(run)
+    with pytest.raises(Diverged, match="gradient_descent became non-finite at step 2") as error:
+        next(run)
+    assert isinstance(error.value, ArithmeticError) and error.value.t == 2
+    assert run.theta is first and run["t"] == 1
+
+
+def test_numbers_whose_squares_are_too_large_are_still_finite():
+    run = gradient_descent(Quadratic(np.eye(2)), [1e200, -1e200], lr=0.5)
+    assert_array_equal(next(run), [5e199, -5e199])
+
+
+def test_a_method_that_has_come_to_its_end_stays_there():
+    @optimizer
+    def once(problem, theta, *, t=0):
+        yield theta + 1
+
+    run = once(BOWL, START)
+    assert len(list(run)) == 1 and list(run) == []
+    assert record(run, steps=3).reason == "finished"

@@ -1,0 +1,192 @@
+"""Lecture 2 in tests, where it is about rates that change."""
+from functools import partial
+from math import inf, nan, sqrt
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from numopt.landscapes import Quadratic
+from numopt.optimizers import gradient_descent
+from numopt.record import load, path, record, save
+from numopt.schedules import (
+    constant, cosine, exponential, inverse_time, piecewise_linear, reduce_on_plateau, schedule, step, warm_up)
+
+
+def rates(lr, count, start=1):
+    return np.array([lr(t) for t in range(start, start + count)])
+
+
+# ------------------------------------------------------------------------------------------------- each by hand
+
+def test_a_constant_rate_is_the_same_at_every_step():
+    assert_array_equal(rates(constant(0.3), 100), 0.3)
+
+
+def test_the_line_of_goodfellow_reaches_its_end_at_tau_and_stays_there():
+    assert_allclose(rates(piecewise_linear(1.0, 0.2, 4), 6), [0.8, 0.6, 0.4, 0.2, 0.2, 0.2])
+    assert_allclose(rates(piecewise_linear(0.5, 0.99, 2), 3), [0.745, 0.99, 0.99])  # a momentum that rises
+
+
+def test_steps_fall_after_every_so_many_and_not_before():
+    assert_allclose(rates(step(1.0, every=3), 7), [1, 1, 1, 0.1, 0.1, 0.1, 0.01])
+    assert_allclose(rates(step(1.0, every=2, factor=0.5), 5), [1, 1, 0.5, 0.5, 0.25])
+
+
+def test_an_exponential_rate_falls_by_the_same_factor_at_every_step():
+    assert_allclose(rates(exponential(2.0, 0.5), 4), [2, 1, 0.5, 0.25])
+
+
+def test_the_inverse_time_of_ravaut_and_gorti():
+    assert_allclose(rates(inverse_time(eta=6.0, beta=2.0), 4), [2, 1.5, 1.2, 1])
+
+
+def test_a_cosine_begins_level_is_half_way_down_in_the_middle_and_ends_level():
+    lr = cosine(3.0, steps=100, least=1.0)
+    assert_allclose([lr(1), lr(51), lr(101), lr(1000)], [3, 2, 1, 1])
+    assert_allclose(lr(26), 2 + 1 / sqrt(2))
+    assert_allclose(lr(1 + 30) + lr(1 + 70), 4)
+    assert (np.diff(rates(lr, 101)) < 0).all()
+    assert -np.diff(rates(lr, 101))[[0, -1]].max() < np.ptp(rates(lr, 101)) / 1000
+
+
+def test_a_warm_up_rises_along_a_line_to_the_rate_and_then_follows_it_from_its_start():
+    assert_allclose(rates(warm_up(1.0, steps=3), 6), [0.25, 0.5, 0.75, 1, 1, 1])
+    assert_allclose(rates(warm_up(exponential(8.0, 0.5), steps=1), 4), [4, 8, 4, 2])
+
+
+def test_the_harmonic_series_meets_the_conditions_of_robbins_and_monro():
+    # Σ η / (β + t) grows by about η log 2 with every doubling, for ever; Σ of its squares is below η² / β
+    a = rates(inverse_time(2.0, 5.0), 2**15)
+    sums = np.cumsum(a)[2**np.arange(8, 16) - 1]
+    assert_allclose(np.diff(sums), 2 * np.log(2), rtol=0.02)
+    assert np.sum(a**2) < 2.0**2 / 5.0
+
+
+def test_the_constant_end_that_ravasis_lecture_recommends_breaks_the_condition_it_states():
+    a = rates(piecewise_linear(1.0, 0.01, 100), 20000)
+    squares = np.cumsum(a**2)
+    assert_allclose(squares[19999] - squares[9999], 10000 * 0.01**2)  # as much in every ten thousand steps to come
+
+
+# --------------------------------------------------------------------------------------------- number or function
+
+def test_a_number_is_a_schedule_and_a_function_is_one_too():
+    assert schedule(0.1)(5) == 0.1 and schedule(lambda t: 1 / t)(4) == 0.25
+
+
+@pytest.mark.parametrize("number", [np.float64(0.5), np.float32(0.5), np.array(0.5), 1])
+def test_whatever_the_number_was_the_rate_is_a_python_float(number):
+    assert type(schedule(number)(1)) is float and type(schedule(lambda t: number)(1)) is float
+
+
+@pytest.mark.parametrize("bad", [-0.1, nan, inf, -inf])
+def test_a_rate_has_to_be_a_number_of_at_least_zero(bad):
+    with pytest.raises(ValueError, match="lr must be at least 0 and below inf, and is"):
+        schedule(bad)
+    for make in (constant, partial(exponential, decay=0.5), partial(step, every=3), partial(cosine, steps=3),
+                 partial(piecewise_linear, a_tau=0.1, tau=3), partial(inverse_time, beta=1.0), reduce_on_plateau):
+        with pytest.raises(ValueError, match="must be at least 0"):
+            make(bad)
+
+
+@pytest.mark.parametrize("bad", ["fast", None, [0.1, 0.2], {}])
+def test_what_is_no_number_is_no_rate(bad):
+    with pytest.raises(TypeError, match="lr must be a number or a function of t, not"):
+        schedule(bad)
+    with pytest.raises(TypeError, match="lr, which the schedule gives at t = 7, must be a number"):
+        schedule(lambda t: bad)(7)
+
+
+def test_a_schedule_that_becomes_negative_says_at_which_t():
+    lr = schedule(lambda t: (3 - t) / 10)
+    assert_allclose(rates(lr, 2), [0.2, 0.1])
+    with pytest.raises(ValueError, match="lr, which the schedule gives at t = 4, must be at least 0 .* is -0.1"):
+        lr(4)
+
+
+def test_a_bound_from_above_is_kept_and_the_name_is_the_one_that_was_given():
+    with pytest.raises(ValueError, match="mu must be at least 0 and below 1, and is 1.0"):
+        schedule(1, "mu", below=1)
+    with pytest.raises(ValueError, match="mu, which the schedule gives at t = 2, must be at least 0 and below 1"):
+        schedule(lambda t: t / 2, "mu", below=1)(2)
+
+
+@pytest.mark.parametrize("bad", [0, -3, 2.5, nan, inf, "3", None])
+def test_lengths_are_whole_numbers_of_at_least_one(bad):
+    for make in (partial(step, 1.0), partial(cosine, 1.0), partial(warm_up, 1.0), partial(piecewise_linear, 1.0, 0.1),
+                 lambda patience: reduce_on_plateau(1.0, patience=patience)):
+        with pytest.raises(ValueError, match="must be a whole number of at least 1, and is"):
+            make(bad)
+
+
+def test_a_rate_is_asked_for_by_the_number_of_the_mini_batch():
+    asked = []
+    run = gradient_descent(Quadratic(np.eye(1)), [1.0], lr=lambda t: asked.append(t) or 0.1, t=40)
+    path(run, 3)
+    assert asked == [41, 42, 43]
+
+
+# ------------------------------------------------------------------------------------------------ reduce_on_plateau
+
+def test_the_rate_is_cut_when_the_loss_has_not_fallen_for_more_than_patience_looks():
+    lr = reduce_on_plateau(1.0, factor=0.5, patience=2)
+    seen = []
+    for loss in [5, 4, 4, 4, 4, 4, 4, 4, 3, 3, 3, 3]:
+        lr.saw(loss)
+        seen.append(lr(1))
+    assert seen == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25, 0.125]
+
+
+def test_a_fall_within_the_tolerance_does_not_count():
+    lr = reduce_on_plateau(1.0, patience=1, tolerance=0.1)
+    for loss in [10, 9.5, 9.2]:
+        lr.saw(loss)
+    assert lr(1) == 0.1
+    lr.saw(8.9)
+    assert lr.best == 8.9
+
+
+def test_below_zero_a_loss_still_has_to_fall():
+    lr = reduce_on_plateau(1.0, patience=1, tolerance=0.1)
+    for loss in [-10, -10.5, -10.9]:  # not below -11
+        lr.saw(loss)
+    assert lr(1) == 0.1
+
+
+def test_an_undefined_loss_is_no_fall():
+    lr = reduce_on_plateau(1.0, patience=1)
+    for loss in [nan, 5.0, nan, nan]:
+        lr.saw(loss)
+    assert lr.best == 5 and lr(1) == 0.1
+
+
+def test_a_plateau_that_is_continued_from_its_memory_goes_on_where_it_was(tmp_path):
+    losses = [5, 4, 4, 4, 3, 3, 3, 3, 3, 2, 2, 2]
+    for cut in range(len(losses) + 1):
+        whole, first = reduce_on_plateau(1.0, patience=1), reduce_on_plateau(1.0, patience=1)
+        for loss in losses[:cut]:
+            first.saw(loss)
+        save(tmp_path / "plateau.npz", **first.memory)
+        second = reduce_on_plateau(1.0, patience=1, **load(tmp_path / "plateau.npz"))
+        for loss in losses[cut:]:
+            second.saw(loss)
+        for loss in losses:
+            whole.saw(loss)
+        assert second.memory == whole.memory and second(1) == whole(1)
+
+
+def test_record_shows_the_plateau_what_it_measures():
+    # at a rate of exactly 2 / λ descent bounces and its loss stays; one cut later it converges
+    f, lr = Quadratic(np.array([[4.0]])), reduce_on_plateau(0.5, factor=0.5, patience=3)
+    seen = record(gradient_descent(f, [1.0], lr=lr), steps=40, measure={"loss": f.value}, plateau=(lr, "loss"))
+    assert_array_equal(seen["loss"][:5], 2.0)
+    assert lr.reductions >= 1 and seen["loss"][-1] < 1e-12
+    with pytest.raises(ValueError, match="plateau watches 'value', which is not measured; measured are loss"):
+        record(gradient_descent(f, [1.0]), steps=1, measure={"loss": f.value}, plateau=(lr, "value"))
+
+
+@pytest.mark.parametrize("settings", [{"factor": 1.0}, {"factor": -0.1}, {"tolerance": 1.0}, {"tolerance": nan}])
+def test_a_plateau_refuses_a_factor_that_does_not_cut(settings):
+    with pytest.raises(ValueError, match="must be at least 0 and below 1"):
+        reduce_on_plateau(1.0, **settings)
