@@ -25,10 +25,15 @@ COUNT = "a whole number of at least 1", lambda x: isinstance(x, (int, np.integer
 
 # What a hyperparameter of this name has to be, in every method that has one.
 HYPERPARAMETERS = {
-    "lr": RATE, "eps": RATE, "weight_decay": RATE, "damping": RATE, "kappa": RATE, "least": RATE, "most": RATE,
-    "psi": RATE, "delta": RATE, "epsilon": RATE, "beta": DECAY, "mu": DECAY, "rho": DECAY, "beta1": DECAY, "beta2": DECAY,
-    "phi": FRACTION, "alpha": FRACTION, "eta_minus": FRACTION, "eta_plus": GROWTH, "k": COUNT, "window": COUNT,
+    **dict.fromkeys(["lr", "eps", "weight_decay", "damping", "kappa", "least", "most", "psi", "delta", "epsilon",
+                     "gradient_rate.alpha"], RATE),
+    **dict.fromkeys(["beta", "mu", "rho", "beta1", "beta2"], DECAY),
+    **dict.fromkeys(["phi", "alpha", "eta_minus"], FRACTION),
+    **dict.fromkeys(["eta_plus"], GROWTH),
+    **dict.fromkeys(["k", "window"], COUNT),
 }
+# These may be functions of t as well.
+SCHEDULES = {"lr", "mu"}
 
 
 class Diverged(ArithmeticError):
@@ -126,10 +131,14 @@ def check_arguments(loop, arguments):
     for name, value in arguments.items():
         if name not in known:
             raise TypeError(f"{loop.__name__} has no argument {name!r}; it has {', '.join(known)}")
-        wanted, good = HYPERPARAMETERS.get(name, (None, None))
-        if wanted and name not in memory_names(loop) and not callable(value) and value is not None:
-            if not isinstance(value, (int, float, np.number)) or not good(value):
-                raise ValueError(f"{loop.__name__}: {name} is {value!r}; it must be {wanted}")
+        wanted, good = HYPERPARAMETERS.get(f"{loop.__name__}.{name}") or HYPERPARAMETERS.get(name, (None, None))
+        may_be_none = inspect.signature(loop).parameters[name].default is None
+        may_be_other = (isinstance(value, np.ndarray) if name in memory_names(loop)
+                        else callable(value) and name in SCHEDULES)
+        if wanted and not may_be_other and not (value is None and may_be_none):
+            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not good(value):
+                raise ValueError(f"{loop.__name__}: {name} is {value!r}; it must be {wanted}"
+                                 + (", or a schedule" if name in SCHEDULES else ""))
     if not (isinstance(t := arguments.get("t", 0), (int, np.integer)) and t >= 0):
         raise ValueError(f"{loop.__name__}: t is {t!r}; it counts mini-batches: a whole number of at least 0")
 
@@ -149,4 +158,4 @@ def starting_point(problem, theta, name):
     if not np.isfinite(theta).all():
         first = int(np.flatnonzero(~np.isfinite(theta))[0])
         raise ValueError(f"{name}: theta[{first}] is {theta[first]}; start from finite numbers")
-    return frozen(theta.astype(np.result_type(theta, np.float32)))
+    return frozen(theta.astype(np.result_type(theta, np.float32) if theta.dtype.kind == "f" else float))

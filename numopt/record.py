@@ -56,6 +56,7 @@ def record(run, steps=None, *, every=1, measure={}, objective=None, gradient=Non
 
     A run whose iterate, or whose measurement, is no longer finite ends with the reason "diverged", and `stopped` says
     at which step; the record holds what came before.  A method that has nothing left to do ends with "finished".
+    Ctrl-C goes on to the caller: the KeyboardInterrupt has the record so far as its `record`, and the run can go on.
     """
     limits = [limit for limit in (gradient, change, target) if limit is not None]
     if steps is seconds is None and not limits:
@@ -67,6 +68,9 @@ def record(run, steps=None, *, every=1, measure={}, objective=None, gradient=Non
         whole_number(steps, "steps", least=0)
     if objective is not None:
         measure = {"value": objective.value, **measure}
+    for name, limit in {"gradient": gradient, "change": change, "target": target, "seconds": seconds}.items():
+        if limit is not None and not isfinite(limit):
+            raise ValueError(f"{name} must be a finite number, and is {limit}")
     if plateau is not None and plateau[1] not in measure:
         raise ValueError(f"plateau watches {plateau[1]!r}, which is not measured; measured are {', '.join(measure)}")
     seen = {name: [] for name in ("step", "t", "seconds", *measure)}
@@ -77,6 +81,8 @@ def record(run, steps=None, *, every=1, measure={}, objective=None, gradient=Non
         with np.errstate(all="ignore"):
             row = {"step": step, "t": run["t"], "seconds": spent, **{name: f(run.theta) for name, f in measure.items()}}
         for name, value in row.items():
+            if np.ndim(value):
+                raise ValueError(f"the measurement {name!r} gave an array of shape {np.shape(value)}, not a number")
             if not isfinite(value):
                 return "diverged", f"{name} was {value} at step {row['t']} of {run.name}"
         for name, value in row.items():
@@ -90,31 +96,38 @@ def record(run, steps=None, *, every=1, measure={}, objective=None, gradient=Non
         if change is not None and step and (moved := abs(seen["value"][-1] - seen["value"][-2])) <= change:
             return "change", f"the value changed by {moved:.3g}, at most {change:g}, at step {row['t']}"
 
-    why = look()
-    with counter(steps, progress, run.name) as tick:
-        while why is None:
-            if steps is not None and step == steps:
-                why = "steps", f"it took the {steps} steps it was given"
-            elif seconds is not None and spent >= seconds:
-                why = "seconds", f"the {seconds:g} s it was given were over after {step} steps"
-            else:
-                start = time.perf_counter()
-                try:
-                    next(run)
-                except Diverged as error:
-                    why = "diverged", str(error)
-                except StopIteration:
-                    why = "finished", f"{run.name} had nothing left to do after {step} steps"
+    def result(why):
+        found = Record({name: np.array(values) for name, values in seen.items()})
+        found.reason, found.stopped = why
+        return found
+
+    try:
+        why = look()
+        with counter(steps, progress, run.name) as tick:
+            while why is None:
+                if steps is not None and step == steps:
+                    why = "steps", f"it took the {steps} steps it was given"
+                elif seconds is not None and spent >= seconds:
+                    why = "seconds", f"the {seconds:g} s it was given were over after {step} steps"
                 else:
-                    spent, step = spent + time.perf_counter() - start, step + 1
-                    tick()
-                    if step % every == 0:
-                        why = look()
-    if why[0] != "diverged" and seen["step"][-1] != step:
-        why = look() or why
-    result = Record({name: np.array(values) for name, values in seen.items()})
-    result.reason, result.stopped = why
-    return result
+                    start = time.perf_counter()
+                    try:
+                        next(run)
+                    except Diverged as error:
+                        why = "diverged", str(error)
+                    except StopIteration:
+                        why = "finished", f"{run.name} had nothing left to do after {step} steps"
+                    else:
+                        spent, step = spent + time.perf_counter() - start, step + 1
+                        tick()
+                        if step % every == 0:
+                            why = look()
+        if why[0] != "diverged" and seen["step"][-1] != step:
+            why = look() or why
+    except KeyboardInterrupt as interruption:
+        interruption.record = result(("interrupted", f"{run.name} was interrupted after {step} steps"))
+        raise
+    return result(why)
 
 
 @contextmanager

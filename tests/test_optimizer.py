@@ -256,3 +256,19 @@ def test_a_method_that_has_come_to_its_end_stays_there():
     run = once(BOWL, START)
     assert len(list(run)) == 1 and list(run) == []
     assert record(run, steps=3).reason == "finished"
+
+
+@pytest.mark.parametrize("wrong", [{"beta1": lambda t: 0.9}, {"beta1": None}, {"lr": True}, {"eps": "small"}])
+def test_only_rates_may_be_schedules_and_nothing_may_be_left_open(wrong):
+    name, = wrong
+    with pytest.raises(ValueError, match=f"adam: {name} is .* must be"):
+        numopt.optimizers.adam(Quadratic(np.eye(2)), [1.0, 2.0], **wrong)
+
+
+def test_a_rate_that_is_remembered_is_checked_where_it_is_a_number():
+    with pytest.raises(ValueError, match="rprop: lr is -1"):
+        numopt.optimizers.rprop(Quadratic(np.eye(2)), [1.0, 2.0], lr=-1)
+
+
+def test_small_integers_start_in_double_precision():
+    assert gradient_descent(Quadratic(np.eye(2)), np.array([1, 2], np.int8)).theta.dtype == np.float64

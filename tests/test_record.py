@@ -8,7 +8,7 @@ from math import inf, nan
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.landscapes import Quadratic
 from numopt.optimizer import optimizer
@@ -403,3 +403,27 @@ def test_a_record_is_the_same_whether_the_run_was_saved_half_way_or_not(tmp_path
     saved = load(tmp_path / "run.npz")
     rest = record(momentum(BOWL, saved.pop("theta"), **saved), steps=6, objective=BOWL)["value"]
     assert_array_equal(np.concatenate([first, rest[1:]]), whole)
+
+
+def test_ctrl_c_brings_what_was_measured_and_the_run_goes_on():
+    bowl = Quadratic(np.eye(1))
+    run = gradient_descent(bowl, [1.0], lr=0.1)
+
+    def measured(theta):
+        if run["t"] == 3:
+            raise KeyboardInterrupt
+        return theta[0]
+
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        record(run, steps=10, measure={"x": measured})
+    assert_allclose(stopped.value.record["x"], 0.9**np.arange(3))
+    assert stopped.value.record.reason == "interrupted"
+    assert_allclose(next(run), 0.9**4)
+
+
+def test_a_measurement_must_be_a_number_and_a_limit_finite():
+    run = gradient_descent(Quadratic(np.eye(2)), [1.0, 2.0])
+    with pytest.raises(ValueError, match=r"'theta' gave an array of shape \(2,\)"):
+        record(run, steps=3, measure={"theta": lambda theta: theta})
+    with pytest.raises(ValueError, match="seconds must be a finite number"):
+        record(run, seconds=float("nan"))
