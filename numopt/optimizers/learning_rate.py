@@ -1,0 +1,104 @@
+"""Methods that learn their learning rate as they go.          Lecture 5.
+
+The first four look at f(η) = L(w − η g), the loss after a step of rate η, and move η towards its minimum: by a gradient
+step or by a Newton step on that one number.  `probe` is the problem that judges a rate: leave it out to ask the mini-batch
+that g comes from, or give the risk on a validation set (Ravaut and Gorti 2018, Section 5.3, equations 22 and 23).
+
+The paper's δ is two things: the small number of equations 18 and 19 is `delta` here, the momentum of 20 and 21 is v.
+"""
+import math
+
+import numpy as np
+
+from numopt.optimizer import optimizer
+
+
+@optimizer
+def gradient_rate(problem, theta, *, alpha=1e-2, beta=0.0, delta=1e-6, probe=None, t=0, lr=1e-2, v=0.0):
+    """Gradient descent on the weights, and gradient descent on its learning rate.
+
+    Ravaut and Gorti (2018), equations 5 to 7, with momentum on the rate as in 20 and 21 if beta > 0, and the rate kept
+    above delta by 19.  Where the loss is the same at every step, f'(η) = −g(t)ᵀ g(t + 1), equation 8, and this is
+    hypergradient descent (Almeida et al. 1998; Baydin et al. 2018), which the paper does not name.  It is not
+    invariant to the scale of the loss: ten times the loss calls for a thousandth of alpha.  (Equation 3 has
+    f : ℝⁿ → ℝ; η is one number.)
+    """
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta)
+        judge = loss if probe is None else probe.loss(t)
+        theta = theta - lr * g
+        slope = -(g @ judge.gradient(theta)).item()
+        v = beta * v - alpha * slope
+        lr = max(lr + v, delta)
+        yield theta
+
+
+@optimizer
+def newton_rate(problem, theta, *, epsilon=0.1, beta=0.0, delta=1e-6, most=2.0, probe=None, t=0, lr=1e-2, v=0.0):
+    """Gradient descent whose learning rate takes Newton steps on f(η), from five values of the loss.
+
+    Ravaut and Gorti (2018), equations 9, 10, 14 and 15, and 20 and 21 if beta > 0, made safe in three places.  |f''|
+    stands for f'', since where f'' < 0 Newton goes to the maximum.  The differences are taken at a distance of
+    epsilon · η, so that they are not lost in the rounding of f, in single precision either.  And the rate changes by
+    no more than a factor of `most` a step, which also keeps it positive.  `newton_rate_printed` has none of this.
+    What no guard here prevents: the rate is learned at one point and used at the next, where the loss may be steeper.
+    """
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta)
+        judge = loss if probe is None else probe.loss(t)
+        h = epsilon * lr
+        f = {k: judge.value(theta - (lr + k * h) * g) for k in (-2, -1, 0, 1, 2)}
+        slope = (f[1] - f[-1]) / (2 * h)
+        bend = (f[2] + f[-2] - 2 * f[0]) / (4 * h**2)
+        theta = theta - lr * g
+        v = beta * v - slope / (abs(bend) + delta)
+        lr = min(max(lr + v, lr / most), lr * most)
+        yield theta
+
+
+@optimizer
+def newton_rate_printed(problem, theta, *, epsilon=1e-5, beta=0.0, delta=1e-6, probe=None, t=0, lr=1e-2, v=0.0):
+    """The same to the letter of the paper, whose guards do not hold.
+
+    Ravaut and Gorti (2018), equations 16 to 21.  The denominator of 16 is 4 ε² f'': with their ε = 1e-5 the δ = 1e-6
+    that 18 adds to it is larger than it unless f'' > 2500, and then the rate is learned by a gradient step of
+    4 ε² / δ = 4e-4 after all.  A denominator of −δ is made zero, not safe; a negative one sends η to a maximum of f;
+    and in single precision the differences are rounding.
+    """
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta)
+        judge = loss if probe is None else probe.loss(t)
+        f = {k: np.float64(judge.value(theta - (lr + k * epsilon) * g)) for k in (-2, -1, 0, 1, 2)}
+        theta = theta - lr * g
+        v = beta * v - 2 * epsilon * (f[1] - f[-1]) / (f[2] + f[-2] - 2 * f[0] + delta)
+        lr = max(float(lr + v), delta)
+        yield theta
+
+
+@optimizer
+def vsgd(problem, theta, *, samples=10, slow=2.0, eps=1e-9, t=0, g_bar=0.0, v_bar=0.0, h_bar=0.0, tau=1.0):
+    """For every coordinate the rate that lowers the expected loss most, if the loss is a noisy quadratic.
+
+    Schaul, Zhang and LeCun (2013), Algorithm 1, vSGD-l: η = ḡ² / (h̄ v̄), from averages of the gradient, of its square
+    and of the curvature.  An average looks back over τ steps: over few where the gradient has a clear direction, over
+    more where it is noise.  The first steps only look, at so many `samples`, after which v̄ is made `slow` times larger.
+    The curvature h is a difference of gradients at a distance of ḡ (Schaul and LeCun 2013, vSGD-fd), which any problem
+    can answer, in place of the paper's backpropagated diagonal.
+    """
+    least = math.sqrt(np.finfo(theta.dtype).eps)  # a shorter difference would be rounding
+    g_bar = np.zeros_like(theta) + g_bar
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta)
+        d = np.where(np.abs(g_bar) > least, g_bar, least).astype(theta.dtype)
+        h = np.abs((loss.gradient(theta + d) - g) / d)
+        weight = 1 / t if t <= samples else 1 / tau
+        g_bar = (1 - weight) * g_bar + weight * g
+        v_bar = (1 - weight) * v_bar + weight * g**2
+        h_bar = (1 - weight) * h_bar + weight * h
+        if t == samples:
+            v_bar, tau = slow * v_bar, np.full_like(theta, samples)
+        elif t > samples:
+            share = g_bar**2 / (v_bar + eps)
+            tau = (1 - share) * tau + 1
+            theta = theta - share / (h_bar + eps) * g
+        yield theta

@@ -1,0 +1,209 @@
+"""Lecture 5 in tests: each says something the lecture says."""
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from numopt.landscapes import Counted, Function, Noisy, Quadratic, Rosenbrock
+from numopt.objective import Objective
+from numopt.optimizer import Diverged
+from numopt.optimizers import gradient_descent, gradient_rate, newton_rate, newton_rate_printed, vsgd
+from numopt.record import path
+
+BOWL = Quadratic(np.diag([1.0, 4.0]), b=[1.0, 2.0])
+START = np.array([2.0, -1.0])
+
+
+def rates(run, steps):
+    """The rate after each step."""
+    found = []
+    for _, _ in zip(range(steps), run):
+        found.append(run["lr"])
+    return np.array(found)
+
+
+def best_rate(theta):
+    """Where f(η) = L(θ − η g) is least, on the quadratic."""
+    g = BOWL.gradient(theta)
+    return (g @ g) / (g @ BOWL.A @ g)
+
+
+def test_the_derivative_of_the_loss_by_the_rate_is_minus_the_product_of_two_gradients():
+    g, lr, h = BOWL.gradient(START), 0.1, 1e-6
+    change = (BOWL.value(START - (lr + h) * g) - BOWL.value(START - (lr - h) * g)) / (2 * h)
+    learned = rates(gradient_rate(BOWL, START, lr=lr, alpha=1e-3), 1)[0]
+    assert_allclose(learned, lr - 1e-3 * change, rtol=1e-9)
+
+
+def test_where_the_loss_stays_the_same_it_is_hypergradient_descent():
+    x = path(gradient_rate(BOWL, START, lr=0.05, alpha=1e-3), 20)
+    g = np.array([BOWL.gradient(theta) for theta in x])
+    lr = 0.05 + 1e-3 * np.cumsum(np.sum(g[1:] * g[:-1], axis=1))
+    assert_allclose(x[2:], x[1:-1] - lr[:-1, None] * g[1:-1])
+
+
+def test_a_rate_that_is_too_low_rises_and_one_that_is_too_high_falls():
+    assert rates(gradient_rate(BOWL, START, lr=0.01, alpha=1e-3), 1)[0] > 0.01
+    assert rates(gradient_rate(BOWL, START, lr=0.45, alpha=1e-3), 1)[0] < 0.45
+
+
+def test_the_first_order_method_depends_on_the_scale_of_the_loss_and_the_second_order_method_does_not():
+    def scaled(factor):
+        return Quadratic(factor * BOWL.A, factor * BOWL.b)
+
+    def relative(method, factor, **settings):
+        return rates(method(scaled(factor), START, lr=0.1 / factor, **settings), 10) * factor
+
+    assert_allclose(relative(newton_rate, 10, delta=0), relative(newton_rate, 1, delta=0), rtol=1e-6)
+    assert not np.allclose(relative(gradient_rate, 10, alpha=1e-3), relative(gradient_rate, 1, alpha=1e-3), rtol=0.1)
+    assert_allclose(relative(gradient_rate, 10, alpha=1e-6), relative(gradient_rate, 1, alpha=1e-3))
+
+
+@pytest.mark.parametrize("method", [newton_rate, newton_rate_printed])
+def test_on_a_quadratic_the_newton_step_finds_the_best_rate_at_once(method):
+    # f(η) is a parabola: its differences are exact
+    settings = {"epsilon": 0.01, "delta": 0, **({"most": 100} if method is newton_rate else {})}
+    assert_allclose(rates(method(BOWL, START, lr=0.05, **settings), 1)[0], best_rate(START), rtol=1e-8)
+
+
+def test_it_takes_five_values_and_one_gradient_a_step():
+    problem = Counted(BOWL)
+    path(newton_rate(problem, START, lr=0.1), 7)
+    assert problem.counts == {"values": 35, "gradients": 7, "products": 0}
+
+
+def test_the_weights_move_before_the_rate_does():
+    x = path(newton_rate(BOWL, START, lr=0.1), 1)
+    assert_allclose(x[1], START - 0.1 * BOWL.gradient(START))
+
+
+def bump(theta):
+    """A loss with a maximum at 0 and minima at ±1."""
+    return (theta @ theta - 1)**2 / 4
+
+
+def test_where_the_curvature_is_negative_the_printed_step_goes_to_a_maximum_and_ours_away_from_it():
+    problem, start = Function(bump, jac=lambda theta: (theta @ theta - 1) * theta), np.array([0.3])
+    # the step η moves θ from 0.3 to 0.3 + 0.273 η: at η = 0.1 the loss falls in η and is curved downwards
+    assert rates(newton_rate(problem, start, lr=0.1), 1)[0] > 0.1
+    assert rates(newton_rate_printed(problem, start, lr=0.1, epsilon=1e-2, delta=0), 1)[0] < 0.1
+
+
+def test_a_denominator_of_minus_delta_is_made_zero_by_the_printed_guard_and_not_by_ours():
+    class Judge(Objective):
+        """f(η) = −η² / 8, whatever θ: the denominator of equation 16 is then −ε²."""
+        size = 1
+
+        def gradient(self, theta):
+            return np.array([1.0])
+
+        def value(self, theta):
+            return -(theta @ theta) / 8
+
+    start = np.array([0.0])
+    with pytest.raises(Diverged, match="step 2"):
+        path(newton_rate_printed(Judge(), start, lr=1.0, epsilon=0.5, delta=0.25), 2)
+    assert np.isfinite(path(newton_rate(Judge(), start, lr=1.0, epsilon=0.5, delta=0.25), 5)).all()
+
+
+def test_the_papers_epsilon_makes_its_newton_step_a_gradient_step():
+    """4 ε² f'' is far below the δ it is added to, so η moves by 4 ε² / δ = 4e-4 times the slope."""
+    lr, g = 0.05, BOWL.gradient(START)
+    slope = -g @ BOWL.gradient(START - lr * g)
+    learned = rates(newton_rate_printed(BOWL, START, lr=lr, epsilon=1e-5, delta=1e-6), 1)[0]
+    assert_allclose(learned - lr, -4e-4 * slope, rtol=0.1)
+    assert abs(learned - best_rate(START)) > 0.9 * abs(lr - best_rate(START))
+
+
+def test_in_single_precision_the_papers_epsilon_sees_only_rounding_and_ours_still_sees_the_curve():
+    theta = START.astype(np.float32)
+    g = BOWL.gradient(theta)
+    f = {k: np.float32(BOWL.value(theta - np.float32(0.1 + k * 1e-5) * g)) for k in (-2, 0, 2)}
+    true = 4e-10 * float(g @ BOWL.A @ g)
+    assert abs(float(f[2] + f[-2] - 2 * f[0]) - true) > 0.5 * true
+
+    def value(x):
+        return np.float32(BOWL.value(x))
+
+    single = Function(value, jac=BOWL.gradient)
+    assert_allclose(rates(newton_rate(single, theta, lr=0.1, most=100), 1)[0], best_rate(START), rtol=1e-3)
+
+
+@pytest.mark.parametrize("lr", [1e-4, 10.0])
+def test_the_rate_changes_by_no_more_than_the_factor_that_is_allowed(lr):
+    learned = rates(newton_rate(BOWL, START * 1e-3, lr=lr, most=2.0), 1)[0]
+    assert_allclose(learned / lr, 2 if lr < 1 else 0.5)
+
+
+def test_the_rate_never_reaches_zero():
+    assert rates(gradient_rate(BOWL, START, lr=0.45, alpha=1.0), 1)[0] == 1e-6
+    assert (rates(newton_rate(BOWL, START, lr=10.0), 50) > 0).all()
+
+
+def test_a_rate_learned_at_one_point_can_be_too_high_at_the_next():
+    with pytest.raises(Diverged, match="newton_rate became non-finite at step"):
+        path(newton_rate(Rosenbrock(), Rosenbrock().start, lr=1e-3), 200)
+
+
+def test_momentum_on_the_rate_sums_its_past_steps():
+    beta, settings = 0.9, {"lr": 0.05, "alpha": 1e-4}
+    run = gradient_rate(BOWL, START, beta=beta, **settings)
+    x = path(run, 2)
+    g = [BOWL.gradient(theta) for theta in x]
+    first, second = 1e-4 * g[0] @ g[1], 1e-4 * g[1] @ g[2]
+    assert_allclose(run["lr"], 0.05 + first + (beta * first + second))
+
+
+@pytest.mark.parametrize("method", [gradient_rate, newton_rate, newton_rate_printed])
+def test_a_probe_judges_the_rate_and_leaves_the_step_to_the_batch(method):
+    validation = Quadratic(np.diag([2.0, 1.0]), b=[-1.0, 0.5])
+    wide = {"most": 100} if method is newton_rate else {}
+    plain, probed = method(BOWL, START, lr=0.1, **wide), method(BOWL, START, lr=0.1, probe=validation, **wide)
+    assert_allclose(next(plain), next(probed))
+    assert plain["lr"] != probed["lr"]
+    assert_allclose(path(method(BOWL, START, lr=0.1, probe=BOWL), 9), path(method(BOWL, START, lr=0.1), 9))
+
+
+def test_a_learned_rate_beats_the_rate_it_starts_from():
+    fixed, learned = gradient_descent(BOWL, START, lr=0.01), newton_rate(BOWL, START, lr=0.01)
+    assert BOWL.value(path(learned, 30)[-1]) - BOWL.value([1, 0.5]) < 1e-3 * (
+        BOWL.value(path(fixed, 30)[-1]) - BOWL.value([1, 0.5]))
+
+
+def test_vsgd_only_looks_at_its_first_samples():
+    x = path(vsgd(Noisy(BOWL, 0.1), START, samples=10), 12)
+    assert (x[:11] == START).all() and (x[11] != START).all() and (x[12] != x[11]).all()
+
+
+def test_vsgd_without_noise_takes_newton_steps_once_its_slow_start_is_forgotten():
+    """With ḡ² = v̄ the rate is 1/h̄ and τ falls to 1: it remembers one gradient only."""
+    bowl = Quadratic(np.diag([1.0, 4.0]))
+    run = vsgd(bowl, START, samples=2, slow=1.0)
+    x = path(run, 3)
+    assert_allclose(x[3], 0, atol=1e-6)
+    assert_allclose(run["h_bar"], [1, 4], rtol=1e-6)
+
+
+def test_vsgd_slows_down_where_there_is_only_noise_and_looks_back_further():
+    bowl, far, near = Quadratic(np.eye(1)), np.array([100.0]), np.array([0.0])
+
+    def share(start):
+        run = vsgd(Noisy(bowl, 1.0, seed=1), start)
+        path(run, 11)
+        return run["share"].item(), run["tau"].item()
+
+    (certain, short), (doubtful, long) = share(far), share(near)
+    assert doubtful < 0.2 < 0.4 < certain and long > short
+
+
+def test_vsgd_settles_on_noisy_bowls_of_any_scale_without_a_rate_to_set():
+    for scale in (1e-2, 1.0, 1e2):
+        bowl = Quadratic(scale * np.diag([1.0, 10.0]))
+        run = vsgd(Noisy(bowl, 0.1 * scale, seed=2), START)
+        x = path(run, 1000)
+        assert np.linalg.norm(x[-1]) < 0.05 * np.linalg.norm(START)
+
+
+@pytest.mark.parametrize("wrong", [{"alpha": -1.0}, {"beta": 1.0}, {"delta": float("nan")}])
+def test_hyperparameters_out_of_range_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        gradient_rate(BOWL, START, **wrong)
