@@ -1,0 +1,266 @@
+"""Lecture 9 in tests: each says something the lecture says."""
+from functools import partial
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from numopt.landscapes import Quadratic
+from numopt.losses import softmax
+from numopt.network import logistic, mlp
+from numopt.objective import Objective
+from numopt.optimizers import (
+    clipped_natural_gradient, eigenbasis_clipped, eigenbasis_normalized, gradient_norm_clipped,
+    gradient_norm_normalized, natural_gradient, normalized_descent, normalized_natural_gradient, sign_descent)
+from numopt.optimizers.natural import anatomy, noise
+from numopt.record import path
+from numopt.risk import EmpiricalRisk, MiniBatch
+
+SEVEN = [natural_gradient, normalized_natural_gradient, gradient_norm_normalized, eigenbasis_normalized,
+         clipped_natural_gradient, gradient_norm_clipped, eigenbasis_clipped]
+WITH_STRUCTURE = SEVEN[1:]
+
+Q = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]
+LAM = np.array([0.1, 1.0, 5.0, 40.0])
+BOWL = Quadratic(Q @ np.diag(LAM) @ Q.T, b=[1.0, -2.0, 0.5, 3.0])
+START = np.array([1.0, 2.0, -1.0, 0.5])
+G = BOWL.gradient(START)
+G_HAT = Q.T @ G
+EXACTLY = {"curvature": "hessian", "damping": 0.0}
+
+NETWORK = logistic(3, 3)
+X = np.random.default_rng(1).standard_normal((40, 3))
+LABELS = np.random.default_rng(2).integers(0, 3, 40)
+
+
+def step(method, problem=BOWL, start=START, **settings):
+    """The first step of a method."""
+    return path(method(problem, start, **{**EXACTLY, **settings}), 1)[1] - start
+
+
+class Reparametrised(Objective):
+    """The same loss as a function of φ, where θ = B φ."""
+
+    def __init__(self, problem, B):
+        self.problem, self.B = problem, B
+
+    def value(self, phi):
+        return self.problem.value(self.B @ phi)
+
+    def gradient(self, phi):
+        return self.B.T @ self.problem.gradient(self.B @ phi)
+
+    def fisher(self, phi):
+        return self.B.T @ (self.problem.fisher(self.B @ phi) @ np.eye(len(phi))) @ self.B
+
+
+def test_natural_gradient_does_not_depend_on_how_the_model_is_parametrised_and_gradient_descent_does():
+    batch = MiniBatch(mlp([3, 2], loss=None), X, LABELS % 2)
+    n = batch.size
+    B = np.random.default_rng(3).standard_normal((n, n)) + 2 * np.eye(n)
+    # the Fisher matrix of a softmax is singular: the same damping in both sets of coordinates is B⁻ᵀ B⁻¹ in one
+    F = batch.fisher(np.zeros(n)) @ np.eye(n) + 1e-2 * np.eye(n)
+    batch.fisher = lambda theta: F
+    theta = path(natural_gradient(batch, np.zeros(n), damping=0, cg_steps=100, lr=0.5), 5)
+    phi = path(natural_gradient(Reparametrised(batch, B), np.zeros(n), damping=0, cg_steps=100, lr=0.5), 5)
+    assert_allclose(phi @ B.T, theta, rtol=1e-6, atol=1e-8)
+    assert not np.allclose(B @ Reparametrised(batch, B).gradient(np.zeros(n)), batch.gradient(np.zeros(n)), rtol=0.1)
+
+
+def test_the_divergence_of_the_model_is_half_the_squared_length_of_the_step():
+    """KL(p(θ) ‖ p(θ + d)) = ½‖d‖²_F to leading order; Zheng prints ½‖d‖."""
+    batch = MiniBatch(NETWORK, X, LABELS)
+    theta = NETWORK.initial(seed=4)
+    d = 1e-3 * np.random.default_rng(5).standard_normal(NETWORK.size)
+    p, q = softmax(NETWORK.outputs(theta, X)), softmax(NETWORK.outputs(theta + d, X))
+    divergence = np.mean(np.sum(p * np.log(p / q), axis=1))
+    squared = d @ (batch.fisher(theta) @ d)
+    assert_allclose(divergence, squared / 2, rtol=1e-2)
+    assert np.sqrt(squared) / 2 > 100 * divergence
+
+
+def test_on_a_quadratic_a_whole_step_arrives():
+    assert_allclose(START + step(natural_gradient), BOWL.minimizers[0], rtol=1e-9)
+
+
+def test_a_share_alpha_of_the_newton_step_gains_alpha_times_one_minus_half_alpha():
+    alpha = 0.3
+    found = anatomy(BOWL.A, G, step(natural_gradient, lr=alpha))
+    assert_allclose(found.decreases, alpha * (1 - alpha / 2) * G_HAT**2 / LAM)
+    assert_allclose(found.lengths**2, alpha**2 * G_HAT**2 / LAM)
+
+
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_a_normalized_step_has_the_length_that_is_asked_for(structure):
+    epsilon = 0.7
+    H = BOWL.A if structure == "full" else np.diag(np.diag(BOWL.A))
+    d = step(normalized_natural_gradient, lr=epsilon, structure=structure)
+    assert_allclose(np.sqrt(d @ H @ d), epsilon)
+    found = anatomy(H, G, d)
+    assert_allclose(found.length, epsilon)
+    assert_allclose(found.decrease, epsilon * np.sqrt(G @ np.linalg.solve(H, G)) - epsilon**2 / 2)
+
+
+def test_the_printed_denominator_of_the_diagonal_form_gives_another_length():
+    lam = np.diag(BOWL.A)
+    newton = -G / lam
+    printed = -0.7 / (lam @ newton**2) * G / lam
+    assert abs(np.sqrt(lam @ printed**2) - 0.7) > 0.3
+
+
+def test_gradient_norm_normalization_steps_by_epsilon_times_the_gradient_along_each_eigenvector():
+    epsilon = 0.2
+    found = anatomy(BOWL.A, G, step(gradient_norm_normalized, lr=epsilon))
+    assert_allclose(found.lengths, epsilon * np.abs(found.g_hat))
+    assert_allclose(found.length, epsilon * np.linalg.norm(G))
+    root = Q @ np.diag(LAM**-0.5) @ Q.T
+    assert_allclose(found.decrease, epsilon * G @ root @ G - epsilon**2 / 2 * G @ G)
+    printed = epsilon * (root - epsilon / 2 * np.eye(4)) * np.linalg.norm(G)
+    assert printed.shape != np.shape(found.decrease)
+
+
+def test_it_gains_along_every_eigenvector_exactly_while_epsilon_is_below_two_over_root_lambda():
+    limit = 2 / np.sqrt(LAM.max())
+    assert (anatomy(BOWL.A, G, step(gradient_norm_normalized, lr=0.99 * limit)).decreases > 0).all()
+    assert anatomy(BOWL.A, G, step(gradient_norm_normalized, lr=1.01 * limit)).decreases[-1] < 0
+
+
+def test_eigenbasis_normalization_steps_equally_far_along_every_eigenvector():
+    epsilon = 0.05
+    found = anatomy(BOWL.A, G, step(eigenbasis_normalized, lr=epsilon))
+    assert_allclose(found.lengths, epsilon)
+    assert_allclose(found.decreases, epsilon * np.abs(found.g_hat) / np.sqrt(found.lam) - epsilon**2 / 2)
+
+
+def test_the_printed_eigenbasis_step_has_another_length_along_every_eigenvector():
+    printed = anatomy(BOWL.A, G, -0.05 * Q @ np.sign(G_HAT))
+    assert_allclose(printed.lengths, 0.05 * np.sqrt(LAM))
+    assert not np.allclose(printed.lengths, 0.05)
+
+
+@pytest.mark.parametrize("clipped, settings, limit", [
+    (clipped_natural_gradient, {"epsilon": 0.5}, lambda a: np.full(4, 0.5 * a.lengths / a.length)),
+    (gradient_norm_clipped, {"epsilon": 0.3}, lambda a: 0.3 * np.abs(a.g_hat)),
+    (eigenbasis_clipped, {"epsilon": 0.1}, lambda a: np.full(4, 0.1)),
+])
+def test_a_clipped_step_is_newtons_along_every_eigenvector_where_that_is_short_enough(clipped, settings, limit):
+    whole, found = anatomy(BOWL.A, G, step(natural_gradient)), anatomy(BOWL.A, G, step(clipped, **settings))
+    most = limit(whole)
+    assert (whole.lengths > most).any(), "nothing is clipped: the test shows nothing"
+    assert_allclose(found.lengths, np.minimum(whole.lengths, most))
+    assert_allclose(np.sign(found.d_hat), -np.sign(found.g_hat))
+    assert_allclose(step(clipped, epsilon=1e6), step(natural_gradient), rtol=1e-6)
+
+
+@pytest.mark.parametrize("clipped, normalized", [
+    (clipped_natural_gradient, normalized_natural_gradient),
+    (gradient_norm_clipped, gradient_norm_normalized),
+    (eigenbasis_clipped, eigenbasis_normalized)])
+def test_clipping_everything_is_normalizing(clipped, normalized):
+    assert_allclose(step(clipped, epsilon=1e-3), step(normalized, lr=1e-3))
+
+
+def test_the_printed_clipping_has_the_norm_squared_and_so_another_length():
+    epsilon = 0.5
+    squared = G @ np.linalg.solve(BOWL.A, G)
+    printed = -min(1, epsilon / squared) * np.linalg.solve(BOWL.A, G)
+    assert_allclose(anatomy(BOWL.A, G, printed).length, epsilon / np.sqrt(squared))
+
+
+@pytest.mark.parametrize("method", WITH_STRUCTURE)
+def test_the_diagonal_form_is_the_full_one_where_the_curvature_is_diagonal(method):
+    bowl = Quadratic(np.diag(LAM), b=[1.0, -2.0, 0.5, 3.0])
+    assert_allclose(step(method, bowl, structure="diagonal"), step(method, bowl, structure="full"))
+    assert not np.allclose(step(method, structure="diagonal"), step(method, structure="full"), rtol=1e-2)
+
+
+def test_with_curvature_the_same_all_round_these_are_normalized_and_sign_descent():
+    L, epsilon = 4.0, 0.3
+    ball = Quadratic(L * np.eye(4), b=[1.0, -2.0, 0.5, 3.0])
+    assert_allclose(step(normalized_natural_gradient, ball, lr=epsilon),
+                    path(normalized_descent(ball, START, lr=epsilon / np.sqrt(L)), 1)[1] - START)
+    assert_allclose(step(eigenbasis_normalized, ball, lr=epsilon, structure="diagonal"),
+                    path(sign_descent(ball, START, lr=epsilon / np.sqrt(L)), 1)[1] - START)
+
+
+@pytest.mark.parametrize("method", SEVEN)
+def test_at_a_minimum_it_stays(method):
+    bowl = Quadratic(np.diag(LAM))
+    assert_allclose(path(method(bowl, np.zeros(4), **EXACTLY), 2), 0, atol=1e-15)
+
+
+@pytest.mark.parametrize("curvature", ["fisher", "sampled_fisher", "empirical_fisher", "gauss_newton", "hessian"])
+def test_the_kind_of_curvature_is_a_hyperparameter(curvature):
+    risk = EmpiricalRisk(NETWORK, X, LABELS, batch_size=20)
+    batch, theta, lr = risk.loss(1), NETWORK.initial(seed=4), 0.5
+    H = getattr(batch, curvature)(theta) @ np.eye(NETWORK.size) + 0.1 * np.eye(NETWORK.size)
+    expected = theta - lr * np.linalg.solve(H, batch.gradient(theta))
+    run = natural_gradient(risk, theta, curvature=curvature, damping=0.1, lr=lr, cg_steps=200)
+    assert_allclose(next(run), expected, rtol=1e-6)
+
+
+def test_with_exact_fisher_and_gauss_newton_alike_the_runs_are_the_same():
+    risk = EmpiricalRisk(NETWORK, X, LABELS, batch_size=20)
+    theta = NETWORK.initial(seed=4)
+    fisher, gauss_newton = (path(natural_gradient(risk, theta, curvature=kind), 5) for kind in ("fisher", "gauss_newton"))
+    assert_allclose(fisher, gauss_newton, rtol=1e-8)
+
+
+def test_the_gain_along_the_eigenvectors_adds_up_to_the_gain_and_to_the_change_of_a_quadratic():
+    d = np.random.default_rng(6).standard_normal(4)
+    found = anatomy(BOWL.A, G, d)
+    assert_allclose(found.decreases.sum(), found.decrease)
+    assert_allclose(found.decrease, BOWL.value(START) - BOWL.value(START + d))
+    assert_allclose(found.length**2, d @ BOWL.A @ d)
+    assert_allclose(np.sum(found.lengths**2), found.length**2)
+
+
+def test_gradient_descent_loses_half_the_curvature_term_not_the_whole():
+    """Zheng prints (α/L)‖g‖² − (α²/L²)‖g‖²_H for the gain, without the ½."""
+    alpha, L = 1.5, LAM.max()
+    d = -alpha / L * G
+    right = alpha / L * G @ G - alpha**2 / L**2 * G @ BOWL.A @ G / 2
+    printed = alpha / L * G @ G - alpha**2 / L**2 * G @ BOWL.A @ G
+    assert_allclose(anatomy(BOWL.A, G, d).decrease, right)
+    assert abs(printed - right) > 0.1 * abs(right)
+
+
+@pytest.mark.parametrize("power, alpha, increase, squares", [
+    (-1, 0.5, lambda k, B, a: k / B * a**2 * 4 / 2, lambda k, B, a: k / B * a**2 / LAM),
+    (-0.5, 0.5, lambda k, B, a: k / B * a**2 * LAM.sum() / 2, lambda k, B, a: np.full(4, k / B * a**2)),
+    (0, 0.5, lambda k, B, a: k / B * a**2 * (LAM**2).sum() / 2, lambda k, B, a: k / B * a**2 * LAM),
+])
+def test_the_noise_of_a_step_is_alpha_squared_times_its_corrected_form(power, alpha, increase, squares):
+    k, B = 0.3, 8
+    A = alpha * Q @ np.diag(LAM**float(power)) @ Q.T
+    found = noise(BOWL.A, A, k / B * BOWL.A)
+    assert_allclose(found.increase, increase(k, B, alpha))
+    assert_allclose(found.squares, squares(k, B, alpha))
+    assert not np.isclose(found.increase, increase(k, B, np.sqrt(alpha))), "the printed form has α for α²"
+
+
+def test_the_noise_is_what_sampling_shows():
+    rng = np.random.default_rng(7)
+    A = 0.3 * np.eye(4) + 0.02 * np.ones((4, 4))
+    root = np.linalg.cholesky(0.05 * BOWL.A)
+    d = rng.standard_normal((200_000, 4)) @ root.T @ A.T
+    found = noise(BOWL.A, A, 0.05 * BOWL.A)
+    assert_allclose(np.einsum("ni,ij,nj->n", d, BOWL.A, d).mean() / 2, found.increase, rtol=0.02)
+    assert_allclose(((d @ Q)**2).mean(axis=0), found.squares, rtol=0.02)
+
+
+@pytest.mark.parametrize("method", WITH_STRUCTURE)
+def test_an_unknown_structure_is_refused(method):
+    with pytest.raises(ValueError, match="structure is 'block'; it is full or diagonal"):
+        next(method(BOWL, START, structure="block", **EXACTLY))
+
+
+def test_a_problem_without_that_curvature_says_so():
+    with pytest.raises(NotImplementedError, match="is not a likelihood"):
+        next(natural_gradient(BOWL, START))
+
+
+def test_single_precision_stays_single():
+    bowl = Quadratic(BOWL.A.astype(np.float32))
+    for method in SEVEN:
+        assert path(partial(method, **EXACTLY)(bowl, START.astype(np.float32)), 2).dtype == np.float32
