@@ -12,7 +12,7 @@ in float32 are 2 apart, so each of the 6,250 additions can err by 1.  `float32_m
 version.  (Since version 2.3 NumPy sums the whole array pairwise, and all but the last printed digit come out exact.)
 
 The printed numbers are older than the paper: the script compute-cifar10-mean.py of github.com/bamos/densenet.pytorch
-(2017) computes them in this way, and many programs have copied them since.  The difference, 3e-7, matters to no
+computes them in this way, and many programs have copied them since.  The difference, 3e-7, matters to no
 training; it is a lesson about sums.
 """
 import numpy as np

@@ -85,7 +85,8 @@ class MaxPool(Pool):
 
     def forward(self, w, x, mode):
         (_, there), *others = self.windows(x.shape)
-        y, which = x[there].copy(), np.zeros((len(x), *self.output_shape(x.shape[1:])), np.uint8)
+        y = x[there].copy()
+        which = np.zeros(y.shape, np.min_scalar_type(self.k**2))
         for number, there in others:
             larger = x[there] > y
             y[larger], which[larger] = x[there][larger], number

@@ -20,9 +20,9 @@ def scipy_method(optimizer, **hyperparameters):
     """What to give minimize as its `method`: a function that drives the optimizer and reports as scipy's methods do.
 
     Options: maxiter (1000 steps), gtol (stop when no derivative is larger; 1e-5, or minimize's tol), ftol (stop when
-    the value changes by no more in a step; not asked for by default), disp.  `callback` is called after every step, with
-    the parameters or, if its one argument is called intermediate_result, with an OptimizeResult; StopIteration ends the
-    run.  Without `jac` gradients are central differences.  Bounds and constraints are refused: no method here knows any.
+    the value changes by no more in a step; not asked for by default), disp.  `callback` is called after every step,
+    with the parameters or, if its one argument is called intermediate_result, with an OptimizeResult; StopIteration
+    ends the run.  Without `jac` gradients are central differences.  Bounds and constraints are refused.
     """
 
     def method(fun, x0, args=(), jac=None, hess=None, hessp=None, bounds=None, constraints=(), callback=None,
@@ -104,7 +104,7 @@ class Minimized(Function):
         return self.once("gradient", theta, super().gradient)
 
     def once(self, name, theta, compute):
-        """What was computed at this very theta, if nobody can have changed it since.  It may overflow: the run says so."""
+        """What was computed at this very theta, if nobody can have changed it since.  It may overflow."""
         if self._last[name][0] is theta:
             return self._last[name][1]
         with np.errstate(all="ignore"):

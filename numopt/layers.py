@@ -10,7 +10,8 @@ handed back as `saved`.  An example is a row; images are (example, row, column, 
                                                      R{·} of every line of backward (Pearlmutter 1994)
     pairs(w, saved, dy) -> dx, [(layer, x, dy), ...] what meets at each weight matrix: its gradient is dyᵀ [x 1]
 
-`inputs=False` says that nobody needs dx; Rx is None where x does not move.
+`inputs=False` says that nobody needs dx.  Rx is None where x does not move: below the first layer with weights, which
+is the first that is asked.
 """
 from math import prod
 
@@ -27,7 +28,7 @@ class Mode:
     def __init__(self, training=True, seed=(0,), statistics=None):
         self.training = training
         self.random = np.random.default_rng(seed) if training else None
-        self.statistics = iter(statistics) if statistics is not None else None
+        self.statistics = iter(() if statistics is None else statistics)
         self.seen = []  # (mean, variance) of each batch normalisation on the way
 
 
@@ -245,78 +246,3 @@ class Dropout(Layer):
 
     def r_backward(self, w, mask, v, Rsaved, dy, Rdy, Rdw, inputs=True):
         return self.backward(w, mask, dy, None), self.backward(w, mask, Rdy, None)
-
-
-class BatchNorm(Layer):
-    """y = γ x̂ + β, where x̂ has mean 0 and variance 1 in every channel over the batch.          Lecture 13.
-
-    Ioffe and Szegedy (2015), Algorithm 1; one matrix [γ | β] of shape (channels, 2).  In evaluation the mean and
-    variance are those handed to the mode.  In training each x̂ depends on every example of the batch, so the loss is
-    no longer a sum over examples: there are no gradients of single examples and no Fisher matrix of them.
-    """
-
-    def __init__(self, channels, eps=1e-5):
-        self.channels, self.eps = channels, eps
-        self.shapes = [(channels, 2)]
-
-    def output_shape(self, shape):
-        if shape[-1] != self.channels:
-            raise ValueError(f"BatchNorm({self.channels}) is given {shape}, which has {shape[-1]} channels")
-        return shape
-
-    def initial(self, random, deviation):
-        return np.tile([1.0, 0.0], self.channels)
-
-    def forward(self, w, x, mode):
-        gamma, beta = w.reshape(-1, 2).T
-        rows = x.reshape(-1, self.channels)
-        if mode.training:
-            mean, variance = rows.mean(axis=0), rows.var(axis=0)
-            mode.seen.append((mean, variance))
-        else:
-            mean, variance = next(mode.statistics)
-        s = 1 / np.sqrt(variance + self.eps)
-        x_hat = (rows - mean) * s
-        return (gamma * x_hat + beta).reshape(x.shape), (x_hat, s, mode.training, x.shape)
-
-    def backward(self, w, saved, dy, dw, inputs=True):
-        gamma, _ = w.reshape(-1, 2).T
-        x_hat, s, training, shape = saved
-        dy = dy.reshape(x_hat.shape)
-        if dw is not None:
-            dw.reshape(-1, 2).T[:] = (dy * x_hat).sum(axis=0), dy.sum(axis=0)
-        d = gamma * dy
-        if training:
-            d = d - d.mean(axis=0) - x_hat * (d * x_hat).mean(axis=0)
-        return (s * d).reshape(shape)
-
-    def jvp(self, w, saved, v, Rx):
-        (gamma, _), (Rgamma, Rbeta) = w.reshape(-1, 2).T, v.reshape(-1, 2).T
-        x_hat, s, training, shape = saved
-        Rx_hat, Rlog_s = self.r_normalize(saved, Rx)
-        return (Rgamma * x_hat + gamma * Rx_hat + Rbeta).reshape(shape), (Rx_hat, Rlog_s)
-
-    def r_normalize(self, saved, Rx):
-        """R{x̂}, and R{s} / s, where s = 1 / √(variance + eps)."""
-        x_hat, s, training, _ = saved
-        Rrows = np.zeros_like(x_hat) if Rx is None else Rx.reshape(x_hat.shape)
-        if not training:
-            return s * Rrows, np.zeros_like(s)
-        Rlog_s = -s * (x_hat * Rrows).mean(axis=0)
-        return s * (Rrows - Rrows.mean(axis=0)) + x_hat * Rlog_s, Rlog_s
-
-    def r_backward(self, w, saved, v, Rsaved, dy, Rdy, Rdw, inputs=True):
-        (gamma, _), (Rgamma, _) = w.reshape(-1, 2).T, v.reshape(-1, 2).T
-        (x_hat, s, training, shape), (Rx_hat, Rlog_s) = saved, Rsaved
-        dx = self.backward(w, saved, dy, None)
-        dy, Rdy = dy.reshape(x_hat.shape), Rdy.reshape(x_hat.shape)
-        Rdw.reshape(-1, 2).T[:] = (Rdy * x_hat + dy * Rx_hat).sum(axis=0), Rdy.sum(axis=0)
-        d, Rd = gamma * dy, Rgamma * dy + gamma * Rdy
-        if training:
-            Rd = (Rd - Rd.mean(axis=0) - Rx_hat * (d * x_hat).mean(axis=0)
-                  - x_hat * (Rd * x_hat + d * Rx_hat).mean(axis=0))
-        return dx, (s * Rd).reshape(shape) + Rlog_s * dx
-
-    def pairs(self, w, saved, dy, inputs=True):
-        raise NotImplementedError("batch normalisation ties the examples of a batch together: there is no gradient of "
-                                  "one example, no Fisher matrix, and no Kronecker factor; use gauss_newton or hessian")

@@ -12,11 +12,11 @@ class SquaredError:
 
     def values(self, z, y):
         """The loss of each example."""
-        return ((z - y)**2).sum(axis=1) / 2
+        return (self.gradient(z, y)**2).sum(axis=1) / 2
 
     def gradient(self, z, y):
         """∂/∂z, a row for each example."""
-        return z - y
+        return z - y.astype(z.dtype, copy=False)
 
     def hessian_product(self, z, y, u):
         """H u, where H = ∂²/∂z² = I."""
@@ -66,8 +66,8 @@ class SoftmaxCrossEntropy:
 
     def hessian_product(self, z, y, u):
         """H u, where H = ∂²/∂z² = diag(p) − p pᵀ, which does not depend on y."""
-        pu = softmax(z) * u
-        return pu - softmax(z) * pu.sum(axis=1, keepdims=True)
+        p = softmax(z)
+        return p * u - p * (p * u).sum(axis=1, keepdims=True)
 
     def fisher_product(self, z, u):
         """F u, where F = Σ_y p_y (p − e_y)(p − e_y)ᵀ: the same matrix as the Hessian."""
@@ -88,16 +88,15 @@ class SoftmaxCrossEntropy:
         """The labels as n integers below `outputs`, or an error that says what is wrong with them."""
         Y = np.asarray(Y)
         if Y.shape != (n,):
+            hint = {(n, outputs): "; turn one-hot rows into labels with Y.argmax(axis=1)", (n, 1): "; use Y[:, 0]"}
             raise ValueError(f"there must be one label an example, shape ({n},); the labels have shape {Y.shape}"
-                             + ("; turn one-hot rows into labels with Y.argmax(axis=1)" if Y.ndim == 2 else ""))
-        if Y.dtype.kind == "f" and np.isfinite(Y).all() and (Y == Y.astype(int)).all():
-            Y = Y.astype(int)
-        if Y.dtype.kind not in "iu":
+                             + hint.get(Y.shape, ""))
+        if Y.dtype.kind not in "iuf":
             raise ValueError(f"labels must be whole numbers from 0 to {outputs - 1}; these are {Y.dtype}")
-        if Y.min() < 0 or Y.max() >= outputs:
-            wrong = int(np.flatnonzero((Y < 0) | (Y >= outputs))[0])
-            raise ValueError(f"label {Y[wrong]} of example {wrong} is not among the network's {outputs} classes, "
-                             f"0 to {outputs - 1}")
+        wrong = np.flatnonzero(~((Y >= 0) & (Y < outputs) & (Y == np.floor(Y))))
+        if wrong.size:
+            raise ValueError(f"label {Y[wrong[0]]} of example {wrong[0]} is not among the network's {outputs} classes, "
+                             f"the whole numbers from 0 to {outputs - 1}")
         return Y.astype(np.intp, copy=False)
 
 

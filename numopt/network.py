@@ -13,8 +13,9 @@ import numpy as np
 
 from numopt.composition import Chain, Residual
 from numopt.convolution import AveragePool, Conv2D, Flatten, MaxPool
-from numopt.layers import BatchNorm, Dense, Dropout, Mode, ReLU, Sigmoid, Tanh
+from numopt.layers import Dense, Dropout, Mode, ReLU, Sigmoid, Tanh
 from numopt.losses import SoftmaxCrossEntropy, SquaredError
+from numopt.normalization import BatchNorm
 
 ACTIVATIONS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
 
@@ -35,7 +36,7 @@ class Network(Chain):
 
     def __init__(self, *layers, inputs, loss=None, initialisation="glorot"):
         super().__init__(*layers)
-        self.inputs = (inputs,) if isinstance(inputs, int) else tuple(inputs)
+        self.inputs = (inputs,) if np.ndim(inputs) == 0 else tuple(inputs)
         self.loss = SoftmaxCrossEntropy() if loss is None else loss
         self.initialisation = initialisation
         shape = self.output_shape(self.inputs)
@@ -49,6 +50,12 @@ class Network(Chain):
         deviation = known(initialisation or self.initialisation, INITIALISATIONS, "initialisation")
         random = np.random.default_rng(seed)
         return super().initial(random, lambda *fans: scale * deviation(*fans)).astype(dtype)
+
+    def forward(self, w, x, mode):
+        z, saved = super().forward(w, x, mode)
+        if not mode.training and next(mode.statistics, None) is not None:
+            raise ValueError("statistics= has more pairs than this network has batch normalisations")
+        return z, saved
 
     def blocks(self, vector):
         """A vector shaped like theta as one matrix a layer: views [W | b]."""
@@ -72,6 +79,8 @@ class Network(Chain):
             hint = ""
             if X.ndim and len(X) and prod(X.shape[1:]) == prod(self.inputs):
                 hint = f"; X.reshape{(-1, *self.inputs)} makes them so"
+            elif X.shape == self.inputs:
+                hint = "; X[None] is a batch of this one example"
             raise ValueError(f"this network takes examples of shape {self.inputs}, X of shape (n, "
                              f"{', '.join(map(str, self.inputs))}); X has shape {X.shape}{hint}")
         if len(X) == 0:
@@ -92,6 +101,11 @@ def known(name, choices, kind):
     return choices[name]
 
 
+def dropping(rate):
+    """A dropout layer, or none where nothing is dropped."""
+    return [Dropout(rate)] if rate else []
+
+
 def linear(inputs, outputs=1):
     """Linear regression, with squared error."""
     return Network(Dense(inputs, outputs), inputs=inputs, loss=SquaredError())
@@ -109,7 +123,7 @@ def mlp(sizes, activation="tanh", loss=None, dropout=0.0):
     between = known(activation, ACTIVATIONS, "activation")
     layers = []
     for inputs, outputs in zip(sizes[:-2], sizes[1:-1]):
-        layers += [Dense(inputs, outputs), between()] + [Dropout(dropout)] * (dropout > 0)
+        layers += [Dense(inputs, outputs), between(), *dropping(dropout)]
     layers.append(Dense(*sizes[-2:]))
     return Network(*layers, inputs=sizes[0], loss=loss, initialisation="he" if activation == "relu" else "glorot")
 
@@ -131,7 +145,7 @@ def lenet(shape=(32, 32, 3), classes=10, dropout=0.0):
     """
     rows, columns = ((length - 4) // 2 for length in shape[:2])
     rows, columns = (rows - 4) // 2, (columns - 4) // 2
-    drop = [Dropout(dropout)] * (dropout > 0)
+    drop = dropping(dropout)
     return Network(
         Conv2D(shape[2], 6, 5), ReLU(), MaxPool(2),
         Conv2D(6, 16, 5), ReLU(), MaxPool(2), Flatten(),
@@ -164,5 +178,7 @@ def resnet18(shape=(32, 32, 3), classes=10, width=64):
         shortcut = convolution(inputs, outputs, 1, stride) if stride > 1 or inputs != outputs else []
         layers += [Residual(main, shortcut), ReLU()]
         inputs = outputs
-    side = min(shape[:2]) // 8
-    return Network(*layers, AveragePool(side), Flatten(), Dense(inputs, classes), inputs=shape, initialisation="he")
+    rows, columns, _ = Chain(*layers).output_shape(tuple(shape))
+    layers += [AveragePool(min(rows, columns)), Flatten()]
+    features, = Chain(*layers).output_shape(tuple(shape))
+    return Network(*layers, Dense(features, classes), inputs=shape, initialisation="he")

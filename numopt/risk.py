@@ -3,16 +3,22 @@
     risk = EmpiricalRisk(network, X, Y, batch_size=128, seed=0)
     risk.loss(t)            the mini-batch of step t: a function of (seed, t) and of nothing else
     risk.whole              the mean over all the data
+
+Clipped, Ridge and Lasso, which change such a problem a little, can be had from here too; they live in wrappers.py.
 """
-import copy
 from functools import cached_property
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from numopt.layers import Mode
-from numopt.linalg import damped
 from numopt.objective import Objective
+from numopt.wrappers import Clipped, Lasso, Ridge, Wrapped
+
+__all__ = ["MiniBatch", "Whole", "EmpiricalRisk", "Wrapped", "Clipped", "Ridge", "Lasso"]
+
+# Everything random has a stream of its own, default_rng([seed, t, number]).
+MASKS, LABELS, FACTORS, ORDER = 1, 2, 3, 4
 
 
 class MiniBatch(Objective):
@@ -27,7 +33,7 @@ class MiniBatch(Objective):
             X = network.checked_inputs(X)
             Y = network.loss.checked(Y, len(X), network.output_size)
         self.network, self.X, self.Y, self.seed = network, X, Y, tuple(seed)
-        self.training, self.statistics = training, statistics
+        self.training, self.statistics = training, None if statistics is None else list(statistics)
         self.size, self.n = network.size, len(X)
         self._kept = None
 
@@ -35,10 +41,10 @@ class MiniBatch(Objective):
         """The outputs z, what the layers saved, and the statistics of batch normalisations on the way."""
         if self._kept is not None and self._kept[0] is theta:
             return self._kept[1:]
-        mode = Mode(self.training, self.seed, self.statistics)
+        mode = Mode(self.training, (*self.seed, MASKS), self.statistics)
         X = self.X.astype(theta.dtype, copy=False)
         z, saved = self.network.forward(self.network.checked_theta(theta), X, mode)
-        self._kept = (theta, z, saved, mode.seen) if not theta.flags.writeable and theta.flags.owndata else None
+        self._kept = (theta, z, saved, mode.seen) if is_constant(theta) else None
         return z, saved, mode.seen
 
     def value(self, theta):
@@ -51,6 +57,10 @@ class MiniBatch(Objective):
         z, saved, _ = self.forward(theta)
         return self.backward(theta, saved, self.network.loss.gradient(z, self.Y) / self.n)
 
+    def value_and_gradient(self, theta):
+        theta = constant(theta)
+        return self.value(theta), self.gradient(theta)
+
     def backward(self, theta, saved, dz):
         """Jᵀ dz: the vector of derivatives by theta, from those by the outputs."""
         g = np.empty_like(theta)
@@ -59,6 +69,7 @@ class MiniBatch(Objective):
 
     def hessian(self, theta):
         """The matrix of second derivatives, exactly (Pearlmutter 1994)."""
+        theta = constant(theta)
         z, saved, _ = self.forward(theta)
         dz = self.network.loss.gradient(z, self.Y) / self.n
 
@@ -84,6 +95,7 @@ class MiniBatch(Objective):
 
     def gauss_newton(self, theta):
         """(1/n) Σ Jᵀ H J, with H the Hessian of the loss by the outputs (Schraudolph 2002)."""
+        theta = constant(theta)
         z, _, _ = self.forward(theta)
         return self.through_outputs(theta, lambda u: self.network.loss.hessian_product(z, self.Y, u))
 
@@ -92,11 +104,13 @@ class MiniBatch(Objective):
 
         The draw is a function of `seed`, and without one of the batch's own.
         """
-        self.needs_examples(theta)
+        theta = self.with_examples(theta)
         z, _, _ = self.forward(theta)
         if samples is None:
             return self.through_outputs(theta, lambda u: self.network.loss.fisher_product(z, u))
-        rng = np.random.default_rng([*self.seed, 1] if seed is None else seed)
+        if samples < 1:
+            raise ValueError(f"samples is {samples}; it must be at least 1, or None for the exact Fisher matrix")
+        rng = np.random.default_rng([*self.seed, LABELS] if seed is None else seed)
         drawn = [self.network.loss.gradient(z, self.network.loss.sample(z, rng)) for _ in range(samples)]
         return self.through_outputs(theta, lambda u: outer_products(drawn, u))
 
@@ -106,15 +120,18 @@ class MiniBatch(Objective):
 
     def empirical_fisher(self, theta):
         """(1/n) Σ g gᵀ with the labels of the data: not the Fisher matrix, not even at a minimum (Kunstner et al. 2019)."""
-        self.needs_examples(theta)
+        theta = self.with_examples(theta)
         z, _, _ = self.forward(theta)
         d = self.network.loss.gradient(z, self.Y)
         return self.through_outputs(theta, lambda u: outer_products([d], u))
 
-    def needs_examples(self, theta):
+    def with_examples(self, theta):
+        """The same θ as a constant, if the examples can be told apart there."""
+        theta = constant(theta)
         if self.statistics_of(theta):
             raise NotImplementedError("batch normalisation ties the examples of a batch together, so there is no "
                                       "gradient of one example and no Fisher matrix; use gauss_newton or hessian")
+        return theta
 
     def statistics_of(self, theta):
         """(mean, variance) of each batch normalisation on this batch; empty where there is none."""
@@ -129,12 +146,14 @@ class MiniBatch(Objective):
 
     def jacobian(self, theta):
         """∂z/∂θ of every example, shape (n, outputs, size): for small nets."""
+        theta = constant(theta)
         z, _, _ = self.forward(theta)
         return np.stack([self.per_example_gradients(theta, np.broadcast_to(e, z.shape))
                          for e in np.eye(z.shape[1], dtype=z.dtype)], axis=1)
 
     def gauss_newton_diagonal(self, theta):
         """The diagonal of the Gauss-Newton matrix, exactly: a backward pass for every output, for small nets."""
+        theta = constant(theta)
         z, _, _ = self.forward(theta)
         return sum((self.per_example_gradients(theta, u)**2).mean(axis=0) for u in self.network.loss.fisher_root(z))
 
@@ -147,7 +166,7 @@ class MiniBatch(Objective):
         """
         z, saved, _ = self.forward(theta)
         loss = self.network.loss
-        rng = np.random.default_rng([*self.seed, 2] if seed is None else seed)
+        rng = np.random.default_rng([*self.seed, FACTORS] if seed is None else seed)
         if form not in ("expand", "reduce"):
             raise ValueError(f"form is {form!r}; it is expand or reduce")
         derivatives = {"sampled": lambda: [loss.gradient(z, loss.sample(z, rng))], "exact": lambda: loss.fisher_root(z),
@@ -161,12 +180,28 @@ class MiniBatch(Objective):
         return [(layer[0][0], sum(G for _, G in layer)) for layer in zip(*factors)]
 
     def accuracy(self, theta):
-        """The share of examples whose largest output is that of their label."""
+        """The share of examples whose largest output is that of their label, or of their largest target."""
+        if self.network.output_size == 1:
+            raise ValueError("accuracy is about the largest of several outputs; this network has one")
         z, _, _ = self.forward(theta)
-        return (z.argmax(axis=1) == self.Y).mean().item()
+        labels = self.Y if self.Y.ndim == 1 else self.Y.argmax(axis=1)
+        return (z.argmax(axis=1) == labels).mean().item()
 
     def blocks(self, vector):
         return self.network.blocks(vector)
+
+
+def is_constant(theta):
+    """Can nobody write into θ, neither directly nor, where it is a view, through the array that it is a view of?"""
+    return theta.flags.owndata and not theta.flags.writeable
+
+
+def constant(theta):
+    """θ itself if it is constant, otherwise a copy that is."""
+    if not is_constant(theta):
+        theta = theta.copy()
+        theta.flags.writeable = False
+    return theta
 
 
 def symmetric(product, theta):
@@ -185,10 +220,12 @@ class Whole(Objective):
     """
 
     def __init__(self, network, X, Y, batch_size=1024, statistics=None):
+        if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be a whole number of at least 1")
         X = network.checked_inputs(X)
         Y = network.loss.checked(Y, len(X), network.output_size)
         self.size, self.n = network.size, len(X)
-        self.batches = [MiniBatch(network, X[i:i + batch_size], Y[i:i + batch_size], training=False,
+        self.batches = [MiniBatch(network, X[i:i + batch_size], Y[i:i + batch_size], seed=(0, i), training=False,
                                   statistics=statistics, checked=True) for i in range(0, len(X), batch_size)]
 
     def shares(self):
@@ -211,30 +248,36 @@ class Whole(Objective):
         return f, g
 
     def accuracy(self, theta):
-        """The share of examples whose largest output is that of their label."""
+        """The share of examples whose largest output is that of their label, or of their largest target."""
         return sum(share * batch.accuracy(theta) for share, batch in self.shares())
 
     def blocks(self, vector):
         return self.batches[0].blocks(vector)
 
-    def operator(self, kind, theta, **arguments):
-        """One of the curvature matrices; its product is the mean of the batches' products."""
+    def operator(self, theta, matrix):
+        """The mean of the batches' matrices, each of which is made anew for every product."""
         if len(self.batches) == 1:
-            return getattr(self.batches[0], kind)(theta, **arguments)
-        return symmetric(lambda v: sum(share * (getattr(batch, kind)(theta, **arguments) @ v)
-                                       for share, batch in self.shares()), theta)
+            return matrix(self.batches[0], theta)
+        theta = constant(theta)
+        return symmetric(lambda v: sum(share * (matrix(batch, theta) @ v) for share, batch in self.shares()), theta)
 
     def hessian(self, theta):
-        return self.operator("hessian", theta)
+        return self.operator(theta, MiniBatch.hessian)
 
     def gauss_newton(self, theta):
-        return self.operator("gauss_newton", theta)
+        return self.operator(theta, MiniBatch.gauss_newton)
 
     def fisher(self, theta, samples=None, seed=None):
-        return self.operator("fisher", theta, samples=samples, seed=seed)
+        def of_batch(batch, theta):
+            return batch.fisher(theta, samples, seed if seed is None else [*np.ravel(seed), batch.seed[-1]])
+
+        return self.operator(theta, of_batch)
+
+    def sampled_fisher(self, theta):
+        return self.fisher(theta, samples=1)
 
     def empirical_fisher(self, theta):
-        return self.operator("empirical_fisher", theta)
+        return self.operator(theta, MiniBatch.empirical_fisher)
 
 
 class EmpiricalRisk:
@@ -259,6 +302,8 @@ class EmpiricalRisk:
 
     def loss(self, t):
         """The mini-batch of step t = 1, 2, 3, ..."""
+        if t < 1:
+            raise ValueError(f"steps are counted from 1; there is no mini-batch of step {t}")
         epoch, i = divmod(t - 1, self.steps_per_epoch)
         chosen = self.order(epoch)[i * self.batch_size:(i + 1) * self.batch_size]
         return MiniBatch(self.network, self.X[chosen], self.Y[chosen], seed=(self.seed, t), checked=True)
@@ -269,7 +314,7 @@ class EmpiricalRisk:
     def order(self, epoch):
         """The order of the examples in that epoch."""
         if self._order[0] != epoch:
-            self._order = epoch, np.random.default_rng([self.seed, epoch]).permutation(self.n)
+            self._order = epoch, np.random.default_rng([self.seed, epoch, ORDER]).permutation(self.n)
         return self._order[1]
 
     @cached_property
@@ -279,112 +324,3 @@ class EmpiricalRisk:
 
     def blocks(self, vector):
         return self.network.blocks(vector)
-
-
-class Wrapped(Objective):
-    """A problem that answers as another one does; its subclasses change some of the answers."""
-
-    def __init__(self, problem):
-        self.problem, self.size = problem, problem.size
-
-    def loss(self, t):
-        """The same change, on the objective of step t."""
-        changed = copy.copy(self)
-        changed.problem = self.problem.loss(t)
-        return changed
-
-    def value(self, theta):
-        return self.problem.value(theta)
-
-    def gradient(self, theta):
-        return self.problem.gradient(theta)
-
-    def hessian(self, theta):
-        return self.problem.hessian(theta)
-
-    def gauss_newton(self, theta):
-        return self.problem.gauss_newton(theta)
-
-    def fisher(self, theta):
-        return self.problem.fisher(theta)
-
-    def empirical_fisher(self, theta):
-        return self.problem.empirical_fisher(theta)
-
-    def blocks(self, vector):
-        return self.problem.blocks(vector)
-
-    def __getattr__(self, name):
-        if name.startswith("__") or name == "problem":
-            raise AttributeError(name)
-        return getattr(self.problem, name)
-
-
-class Clipped(Wrapped):
-    """Gradients cut down to size: each number to [−element, element], or the whole vector to a length of `norm`.
-
-    Goodfellow, Bengio and Courville (2016), Section 10.11.1; Pascanu et al. (2013), Algorithm 1, for the norm.
-    Ravasi's lecture prints min(∇J, th), which leaves a derivative of −100 as it is.
-    """
-
-    def __init__(self, problem, element=None, norm=None):
-        super().__init__(problem)
-        if (element is None) == (norm is None):
-            raise ValueError("Clipped takes one of element= and norm=: the most that a number, or the length, may be")
-        positive(element if norm is None else norm, "element" if norm is None else "norm")
-        self.element, self.norm = element, norm
-
-    def gradient(self, theta):
-        g = self.problem.gradient(theta)
-        if self.norm is None:
-            return np.clip(g, -self.element, self.element)
-        length = float(np.linalg.norm(g))
-        return g * (self.norm / length) if length > self.norm else g
-
-
-class Ridge(Wrapped):
-    """A problem and ½ strength ‖θ‖²: L2 regularisation, which shrinks θ in proportion (Hoerl and Kennard 1970)."""
-
-    def __init__(self, problem, strength):
-        super().__init__(problem)
-        self.strength = positive(strength, "strength")
-
-    def value(self, theta):
-        return self.problem.value(theta) + self.strength * (theta @ theta).item() / 2
-
-    def gradient(self, theta):
-        return self.problem.gradient(theta) + self.strength * theta
-
-    def hessian(self, theta):
-        return damped(self.problem.hessian(theta), self.strength)
-
-    def gauss_newton(self, theta):
-        return damped(self.problem.gauss_newton(theta), self.strength)
-
-
-class Lasso(Wrapped):
-    """A problem and strength ‖θ‖₁: L1 regularisation, which makes small parameters zero (Tibshirani 1996).
-
-    Where θ_i = 0 its derivative is taken to be 0.  Gradient steps hop over the kink; `proximal` is the step that
-    meets it: θ after a gradient step of rate lr on the problem alone, pulled towards 0 by lr · strength.
-    """
-
-    def __init__(self, problem, strength):
-        super().__init__(problem)
-        self.strength = positive(strength, "strength")
-
-    def value(self, theta):
-        return self.problem.value(theta) + self.strength * np.abs(theta).sum().item()
-
-    def gradient(self, theta):
-        return self.problem.gradient(theta) + self.strength * np.sign(theta)
-
-    def proximal(self, theta, lr):
-        """argmin over x of lr · strength ‖x‖₁ + ½‖x − θ‖²: soft thresholding."""
-        return np.sign(theta) * np.maximum(np.abs(theta) - lr * self.strength, 0)
-
-
-def positive(value, name):
-    if not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
-        raise ValueError(f"{name} must be a number above 0, and is {value!r}")
-    return float(value)

@@ -1,8 +1,8 @@
 """Methods that learn their learning rate as they go.          Lecture 5.
 
-The first four look at f(η) = L(w − η g), the loss after a step of rate η, and move η towards its minimum: by a gradient
-step or by a Newton step on that one number.  `probe` is the problem that judges a rate: leave it out to ask the mini-batch
-that g comes from, or give the risk on a validation set (Ravaut and Gorti 2018, Section 5.3, equations 22 and 23).
+The first three look at f(η) = L(w − η g), the loss after a step of rate η, and move η towards its minimum: by a
+gradient step or by a Newton step on that one number.  `probe` is the problem that judges a rate: leave it out to ask
+the mini-batch that g comes from, or give the risk on a validation set (Ravaut and Gorti 2018, equations 22 and 23).
 
 The paper's δ is two things: the small number of equations 18 and 19 is `delta` here, the momentum of 20 and 21 is v.
 """
@@ -81,7 +81,7 @@ def vsgd(problem, theta, *, samples=10, slow=2.0, eps=1e-9, t=0, g_bar=0.0, v_ba
 
     Schaul, Zhang and LeCun (2013), Algorithm 1, vSGD-l: η = ḡ² / (h̄ v̄), from averages of the gradient, of its square
     and of the curvature.  An average looks back over τ steps: over few where the gradient has a clear direction, over
-    more where it is noise.  The first steps only look, at so many `samples`, after which v̄ is made `slow` times larger.
+    more where it is noise.  The first steps only look, at so many `samples`; then v̄ is made `slow` times larger.
     The curvature h is a difference of gradients at a distance of ḡ (Schaul and LeCun 2013, vSGD-fd), which any problem
     can answer, in place of the paper's backpropagated diagonal.
     """

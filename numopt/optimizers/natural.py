@@ -3,8 +3,8 @@
 After Zheng, "A Unified View of Optimizers from an Approximated Curvature Perspective", Section 1.  H is any curvature
 matrix (`curvature`: "hessian", "gauss_newton", "fisher", "sampled_fisher" or "empirical_fisher"), plus damping · I; its
 eigenvalues are λ, its eigenvectors the columns of Q, and a hat marks coordinates along them, ĝ = Qᵀg.  With
-structure="diagonal" only the diagonal of H is used, as if Q were I: these are the forms that Adam, AdaHessian and Sophia
-approximate.  Each method is one line about d̂; `anatomy` says what any step d gains, and how long it is.
+structure="diagonal" only the diagonal of H is used, as if Q were I: these are the forms that Adam, AdaHessian and
+Sophia approximate.  Each method is one line about d̂; `anatomy` says what any step d gains, and how long it is.
 """
 from typing import NamedTuple
 
@@ -112,7 +112,8 @@ def gradient_norm_clipped(problem, theta, *, lr=1.0, epsilon=1.0, curvature="fis
 
 
 @optimizer
-def eigenbasis_clipped(problem, theta, *, lr=1.0, epsilon=0.02, curvature="fisher", damping=1e-2, structure="full", t=0):
+def eigenbasis_clipped(problem, theta, *, lr=1.0, epsilon=0.02, curvature="fisher", damping=1e-2,
+                       structure="full", t=0):
     """A natural gradient step, no longer than ε along any eigenvector.
 
     Zheng, "Eigenbasis Clipped NGD", with lr for α.  Sophia clips to |d̂| ≤ ε instead, in its diagonal form.
@@ -162,7 +163,8 @@ def anatomy(H, g, d):
     lam, Q = np.linalg.eigh(dense(H, len(g)))
     g_hat, d_hat = Q.T @ g, Q.T @ d
     decreases, squares = -(g_hat * d_hat + lam * d_hat**2 / 2), np.maximum(lam, 0) * d_hat**2
-    return Anatomy(decreases.sum().item(), np.sqrt(squares.sum()).item(), lam, g_hat, d_hat, decreases, np.sqrt(squares))
+    return Anatomy(decreases.sum().item(), np.sqrt(squares.sum()).item(), lam, g_hat, d_hat,
+                   decreases, np.sqrt(squares))
 
 
 class Noise(NamedTuple):
