@@ -25,7 +25,7 @@ ARROWS = {
 # Modules whose tests stand with those of another.
 TESTED_WITH = {"convolution": "layers", "composition": "layers", "normalization": "layers", "shapes": "landscapes",
                "wrappers": "risk"}
-OPTIMIZERS_MAY = {"optimizer", "schedules", "linalg", "line_search", "kernels"}
+OPTIMIZERS_MAY = {"optimizer", "schedules", "linalg", "spectra", "line_search", "kernels"}
 
 
 def imports(file):

@@ -1,0 +1,319 @@
+"""Linear systems, matrices made of matrices, and roots.
+
+A matrix A is anything that can be multiplied by a vector with @: an array where it is small, a scipy LinearOperator
+where it is not.  Results have the precision of the vectors: what is single stays single.
+
+    systems     conjugate_gradient, truncated_conjugate_gradient, steihaug, gcr, and the iterates behind them
+    matrices    damped, dense, nystrom
+    roots       inverse_root, inverse_root_newton, newton_schulz                     Lectures 6, 9, 11 and 12.
+"""
+import math
+from collections import deque
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+
+class Iterate(NamedTuple):
+    """Where conjugate gradients are: x, the residual r = b - Ax, and the direction p of the last step, with pᵀAp."""
+
+    x: Any
+    r: Any
+    p: Any
+    curvature: float
+
+
+def conjugate_gradient_iterates(A, b, x=None, preconditioner=None):
+    """Solve Ax = b by a step along each of a row of directions that are conjugate: pᵢᵀApⱼ = 0.
+
+    Hestenes and Stiefel (1952); Nocedal and Wright (2006), Algorithms 5.2 and 5.3.  For A symmetric and positive
+    definite, when every x is the least ½ xᵀAx - bᵀx that its directions reach.  It starts from x (from 0), and gives an
+    Iterate after every step, for one product each.  The preconditioner is a matrix near to A⁻¹, symmetric and positive
+    definite as well: for a diagonal D that is near to A, scipy.sparse.diags_array(1 / D).
+
+    Along a direction of no curvature or a negative one there is no least: the last Iterate is then the x it leads away
+    from and the p itself, with its curvature ≤ 0, for whoever knows how far to go (Steihaug 1983).  No Iterate follows
+    a residual of 0.
+    """
+    x, r = start(A, b, x)
+    y = r if preconditioner is None else preconditioner @ r
+    p, ry = y, r @ y
+    while ry != 0:
+        if ry < 0:
+            raise ValueError(f"the preconditioner is not positive definite: its product with r has rᵀ(M r) = {ry}")
+        Ap = A @ p
+        curvature = p @ Ap
+        if not curvature > 0:
+            yield Iterate(x, r, p, curvature)
+            return
+        alpha = ry / curvature
+        x = x + alpha * p
+        r = r - alpha * Ap
+        yield Iterate(x, r, p, curvature)
+        y = r if preconditioner is None else preconditioner @ r
+        ry, ry_before = r @ y, ry
+        p = y + ry / ry_before * p
+
+
+def conjugate_gradient(A, b, x=None, *, steps=None, tolerance=1e-10, preconditioner=None):
+    """The solution of Ax = b for a symmetric positive definite A, by conjugate gradients from x (from 0).
+
+    Until ‖b - Ax‖ ≤ tolerance ‖b‖, and at most so many steps (10 n).  The arguments are those of
+    `conjugate_gradient_iterates`.  To meet a direction of negative curvature is an error.
+    """
+    b = vector(b)
+    iterates = conjugate_gradient_iterates(A, b, x, preconditioner)
+    x = np.zeros_like(b) if x is None else vector(x)
+    for x, r, p, curvature in islice(iterates, 10 * b.size if steps is None else steps):
+        if not curvature > 0:
+            raise ValueError(f"A is not positive definite: there is a direction with pᵀAp = {curvature}; add damping, "
+                             "or use conjugate_gradient_iterates and decide what to do there")
+        if np.linalg.norm(r) <= tolerance * np.linalg.norm(b):
+            break
+    return x
+
+
+def truncated_conjugate_gradient(A, b, x=None, *, eps=5e-4, most=250, preconditioner=None):
+    """Conjugate gradients until the model q(x) = ½ xᵀAx - bᵀx hardly falls any more; the list of iterates on the way.
+
+    Martens (2010).  The end, his Section 4.4: after i steps, if q(x_i) < 0 and over the last k = max(10, 0.1 i) of
+    them q fell by less than k eps of itself.  The list, his Section 4.6: x_1, x_2, x_3, x_4, x_5, x_7, ..., at the
+    steps ⌈1.3ʲ⌉, and the last.  The later of them are better for the model, an earlier one may be for f.
+
+    A direction of curvature ≤ 0 is an end too, and if it is the first, the list is the starting point alone.
+    """
+    b = vector(b)
+    kept = {math.ceil(1.3**j) for j in range(math.ceil(math.log(most, 1.3)) + 1)}
+    iterates = conjugate_gradient_iterates(A, b, x, preconditioner)
+    x, i, path, q = np.zeros_like(b) if x is None else vector(x), 0, [], []
+    for i, (x, r, p, curvature) in enumerate(islice(iterates, most), 1):
+        if not curvature > 0:
+            i = i - 1
+            break
+        if i in kept:
+            path.append(x)
+        q.append(-x @ (b + r) / 2)
+        k = max(10, i // 10)
+        if i > k and q[-1] < 0 and (q[-1] - q[-1 - k]) / q[-1] < k * eps:
+            break
+    return path if path and i in kept else path + [x]
+
+
+def steihaug(B, g, radius, *, steps=250):
+    """Towards the p of length at most `radius` that makes the model gᵀp + ½ pᵀBp least; B need not be positive definite.
+
+    Steihaug (1983); Nocedal and Wright (2006), Algorithm 7.2.  Conjugate gradients start at 0 and go away from it at
+    every step.  Where they would leave the radius, or meet a direction of negative curvature, p ends on the radius;
+    otherwise when the residual is small enough for Newton's method, see `forcing`.
+    """
+    p, enough = np.zeros_like(g), forcing(g)
+    for x, r, d, curvature in islice(conjugate_gradient_iterates(B, -g), steps):
+        if not curvature > 0:
+            return p + min(to_radius(p, d, radius), key=lambda tau: tau**2 * curvature / 2 - tau * (r @ d)) * d
+        if np.linalg.norm(x) >= radius:
+            return p + max(to_radius(p, d, radius)) * d
+        p = x
+        if np.linalg.norm(r) <= enough:
+            break
+    return p
+
+
+def to_radius(p, d, radius):
+    """The two numbers τ with ‖p + τd‖ = radius."""
+    dd, pd, pp = float(d @ d), float(p @ d), float(p @ p)
+    root = math.sqrt(pd**2 + dd * max(radius**2 - pp, 0))
+    return (-pd - root) / dd, (-pd + root) / dd
+
+
+def forcing(g):
+    """How small the residual of Newton's equation has to be: as a share of the gradient g, the smaller the smaller g is.
+
+    Nocedal and Wright (2006), Algorithm 7.1: min(½, √‖g‖) ‖g‖, for which Newton's method is faster than linear.
+    """
+    length = float(np.linalg.norm(g))
+    return min(0.5, math.sqrt(length)) * length
+
+
+def gcr_iterates(A, b, x=None, window=None):
+    """Solve Ax = b by steps whose images under A are orthogonal: each makes the residual as short as it can.
+
+    The generalized conjugate residual method of Eisenstat, Elman and Schultz (1983), Section 2, for an A that need not
+    be symmetric, but has xᵀAx > 0 (not only for symmetric A, as Memon et al. (2024) put it).  Every direction is kept,
+    and ‖b - Ax‖ is the least that they all reach.  With a window, only so many of the last are kept (there called
+    Orthomin); if A is symmetric, 1 is enough.
+    It starts from x (from 0), and gives (x, r) after every step, for one product each.
+
+    It ends where no step is left: if A r lies in the span of the images already, because A is singular, say, or has
+    not xᵀAx > 0.
+    """
+    x, r = start(A, b, x)
+    directions = deque(maxlen=window)
+    while r.any():
+        p, v = r, A @ r
+        before = np.linalg.norm(v)
+        for p_i, v_i in directions:
+            beta = v @ v_i
+            p, v = p - beta * p_i, v - beta * v_i
+        length = np.linalg.norm(v)
+        if length <= 10 * np.finfo(v.dtype).eps * before:
+            return
+        p, v = p / length, v / length
+        directions.append((p, v))
+        alpha = v @ r
+        x = x + alpha * p
+        r = r - alpha * v
+        yield x, r
+
+
+def gcr(A, b, x=None, *, steps=None, window=None, tolerance=1e-10):
+    """The solution of Ax = b by generalized conjugate residuals from x (from 0): see `gcr_iterates`.
+
+    Until ‖b - Ax‖ ≤ tolerance ‖b‖, and at most so many steps (10 n).  Where no step is left, it is the x so far.
+    """
+    b = vector(b)
+    iterates = gcr_iterates(A, b, x, window)
+    x = np.zeros_like(b) if x is None else vector(x)
+    for x, r in islice(iterates, 10 * b.size if steps is None else steps):
+        if np.linalg.norm(r) <= tolerance * np.linalg.norm(b):
+            break
+    return x
+
+
+def damped(A, damping):
+    """A + damping I, an array if A is one.  With a vector of dampings it is A + diag(damping)."""
+    n = A.shape[0]
+    if np.ndim(damping) and np.shape(damping) != (n,):
+        raise ValueError(f"damping must be a number or have shape ({n},), and has shape {np.shape(damping)}")
+    damping = np.asarray(damping, precision(A))
+    if isinstance(A, np.ndarray):
+        return A + np.diag(np.broadcast_to(damping, n))
+    return LinearOperator(A.shape, lambda v: A @ v.ravel() + damping * v.ravel(), dtype=damping.dtype)
+
+
+def dense(A, n):
+    """The n x n array of a matrix that can only be multiplied by vectors: its products with the n unit vectors."""
+    return np.column_stack([A @ e for e in np.eye(n, dtype=precision(A))])
+
+
+class Nystrom(LinearOperator):
+    """C W⁺ Cᵀ, of rank at most k, for C with n rows and k columns and a symmetric W with k of each."""
+
+    def __init__(self, C, W):
+        self.C, self.W = C, W
+        self.W_inverse = np.linalg.pinv(W, rcond=len(W) * np.finfo(W.dtype).eps, hermitian=True)
+        super().__init__(C.dtype, (len(C), len(C)))
+
+    def _matvec(self, v):
+        return self.C @ (self.W_inverse @ (self.C.T @ v))
+
+    _matmat = _matvec
+
+    def _adjoint(self):
+        return self
+
+
+def nystrom(A, indices):
+    """What some columns I of a symmetric positive semidefinite A tell of it all: A[:, I] A[I, I]⁺ A[I, :].
+
+    Williams and Seeger (2001).  It is A itself if A[I, I] has the rank of A.  C = A[:, I] and W = A[I, I] are its
+    factors, at one product a column.  Memon et al. (2024) print the last factor of (8) as A[I, :]ᵀ, whose shape does
+    not fit, and an inverse, which A[I, I] need not have: it is semidefinite.
+    """
+    n, indices = A.shape[0], np.asarray(indices)
+    if indices.ndim != 1 or indices.dtype.kind not in "iu" or not np.all((0 <= indices) & (indices < n)):
+        raise ValueError(f"indices must be a row of whole numbers from 0 to {n - 1}, not {indices}")
+    C = np.column_stack([A @ np.eye(1, n, i, dtype=precision(A))[0] for i in indices])
+    return Nystrom(C, C[indices])
+
+
+def inverse_root(A, p, *, damping=0.0, eps=None):
+    """(A + damping I)^(-1/p) of a symmetric positive semidefinite array, from its eigenvalues and eigenvectors.
+
+    Rounding leaves small eigenvalues anywhere about 0: those below eps times the largest are raised to that, where eps
+    is the rounding error of 1 if it is not given.
+    """
+    eigenvalues, Q = np.linalg.eigh(square(A))
+    smallest, largest = float(eigenvalues[0]), float(eigenvalues[-1])
+    rounding = float(np.finfo(eigenvalues.dtype).eps)
+    eigenvalues = np.maximum(eigenvalues, (rounding if eps is None else float(eps)) * largest) + float(damping)
+    if not eigenvalues[0] > 0 or smallest < -math.sqrt(rounding) * largest:
+        raise ValueError(f"no power -1/{p} of a matrix with the eigenvalue {smallest}: add damping to A")
+    return Q * eigenvalues**(-1 / p) @ Q.T
+
+
+def inverse_root_newton(A, p, *, damping=0.0, steps=100):
+    """(A + damping I)^(-1/p) of a symmetric positive definite array, from products only: coupled Newton iteration.
+
+    Guo and Higham (2006), Section 3, scaled as Anil et al. (2020) do for Shampoo.  M = Xᵖ A throughout, and goes to I.
+    Small eigenvalues of M first grow by (1 + 1/p)ᵖ at a time; near I the number of right digits doubles.
+    """
+    A = damped(square(A), damping)
+    if not A.any():
+        raise ValueError(f"no power -1/{p} of a matrix of zeros; add damping")
+    identity = np.eye(len(A), dtype=A.dtype)
+    z = (1 + p) / (2 * float(np.linalg.norm(A)))
+    X, M, error = z**(1 / p) * identity, z * A, math.inf
+    for _ in range(steps):
+        T = ((p + 1) * identity - M) / p
+        X, M = X @ T, np.linalg.matrix_power(T, p) @ M
+        before, error = error, float(np.linalg.norm(M - identity))
+        if before / 2 <= error < 0.1:  # no longer doubling: what is left is rounding
+            return X
+        if not error < 1e3 * len(A):
+            break
+    raise ValueError(f"no power -1/{p} found in {steps} steps: A is nearly singular or not positive: add damping to A")
+
+
+def newton_schulz(X, steps=5, coefficients=(3.4445, -4.7750, 2.0315)):
+    """Nearly the orthogonal matrix next to X: its singular vectors, with singular values of about 1.
+
+    Jordan et al. (2024), for Muon: five steps of an odd polynomial, σ ← aσ + bσ³ + cσ⁵, which with their coefficients
+    lifts small singular values fast: all above 0.002 ‖X‖ end between 0.68 and 1.21.  With (1.875, -1.25, 0.375) they go
+    to 1 itself, but slowly (Björck and Bowie 1971).
+    """
+    a, b, c = coefficients
+    if X.ndim != 2:
+        raise ValueError(f"newton_schulz takes a matrix, not an array of shape {X.shape}")
+    if len(X) > len(X.T):
+        return newton_schulz(X.T, steps, coefficients).T
+    X = X / (float(np.linalg.norm(X)) + 1e-7)
+    for _ in range(steps):
+        A = X @ X.T
+        B = b * A + c * A @ A
+        X = a * X + B @ X
+    return X
+
+
+def start(A, b, x):
+    """x and b - Ax, for x = 0 without a product."""
+    b = vector(b)
+    if b.ndim != 1 or getattr(A, "shape", (b.size, b.size)) != (b.size, b.size):
+        raise ValueError(f"A has shape {A.shape} and b has shape {b.shape}: they must be (n, n) and (n,)")
+    if not np.isfinite(b).all():
+        raise ValueError("b has entries that are not finite")
+    if x is None:
+        return np.zeros_like(b), b
+    if np.shape(x) != b.shape:
+        raise ValueError(f"x has shape {np.shape(x)}, but b has shape {b.shape}")
+    return vector(x), b - A @ vector(x)
+
+
+def vector(v):
+    """An array of floating-point numbers, in single precision if they were."""
+    v = np.asarray(v)
+    return v.astype(np.result_type(v.dtype, np.float32), copy=False)
+
+
+def square(A):
+    """A dense symmetric matrix, which it is up to the caller to know."""
+    A = vector(A)
+    if A.ndim != 2 or len(A) != len(A.T):
+        raise ValueError(f"expected a square array, not one of shape {A.shape}; `dense` makes an array of an operator")
+    return A
+
+
+def precision(A):
+    """The precision of the vectors that go with A."""
+    return np.result_type(A.dtype, np.float32)

@@ -1,0 +1,105 @@
+"""What products with a matrix tell of its eigenvalues, its trace and its diagonal.
+
+A matrix A is anything that can be multiplied by a vector with @, and symmetric; n is the length of the vector.  What is
+random follows from the seed, a number or a row of them, as in (seed, t).              Lectures 1, 10 and 11.
+"""
+import math
+
+import numpy as np
+
+from numopt.linalg import precision
+
+
+def power_iteration(A, n, *, start=None, seed=0, steps=1000, tolerance=1e-4):
+    """The eigenvalue furthest from 0, and its eigenvector: what is left of any vector multiplied by A often enough.
+
+    It ends when ‖Av - λv‖ ≤ tolerance |λ|, so that some eigenvalue is as near to λ = vᵀAv as that; or after so many
+    steps, as when two eigenvalues are equally far from 0 on either side, which no number of steps tells apart.
+    """
+    v = np.random.default_rng(seed).standard_normal(n).astype(precision(A)) if start is None else np.asarray(start)
+    v = v / np.linalg.norm(v)
+    for _ in range(steps):
+        Av = A @ v
+        eigenvalue = float(v @ Av)
+        if np.linalg.norm(Av - eigenvalue * v) <= tolerance * abs(eigenvalue):
+            break
+        v = Av / np.linalg.norm(Av)
+    return eigenvalue, v
+
+
+def lanczos(A, start, steps):
+    """(alpha, beta, Q): A seen from the space of start, A start, A² start, ...: the tridiagonal T = Qᵀ A Q.
+
+    Lanczos (1950); Golub and Van Loan (2013), Algorithm 10.1.1.  alpha is the diagonal of T and beta what is beside it;
+    the columns of Q are orthonormal, the first along start.  Rounding makes them lose that, hence each is made
+    orthogonal to all before it, twice.  If the space has fewer dimensions than steps, T has as many rows as it has.
+    """
+    q = np.asarray(start) / np.linalg.norm(start)
+    alpha, beta, Q, scale = [], [], [q], 0.0
+    for _ in range(min(steps, q.size)):
+        w = A @ q
+        scale = max(scale, np.linalg.norm(w))
+        alpha.append(q @ w)
+        basis = np.array(Q)
+        for _ in range(2):
+            w = w - basis.T @ (basis @ w)
+        length = np.linalg.norm(w)
+        if len(alpha) == min(steps, q.size) or length <= 10 * np.finfo(w.dtype).eps * scale:
+            break
+        q = w / length
+        beta.append(length)
+        Q.append(q)
+    return np.array(alpha), np.array(beta, q.dtype), np.array(Q).T
+
+
+def slq(A, n, steps, probes, seed=0):
+    """Nodes and weights, so that the mean of φ(λ) over the eigenvalues λ of A is nearly the sum of weight φ(node).
+
+    Stochastic Lanczos quadrature: Ubaru, Chen and Saad (2017), Algorithm 1; Ghorbani, Krishnan and Xiao (2019), for
+    Hessians of networks.  Each probe is a vector of random signs, from which `lanczos` makes T: the nodes are the
+    eigenvalues of T and the weights the squares of the *first* numbers of its eigenvectors.  For one probe this is
+    exact for polynomials φ of degree up to 2 steps - 1.  The weights of all probes sum to 1.
+    """
+    nodes, weights = [], []
+    for z in signs(A, n, probes, seed):
+        alpha, beta, Q = lanczos(A, z, steps)
+        eigenvalues, U = np.linalg.eigh(np.diag(alpha) + np.diag(beta, 1) + np.diag(beta, -1))
+        nodes.append(eigenvalues)
+        weights.append(U[0]**2 / probes)
+    return np.concatenate(nodes), np.concatenate(weights)
+
+
+def density(nodes, weights, grid, sigma):
+    """The density of eigenvalues at the points of a grid: every node a normal density of width sigma, times its weight.
+
+    With the eigenvalues themselves for nodes and weights 1/n it is the exact density, as smooth.
+    """
+    z = (np.asarray(grid)[:, None] - nodes) / sigma
+    return np.exp(-z * z / 2) @ weights / (sigma * math.sqrt(2 * math.pi))
+
+
+def hutchinson(A, n, probes, seed=0):
+    """z * (A z) for every probe z, a vector of random signs: on average the diagonal of A, and its sum the trace.
+
+    Hutchinson (1990); Bekas, Kokiopoulou and Saad (2007) for the diagonal.  What is not on the diagonal makes the
+    error: entry i of one probe has the variance Σ_j≠i A_ij², the sum of all the variance 2 Σ_i≠j A_ij².
+    """
+    return (z * (A @ z) for z in signs(A, n, probes, seed))
+
+
+def hutchinson_diagonal(A, n, probes, seed=0):
+    """The diagonal of A, from the mean of probes; see `hutchinson`."""
+    return sum(hutchinson(A, n, probes, seed)) / probes
+
+
+def hutchinson_trace(A, n, probes, seed=0):
+    """The trace of A, from the mean of probes; see `hutchinson`."""
+    return sum(float(product.sum()) for product in hutchinson(A, n, probes, seed)) / probes
+
+
+def signs(A, n, probes, seed):
+    """Random vectors of 1 and -1 (Rademacher's distribution), in the precision of A."""
+    if probes < 1:
+        raise ValueError(f"probes = {probes} must be at least 1")
+    for probe in range(probes):
+        yield np.random.default_rng([*np.atleast_1d(seed), probe]).choice(np.array([-1, 1], precision(A)), n)
