@@ -2,12 +2,13 @@
 from math import prod
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from numopt.layers import Dense, Layer
 
 
 def offsets(k, stride, h, w):
-    """For each place (i, j) in a k × k window: where the images have what stands there, in all h × w windows at once."""
+    """For each place (i, j) in a k × k window: where an image has what stands there, in all its h × w windows."""
     for i in range(k):
         for j in range(k):
             yield i, j, (slice(None), slice(i, i + stride * h, stride), slice(j, j + stride * w, stride))
@@ -43,19 +44,17 @@ class Conv2D(Dense):
         p = self.padding
         if p:
             x = np.pad(x, ((0, 0), (p, p), (p, p), (0, 0)))
-        n, h, w = len(x), (x.shape[1] - self.k) // self.stride + 1, (x.shape[2] - self.k) // self.stride + 1
-        rows = np.empty((n, h, w, self.k, self.k, self.channels), x.dtype)
-        for i, j, there in offsets(self.k, self.stride, h, w):
-            rows[:, :, :, i, j] = x[there]
-        return rows.reshape(n * h * w, -1)
+        patches = sliding_window_view(x, (self.k, self.k), axis=(1, 2))[:, ::self.stride, ::self.stride]
+        return patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, self.inputs)
 
-    def unrows(self, drows, shape):
-        """Add up, at every pixel, the derivatives by the patches it is in (col2im)."""
+    def by_inputs(self, dy, W, shape):
+        """dy W, the derivatives by the patches, added up at every pixel over the patches it is in (col2im)."""
         n, h, w, p = shape[0], self.places(shape[1]), self.places(shape[2]), self.padding
-        drows = drows.reshape(n, h, w, self.k, self.k, self.channels)
-        dx = np.zeros((n, shape[1] + 2 * p, shape[2] + 2 * p, self.channels), drows.dtype)
+        kernels = W.reshape(self.outputs, -1, self.channels).transpose(1, 0, 2)
+        dpatches = (dy @ kernels).reshape(self.k, self.k, n, h, w, self.channels)
+        dx = np.zeros((n, shape[1] + 2 * p, shape[2] + 2 * p, self.channels), dy.dtype)
         for i, j, there in offsets(self.k, self.stride, h, w):
-            dx[there] += drows[:, :, :, i, j]
+            dx[there] += dpatches[i, j]
         return dx[:, p:p + shape[1], p:p + shape[2]]
 
     def shaped(self, y, shape):
@@ -63,7 +62,7 @@ class Conv2D(Dense):
 
 
 class Pool(Layer):
-    """Each channel of an image by one number for each k × k window, `stride` apart; what does not fill a window is cut."""
+    """One number for each k × k window, `stride` apart, in every channel; what does not fill a window is left out."""
 
     def __init__(self, k, stride=None):
         self.k, self.stride = k, stride or k
@@ -85,11 +84,11 @@ class MaxPool(Pool):
 
     def forward(self, w, x, mode):
         (_, there), *others = self.windows(x.shape)
-        y = x[there].copy()
+        y = x[there]
         which = np.zeros(y.shape, np.min_scalar_type(self.k**2))
         for number, there in others:
-            larger = x[there] > y
-            y[larger], which[larger] = x[there][larger], number
+            which = np.where(x[there] > y, which.dtype.type(number), which)
+            y = np.maximum(y, x[there])
         return y, (which, x.shape)
 
     def backward(self, w, saved, dy, dw, inputs=True):

@@ -61,8 +61,8 @@ class Dense(Layer):
 
     def output_shape(self, shape):
         if shape != (self.inputs,):
-            raise ValueError(f"Dense({self.inputs}, {self.outputs}) takes vectors of {self.inputs} numbers and is given "
-                             f"{shape}" + ("; put a Flatten() before it" if len(shape) > 1 else ""))
+            raise ValueError(f"Dense({self.inputs}, {self.outputs}) takes vectors of {self.inputs} numbers "
+                             f"and is given {shape}" + ("; put a Flatten() before it" if len(shape) > 1 else ""))
         return (self.outputs,)
 
     def initial(self, random, deviation):
@@ -84,9 +84,9 @@ class Dense(Layer):
         """What W is multiplied with, one row for each of its outputs."""
         return x
 
-    def unrows(self, drows, shape):
-        """The derivative by x, from that by its rows."""
-        return drows
+    def by_inputs(self, dy, W, shape):
+        """The derivatives by x, of that shape, from those by y."""
+        return dy @ W
 
     def shaped(self, y, shape):
         """The output, from its rows."""
@@ -101,7 +101,7 @@ class Dense(Layer):
         return self.shaped(y, x.shape), (rows, x.shape)
 
     def backward(self, w, saved, dy, dw, inputs=True):
-        W, b = self.split(w)
+        W, _ = self.split(w)
         rows, shape = saved
         dy = dy.reshape(-1, self.outputs)
         if dw is not None:
@@ -109,10 +109,10 @@ class Dense(Layer):
             dW[:] = dy.T @ rows
             if self.bias:
                 db[:] = dy.sum(axis=0)
-        return self.unrows(dy @ W, shape) if inputs else None
+        return self.by_inputs(dy, W, shape) if inputs else None
 
     def jvp(self, w, saved, v, Rx):
-        (W, b), (V, Rb) = self.split(w), self.split(v)
+        (W, _), (V, Rb) = self.split(w), self.split(v)
         rows, shape = saved
         Ry = rows @ V.T
         if self.bias:
@@ -124,7 +124,7 @@ class Dense(Layer):
         return self.shaped(Ry, shape), Rrows
 
     def r_backward(self, w, saved, v, Rsaved, dy, Rdy, Rdw, inputs=True):
-        (W, b), (V, Rb), (RdW, Rdb) = self.split(w), self.split(v), self.split(Rdw)
+        (W, _), (V, _), (RdW, Rdb) = self.split(w), self.split(v), self.split(Rdw)
         (rows, shape), Rrows = saved, Rsaved
         dy, Rdy = dy.reshape(-1, self.outputs), Rdy.reshape(-1, self.outputs)
         RdW[:] = Rdy.T @ rows
@@ -133,7 +133,7 @@ class Dense(Layer):
         if self.bias:
             Rdb[:] = Rdy.sum(axis=0)
         if inputs:
-            return self.unrows(dy @ W, shape), self.unrows(Rdy @ W + dy @ V, shape)
+            return self.by_inputs(dy, W, shape), self.by_inputs(Rdy, W, shape) + self.by_inputs(dy, V, shape)
         return None, None
 
     def pairs(self, w, saved, dy, inputs=True):
@@ -214,10 +214,10 @@ class ReLU(Activation):
         return np.maximum(x, 0)
 
     def slope(self, y):
-        return (y > 0).astype(y.dtype)
+        return y > 0
 
-    def bend(self, y):
-        return y.dtype.type(0)
+    def r_backward(self, w, y, v, Rx, dy, Rdy, Rdw, inputs=True):
+        return self.slope(y) * dy, self.slope(y) * Rdy
 
 
 class Dropout(Layer):

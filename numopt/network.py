@@ -1,4 +1,4 @@
-"""Networks: layers one after the other, a loss at the end, and one flat vector theta of all weights.          Lecture 1.
+"""Networks: layers in a row, a loss at the end, and one flat vector theta of all their weights.          Lecture 1.
 
     network = mlp([64, 32, 10])
     theta = network.initial(seed=0)
@@ -119,7 +119,8 @@ def logistic(inputs, classes):
 def mlp(sizes, activation="tanh", loss=None, dropout=0.0):
     """A multilayer perceptron: mlp([3072, 90, 90, 10]) is the 2 × 90 net of Memon et al. (2024), 285,670 weights."""
     if len(sizes) < 2 or min(sizes) < 1:
-        raise ValueError(f"sizes are the numbers of inputs, of each layer's units and of outputs, two at least; given {sizes}")
+        raise ValueError(f"sizes are the numbers of inputs, of each layer's units and of outputs, two at least; "
+                         f"given {sizes}")
     between = known(activation, ACTIVATIONS, "activation")
     layers = []
     for inputs, outputs in zip(sizes[:-2], sizes[1:-1]):
@@ -166,7 +167,7 @@ def lenet1(shape=(16, 16, 1), classes=10):
 
 
 def resnet18(shape=(32, 32, 3), classes=10, width=64):
-    """ResNet-18 for small images (He et al. 2016, with a 3 × 3 stem): 11,173,962 weights on CIFAR, fewer with `width`."""
+    """ResNet-18 for small images (He et al. 2016, with a 3 × 3 stem): 11,173,962 weights on CIFAR, or less wide."""
 
     def convolution(inputs, outputs, k, stride=1):
         return [Conv2D(inputs, outputs, k, stride, padding=k // 2, bias=False), BatchNorm(outputs)]

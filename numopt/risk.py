@@ -1,216 +1,20 @@
-"""The loss of a network on data: on one mini-batch, on one after the other, and on all of it.          Lecture 1.
+"""The loss of a network on data: on one mini-batch after the other, and on all of it.          Lecture 1.
 
     risk = EmpiricalRisk(network, X, Y, batch_size=128, seed=0)
     risk.loss(t)            the mini-batch of step t: a function of (seed, t) and of nothing else
     risk.whole              the mean over all the data
 
-Clipped, Ridge and Lasso, which change such a problem a little, can be had from here too; they live in wrappers.py.
+MiniBatch can be had from here too, and Clipped, Ridge and Lasso, which change such a problem a little.
 """
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
 
-from numopt.layers import Mode
+from numopt.minibatch import ORDER, MiniBatch, constant, symmetric
 from numopt.objective import Objective
 from numopt.wrappers import Clipped, Lasso, Ridge, Wrapped
 
-__all__ = ["MiniBatch", "Whole", "EmpiricalRisk", "Wrapped", "Clipped", "Ridge", "Lasso"]
-
-# Everything random has a stream of its own, default_rng([seed, t, number]).
-MASKS, LABELS, FACTORS, ORDER = 1, 2, 3, 4
-
-
-class MiniBatch(Objective):
-    """The mean loss of a network over some examples, as a function of theta, with all its derivatives.
-
-    All curvature matrices share the forward pass of the gradient, which is kept for a theta that nobody can write
-    into, as every iterate of an optimizer is.
-    """
-
-    def __init__(self, network, X, Y, seed=(0,), training=True, statistics=None, checked=False):
-        if not checked:
-            X = network.checked_inputs(X)
-            Y = network.loss.checked(Y, len(X), network.output_size)
-        self.network, self.X, self.Y, self.seed = network, X, Y, tuple(seed)
-        self.training, self.statistics = training, None if statistics is None else list(statistics)
-        self.size, self.n = network.size, len(X)
-        self._kept = None
-
-    def forward(self, theta):
-        """The outputs z, what the layers saved, and the statistics of batch normalisations on the way."""
-        if self._kept is not None and self._kept[0] is theta:
-            return self._kept[1:]
-        mode = Mode(self.training, (*self.seed, MASKS), self.statistics)
-        X = self.X.astype(theta.dtype, copy=False)
-        z, saved = self.network.forward(self.network.checked_theta(theta), X, mode)
-        self._kept = (theta, z, saved, mode.seen) if is_constant(theta) else None
-        return z, saved, mode.seen
-
-    def value(self, theta):
-        """The mean loss."""
-        z, _, _ = self.forward(theta)
-        return self.network.loss.values(z, self.Y).mean().item()
-
-    def gradient(self, theta):
-        """The gradient of the mean loss, by backpropagation."""
-        z, saved, _ = self.forward(theta)
-        return self.backward(theta, saved, self.network.loss.gradient(z, self.Y) / self.n)
-
-    def value_and_gradient(self, theta):
-        theta = constant(theta)
-        return self.value(theta), self.gradient(theta)
-
-    def backward(self, theta, saved, dz):
-        """Jᵀ dz: the vector of derivatives by theta, from those by the outputs."""
-        g = np.empty_like(theta)
-        self.network.backward(theta, saved, dz, g, inputs=False)
-        return g
-
-    def hessian(self, theta):
-        """The matrix of second derivatives, exactly (Pearlmutter 1994)."""
-        theta = constant(theta)
-        z, saved, _ = self.forward(theta)
-        dz = self.network.loss.gradient(z, self.Y) / self.n
-
-        def product(v):
-            v = np.ravel(v).astype(theta.dtype, copy=False)
-            Rz, Rsaved = self.network.jvp(theta, saved, v, None)
-            Rdz = self.network.loss.hessian_product(z, self.Y, Rz) / self.n
-            Hv = np.empty_like(theta)
-            self.network.r_backward(theta, saved, v, Rsaved, dz, Rdz, Hv, inputs=False)
-            return Hv
-
-        return symmetric(product, theta)
-
-    def through_outputs(self, theta, product):
-        """(1/n) Σ Jᵀ M J, where `product(u)` is M u for every example's outputs: what the matrices below have in common."""
-        z, saved, _ = self.forward(theta)
-
-        def whole(v):
-            Jv, _ = self.network.jvp(theta, saved, np.ravel(v).astype(theta.dtype, copy=False), None)
-            return self.backward(theta, saved, product(Jv) / self.n)
-
-        return symmetric(whole, theta)
-
-    def gauss_newton(self, theta):
-        """(1/n) Σ Jᵀ H J, with H the Hessian of the loss by the outputs (Schraudolph 2002)."""
-        theta = constant(theta)
-        z, _, _ = self.forward(theta)
-        return self.through_outputs(theta, lambda u: self.network.loss.hessian_product(z, self.Y, u))
-
-    def fisher(self, theta, samples=None, seed=None):
-        """(1/n) Σ E[g gᵀ] over labels that the model draws: exactly, or the mean over so many drawn labels.
-
-        The draw is a function of `seed`, and without one of the batch's own.
-        """
-        theta = self.with_examples(theta)
-        z, _, _ = self.forward(theta)
-        if samples is None:
-            return self.through_outputs(theta, lambda u: self.network.loss.fisher_product(z, u))
-        if samples < 1:
-            raise ValueError(f"samples is {samples}; it must be at least 1, or None for the exact Fisher matrix")
-        rng = np.random.default_rng([*self.seed, LABELS] if seed is None else seed)
-        drawn = [self.network.loss.gradient(z, self.network.loss.sample(z, rng)) for _ in range(samples)]
-        return self.through_outputs(theta, lambda u: outer_products(drawn, u))
-
-    def sampled_fisher(self, theta):
-        """The Fisher matrix with one label drawn for each example, another at every step."""
-        return self.fisher(theta, samples=1)
-
-    def empirical_fisher(self, theta):
-        """(1/n) Σ g gᵀ with the labels of the data: not the Fisher matrix, not even at a minimum (Kunstner et al. 2019)."""
-        theta = self.with_examples(theta)
-        z, _, _ = self.forward(theta)
-        d = self.network.loss.gradient(z, self.Y)
-        return self.through_outputs(theta, lambda u: outer_products([d], u))
-
-    def with_examples(self, theta):
-        """The same θ as a constant, if the examples can be told apart there."""
-        theta = constant(theta)
-        if self.statistics_of(theta):
-            raise NotImplementedError("batch normalisation ties the examples of a batch together, so there is no "
-                                      "gradient of one example and no Fisher matrix; use gauss_newton or hessian")
-        return theta
-
-    def statistics_of(self, theta):
-        """(mean, variance) of each batch normalisation on this batch; empty where there is none."""
-        return self.forward(theta)[2]
-
-    def per_example_gradients(self, theta, dz=None):
-        """The gradient of each example's own loss, one a row; or Jᵀ dz for each row of `dz`."""
-        z, saved, _ = self.forward(theta)
-        dz = self.network.loss.gradient(z, self.Y) if dz is None else dz
-        _, pairs = self.network.pairs(theta, saved, dz, inputs=False)
-        return np.concatenate([layer.example_gradients(x, dy, self.n) for layer, x, dy in pairs], axis=1)
-
-    def jacobian(self, theta):
-        """∂z/∂θ of every example, shape (n, outputs, size): for small nets."""
-        theta = constant(theta)
-        z, _, _ = self.forward(theta)
-        return np.stack([self.per_example_gradients(theta, np.broadcast_to(e, z.shape))
-                         for e in np.eye(z.shape[1], dtype=z.dtype)], axis=1)
-
-    def gauss_newton_diagonal(self, theta):
-        """The diagonal of the Gauss-Newton matrix, exactly: a backward pass for every output, for small nets."""
-        theta = constant(theta)
-        z, _, _ = self.forward(theta)
-        return sum((self.per_example_gradients(theta, u)**2).mean(axis=0) for u in self.network.loss.fisher_root(z))
-
-    def kronecker_factors(self, theta, seed=None, labels="sampled", form="expand"):
-        """[(A, G)], for each weight matrix: its block of the Fisher matrix is about np.kron(G, A), in row-major order.
-
-        Martens and Grosse (2015), Section 3; Grosse and Martens (2016) for convolutions, in the forms "expand" and
-        "reduce".  G is over labels that are "sampled" from the model, "exact" (every label, by its probability), or
-        those of the "data", which gives the empirical Fisher.
-        """
-        z, saved, _ = self.forward(theta)
-        loss = self.network.loss
-        rng = np.random.default_rng([*self.seed, FACTORS] if seed is None else seed)
-        if form not in ("expand", "reduce"):
-            raise ValueError(f"form is {form!r}; it is expand or reduce")
-        derivatives = {"sampled": lambda: [loss.gradient(z, loss.sample(z, rng))], "exact": lambda: loss.fisher_root(z),
-                       "data": lambda: [loss.gradient(z, self.Y)]}
-        if labels not in derivatives:
-            raise ValueError(f"labels is {labels!r}; it is sampled, exact or data")
-        factors = []
-        for dz in derivatives[labels]():
-            _, pairs = self.network.pairs(theta, saved, dz, inputs=False)
-            factors.append([layer.kronecker_factors(x, dy, self.n, form) for layer, x, dy in pairs])
-        return [(layer[0][0], sum(G for _, G in layer)) for layer in zip(*factors)]
-
-    def accuracy(self, theta):
-        """The share of examples whose largest output is that of their label, or of their largest target."""
-        if self.network.output_size == 1:
-            raise ValueError("accuracy is about the largest of several outputs; this network has one")
-        z, _, _ = self.forward(theta)
-        labels = self.Y if self.Y.ndim == 1 else self.Y.argmax(axis=1)
-        return (z.argmax(axis=1) == labels).mean().item()
-
-    def blocks(self, vector):
-        return self.network.blocks(vector)
-
-
-def is_constant(theta):
-    """Can nobody write into θ, neither directly nor, where it is a view, through the array that it is a view of?"""
-    return theta.flags.owndata and not theta.flags.writeable
-
-
-def constant(theta):
-    """θ itself if it is constant, otherwise a copy that is."""
-    if not is_constant(theta):
-        theta = theta.copy()
-        theta.flags.writeable = False
-    return theta
-
-
-def symmetric(product, theta):
-    return LinearOperator((theta.size, theta.size), matvec=product, rmatvec=product, dtype=theta.dtype)
-
-
-def outer_products(ds, u):
-    """The mean of d dᵀ u, for each row."""
-    return sum(d * (d * u).sum(axis=1, keepdims=True) for d in ds) / len(ds)
+__all__ = ["EmpiricalRisk", "Whole", "MiniBatch", "Wrapped", "Clipped", "Ridge", "Lasso"]
 
 
 class Whole(Objective):
@@ -219,7 +23,7 @@ class Whole(Objective):
     Dropout drops nothing here, and a network with batch normalisation needs the `statistics` to use.
     """
 
-    def __init__(self, network, X, Y, batch_size=1024, statistics=None):
+    def __init__(self, network, X, Y, batch_size=256, statistics=None):
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be a whole number of at least 1")
         X = network.checked_inputs(X)
@@ -244,7 +48,8 @@ class Whole(Objective):
     def value_and_gradient(self, theta):
         f, g = 0.0, 0.0
         for share, batch in self.shares():
-            f, g = f + share * batch.value(theta), g + share * batch.gradient(theta)
+            value, gradient = batch.value_and_gradient(theta)
+            f, g = f + share * value, g + share * gradient
         return f, g
 
     def accuracy(self, theta):
@@ -319,8 +124,8 @@ class EmpiricalRisk:
 
     @cached_property
     def whole(self):
-        """The objective over all the data."""
-        return Whole(self.network, self.X, self.Y)
+        """The objective over all the data, in the memory of 256 examples or of a batch, whichever is more."""
+        return Whole(self.network, self.X, self.Y, max(self.batch_size, 256))
 
     def blocks(self, vector):
         return self.network.blocks(vector)

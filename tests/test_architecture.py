@@ -18,13 +18,14 @@ ARROWS = {
     "problems": {"objective"}, "shapes": {"objective", "problems"}, "landscapes": {"problems", "shapes"},
     "convolution": {"layers"}, "composition": {"layers"}, "normalization": {"layers"},
     "network": {"layers", "convolution", "composition", "normalization", "losses"},
-    "wrappers": {"objective", "linalg"}, "risk": {"objective", "layers", "wrappers"},
+    "minibatch": {"objective", "layers"}, "wrappers": {"objective", "linalg"},
+    "risk": {"objective", "minibatch", "wrappers"},
     "interop": {"optimizer", "problems"},
     "check": {"", "losses", "risk"},
 }
 # Modules whose tests stand with those of another.
-TESTED_WITH = {"convolution": "layers", "composition": "layers", "normalization": "layers", "shapes": "landscapes",
-               "wrappers": "risk"}
+TESTED_WITH = {"convolution": "layers", "composition": "layers", "shapes": "landscapes",
+               "minibatch": "curvature"}
 OPTIMIZERS_MAY = {"optimizer", "schedules", "linalg", "spectra", "line_search", "kernels"}
 
 

@@ -59,7 +59,7 @@ def test_of_linear_residuals_the_gauss_newton_matrix_is_the_hessian():
     X, y = np.random.default_rng(0).standard_normal((7, 3)), np.arange(7.0)
     f = LeastSquares(lambda theta: X @ theta - y, lambda theta: X)
     assert_allclose(f.hessian(np.ones(3)), f.gauss_newton(np.ones(3)), atol=1e-9)
-    assert_allclose(f.gradient(np.linalg.lstsq(X, y)[0]), 0, atol=1e-12)
+    assert_allclose(f.gradient(np.linalg.lstsq(X, y, rcond=None)[0]), 0, atol=1e-12)
 
 
 @pytest.mark.parametrize("f, message", [

@@ -1,0 +1,456 @@
+"""The layers: what they compute, and the derivatives of it.
+
+Derivatives are checked with the complex step, f(x + ih v) = f(x) + ih f'(x)v + O(h²): the layers follow the dtype of
+what they are given, so that their own passes, run on complex numbers, say what the next pass should be.
+"""
+from math import prod, sqrt
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.signal import correlate2d
+from scipy.special import expit
+
+from numopt.composition import Chain, Residual
+from numopt.convolution import AveragePool, Conv2D, Flatten, MaxPool
+from numopt.layers import Dense, Dropout, Mode, ReLU, Sigmoid, Tanh
+from numopt.normalization import BatchNorm
+
+IMAGE = (5, 4, 2)
+STATISTICS = [(np.array([0.3, -0.2]), np.array([0.5, 2.0]))]
+TRAINING, EVALUATION = {"seed": (4, 2)}, {"training": False, "statistics": STATISTICS}
+
+# name: layer, shape of an example, how it is run
+CASES = {
+    "Dense": (Dense(4, 3), (4,), TRAINING),
+    "Dense without bias": (Dense(4, 3, bias=False), (4,), TRAINING),
+    "Conv2D": (Conv2D(2, 3, 3), IMAGE, TRAINING),
+    "Conv2D without bias": (Conv2D(2, 3, 2, bias=False), IMAGE, TRAINING),
+    "Conv2D padded": (Conv2D(2, 3, 3, padding=1), IMAGE, TRAINING),
+    "Conv2D in strides": (Conv2D(2, 3, 2, stride=2, padding=1), IMAGE, TRAINING),
+    "Conv2D in strides longer than its patch": (Conv2D(2, 2, 1, stride=3), IMAGE, TRAINING),
+    "MaxPool": (MaxPool(2), IMAGE, TRAINING),
+    "MaxPool overlapping": (MaxPool(3, 1), IMAGE, TRAINING),
+    "AveragePool": (AveragePool(2), IMAGE, TRAINING),
+    "AveragePool overlapping": (AveragePool(3, 1), IMAGE, TRAINING),
+    "AveragePool in strides longer than its window": (AveragePool(1, 2), IMAGE, TRAINING),
+    "Flatten": (Flatten(), IMAGE, TRAINING),
+    "Tanh": (Tanh(), (4,), TRAINING), "Sigmoid": (Sigmoid(), IMAGE, TRAINING), "ReLU": (ReLU(), IMAGE, TRAINING),
+    "BatchNorm": (BatchNorm(2), (2,), TRAINING),
+    "BatchNorm of images": (BatchNorm(2), IMAGE, TRAINING),
+    "BatchNorm in evaluation": (BatchNorm(2), IMAGE, EVALUATION),
+    "Dropout": (Dropout(0.4), IMAGE, TRAINING),
+    "Dropout in evaluation": (Dropout(0.4), IMAGE, EVALUATION),
+    "Chain": (Chain(Conv2D(2, 2, 2), BatchNorm(2), Tanh(), MaxPool(2, 1), Flatten(), Dropout(0.3), Dense(12, 3)), IMAGE,
+              TRAINING),
+    "Chain of chains": (Chain(Chain(Dense(4, 3), Sigmoid()), Chain(), Chain(Dense(3, 2))), (4,), TRAINING),
+    "Chain that starts without weights": (Chain(Tanh(), Flatten(), Dense(40, 2)), IMAGE, TRAINING),
+    "Residual": (Residual([Dense(4, 3), Tanh(), Dense(3, 4)]), (4,), TRAINING),
+    "Residual with a projection": (Residual([Conv2D(2, 3, 3, 2, 1), BatchNorm(3), Tanh()], [Conv2D(2, 3, 1, 2)]), IMAGE,
+                                   TRAINING),
+    "Residual in evaluation": (Residual([BatchNorm(2), ReLU(), Conv2D(2, 2, 3, 1, 1)]), IMAGE, EVALUATION),
+}
+EACH = pytest.mark.parametrize("name", CASES)
+WITH_WEIGHTS = pytest.mark.parametrize("name", [name for name, (layer, _, _) in CASES.items() if layer.size])
+
+
+class Setting:
+    """A layer, and random vectors in all the places where its passes take one."""
+
+    def __init__(self, name, n=3, dtype=float):
+        self.layer, shape, self.how = CASES[name]
+        random = np.random.default_rng(11)
+
+        def draw(*shape):
+            return random.standard_normal(shape).astype(dtype)
+
+        self.w, self.v = draw(self.layer.size), draw(self.layer.size)
+        self.x, self.Rx = draw(n, *shape), draw(n, *shape)
+        self.y, self.saved = self.forward(self.w, self.x)
+        self.dy, self.Rdy = draw(*self.y.shape), draw(*self.y.shape)
+
+    def forward(self, w, x):
+        return self.layer.forward(w, x, Mode(**self.how))
+
+    def backward(self, w, x, dy, **how):
+        """dx and dw, from the inputs on."""
+        dw = np.empty_like(w)
+        return self.layer.backward(w, self.forward(w, x)[1], dy, dw, **how), dw
+
+    def r_backward(self, Rx, **how):
+        """dx, Rdx and Rdw."""
+        Rdw = np.empty_like(self.w)
+        _, Rsaved = self.layer.jvp(self.w, self.saved, self.v, Rx)
+        dx, Rdx = self.layer.r_backward(self.w, self.saved, self.v, Rsaved, self.dy, self.Rdy, Rdw, **how)
+        return dx, Rdx, Rdw
+
+    def along(self, h):
+        """All inputs, moved along their directions by ih."""
+        return self.w + 1j * h * self.v, self.x + 1j * h * self.Rx, self.dy + 1j * h * self.Rdy
+
+
+def close(a, b):
+    assert a.shape == b.shape
+    assert_allclose(a, b, rtol=1e-12, atol=1e-13)
+
+
+# ------------------------------------------------------------------------------------ what is true of all the layers
+
+@EACH
+def test_the_output_has_the_announced_shape(name):
+    case = Setting(name)
+    assert case.y.shape == (3, *case.layer.output_shape(CASES[name][1]))
+
+
+@EACH
+def test_a_layer_is_as_large_as_its_matrices(name):
+    layer = CASES[name][0]
+    assert layer.size == sum(prod(shape) for shape in layer.shapes)
+    assert layer.initial(np.random.default_rng(0), lambda inputs, outputs: 1.0).shape == (layer.size,)
+
+
+@EACH
+def test_backward_gives_the_derivatives_of_forward(name):
+    case = Setting(name)
+    h = 1e-30
+    dx, dw = case.backward(case.w, case.x, case.dy)
+    along_w = [np.sum(case.dy * case.forward(case.w + 1j * h * e, case.x + 0j)[0].imag) / h
+               for e in np.eye(case.w.size)]
+    along_x = [np.sum(case.dy * case.forward(case.w + 0j, case.x + 1j * h * e.reshape(case.x.shape))[0].imag) / h
+               for e in np.eye(case.x.size)]
+    close(dw, np.array(along_w))
+    close(dx, np.reshape(along_x, case.x.shape))
+
+
+@EACH
+def test_jvp_gives_the_derivative_of_forward_along_a_direction(name):
+    case = Setting(name)
+    Ry, _ = case.layer.jvp(case.w, case.saved, case.v, case.Rx)
+    w, x, _ = case.along(1e-30)
+    close(Ry, case.forward(w, x)[0].imag / 1e-30)
+
+
+@EACH
+def test_jvp_and_backward_are_adjoint(name):
+    case = Setting(name)
+    dx, dw = case.backward(case.w, case.x, case.dy)
+    Ry, _ = case.layer.jvp(case.w, case.saved, case.v, case.Rx)
+    assert_allclose(np.sum(case.dy * Ry), np.sum(dx * case.Rx) + dw @ case.v, rtol=1e-12)
+
+
+@EACH
+def test_r_backward_gives_the_derivative_of_backward_along_a_direction(name):
+    case = Setting(name)
+    dx, Rdx, Rdw = case.r_backward(case.Rx)
+    w, x, dy = case.along(1e-30)
+    expected_dx, expected_dw = case.backward(w, x, dy)
+    close(dx, case.backward(case.w, case.x, case.dy)[0])
+    close(Rdx, expected_dx.imag / 1e-30)
+    close(Rdw, expected_dw.imag / 1e-30)
+
+
+@WITH_WEIGHTS
+def test_no_change_of_x_is_the_same_as_a_change_of_zero(name):
+    case = Setting(name)
+    none, _ = case.layer.jvp(case.w, case.saved, case.v, None)
+    zero, _ = case.layer.jvp(case.w, case.saved, case.v, np.zeros_like(case.x))
+    close(none, zero)
+    close(case.r_backward(None, inputs=False)[2], case.r_backward(np.zeros_like(case.x))[2])
+
+
+@WITH_WEIGHTS
+def test_without_inputs_the_derivatives_by_the_weights_are_the_same(name):
+    case = Setting(name)
+    dw = case.backward(case.w, case.x, case.dy)[1]
+    assert_array_equal(case.backward(case.w, case.x, case.dy, inputs=False)[1], dw)
+    assert_array_equal(case.r_backward(case.Rx, inputs=False)[2], case.r_backward(case.Rx)[2])
+
+
+@EACH
+def test_without_a_place_for_dw_dx_is_the_same(name):
+    case = Setting(name)
+    dx = case.backward(case.w, case.x, case.dy)[0]
+    assert_array_equal(case.layer.backward(case.w, case.saved, case.dy, None), dx)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "BatchNorm" not in name and "evaluation" not in name
+                                  and name not in ("Chain", "Residual with a projection")])
+def test_the_gradient_of_each_weight_matrix_is_what_meets_there(name):
+    case = Setting(name)
+    dx, pairs = case.layer.pairs(case.w, case.saved, case.dy)
+    expected_dx, dw = case.backward(case.w, case.x, case.dy)
+    close(dx, expected_dx)
+    met = [dy.T @ (np.hstack([x, np.ones((len(x), 1))]) if layer.bias else x) for layer, x, dy in pairs]
+    assert [matrix.shape for matrix in met] == list(case.layer.shapes)
+    close(np.concatenate([matrix.ravel() for matrix in met] + [[]]), dw)
+    each = [layer.example_gradients(x, dy, 3).sum(axis=0) for layer, x, dy in pairs]
+    close(np.concatenate([*each, []]), dw)
+
+
+def frozen(thing):
+    """The same nest of tuples and lists, with every array in it read-only."""
+    if isinstance(thing, np.ndarray):
+        thing.flags.writeable = False
+    elif isinstance(thing, (tuple, list)):
+        for item in thing:
+            frozen(item)
+    return thing
+
+
+@EACH
+def test_no_pass_writes_into_what_it_was_given(name):
+    case = Setting(name)
+    given = case.w, case.v, case.x, case.Rx, case.dy, case.Rdy
+    before = [array.copy() for array in given]
+    frozen(given)
+    y, saved = frozen(case.forward(case.w, case.x))
+    dw, Rdw = np.empty_like(case.w), np.empty_like(case.w)
+    dx = case.layer.backward(case.w, saved, case.dy, dw)
+    Ry, Rsaved = frozen(case.layer.jvp(case.w, saved, case.v, case.Rx))
+    case.layer.r_backward(case.w, saved, case.v, Rsaved, case.dy, case.Rdy, Rdw)
+    again = np.empty_like(dw)
+    assert_array_equal(case.layer.backward(case.w, saved, case.dy, again), dx)
+    assert_array_equal(again, dw)
+    for array, old in zip(given, before):
+        assert_array_equal(array, old)
+
+
+@EACH
+def test_single_precision_stays_single(name):
+    case, double = Setting(name, dtype=np.float32), Setting(name)
+    dx, Rdx, Rdw = case.r_backward(case.Rx)
+    Ry, _ = case.layer.jvp(case.w, case.saved, case.v, case.Rx)
+    for single in (case.y, case.backward(case.w, case.x, case.dy)[0], Ry, dx, Rdx):
+        assert single.dtype == np.float32
+    assert_allclose(case.y, double.y, atol=1e-5)
+    assert_allclose(Rdx, double.r_backward(double.Rx)[1], atol=1e-3)
+
+
+# ----------------------------------------------------------------------------------------------------- dense layers
+
+def test_a_dense_layer_by_hand():
+    w = np.array([1.0, 2.0, 10.0, 3.0, 4.0, 20.0])  # [W | b], row by row
+    y, _ = Dense(2, 2).forward(w, np.array([[1.0, 1.0], [2.0, 0.0]]), Mode())
+    assert_array_equal(y, [[13, 27], [12, 26]])
+
+
+def test_weights_start_normal_and_biases_at_zero():
+    layer = Dense(300, 200)
+    W, b = layer.split(layer.initial(np.random.default_rng(0), lambda inputs, outputs: sqrt(2 / (inputs + outputs))))
+    assert_allclose(W.std(), sqrt(2 / 500), rtol=0.01)
+    assert_allclose([W.mean(), (W**4).mean() / W.var()**2], [0, 3], atol=0.05)
+    assert_array_equal(b, 0)
+
+
+@pytest.mark.parametrize("layer, shape, message", [
+    (Dense(4, 3), (5,), r"Dense\(4, 3\) takes vectors of 4 numbers and is given \(5,\)$"),
+    (Dense(8, 3), (2, 2, 2), r"is given \(2, 2, 2\); put a Flatten\(\) before it"),
+    (Conv2D(3, 8, 3), (8, 8, 1), r"Conv2D takes images of shape \(rows, columns, 3\) and is given \(8, 8, 1\)"),
+    (Conv2D(3, 8, 3), (192,), r"is given \(192,\)"),
+    (Conv2D(1, 8, 5), (4, 9, 1), "a 5 × 5 patch does not fit into an image of 4 × 9"),
+    (MaxPool(3), (2, 9, 1), r"MaxPool\(3\) takes images of at least 3 × 3 pixels and is given \(2, 9, 1\)"),
+    (AveragePool(2), (6,), r"AveragePool\(2\) takes images of at least 2 × 2 pixels and is given \(6,\)"),
+    (BatchNorm(3), (4, 4, 2), r"BatchNorm\(3\) is given \(4, 4, 2\), which has 2 channels"),
+    (Residual([Dense(4, 3)]), (4,), r"must end alike; they give \(3,\) and \(4,\)"),
+    (Chain(Conv2D(1, 2, 3), Dense(8, 2)), (4, 4, 1), r"is given \(2, 2, 2\); put a Flatten\(\) before it"),
+])
+def test_a_layer_that_does_not_fit_says_what_it_takes(layer, shape, message):
+    with pytest.raises(ValueError, match=message):
+        layer.output_shape(shape)
+
+
+# ------------------------------------------------------------------------------------------ convolution and pooling
+
+@pytest.mark.parametrize("rows, columns", [(7, 5), (4, 6)])
+@pytest.mark.parametrize("k, stride, padding", [
+    (1, 1, 0), (3, 1, 0), (3, 1, 1), (3, 2, 1), (2, 2, 0), (2, 3, 2), (4, 1, 3)])
+def test_a_convolution_correlates_every_channel_and_adds_them_up(rows, columns, k, stride, padding):
+    random = np.random.default_rng(5)
+    layer = Conv2D(2, 3, k, stride, padding)
+    w, x = random.standard_normal(layer.size), random.standard_normal((2, rows, columns, 2))
+    matrix = w.reshape(3, -1)
+    kernels, biases = matrix[:, :-1].reshape(3, k, k, 2), matrix[:, -1]
+    padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    y, _ = layer.forward(w, x, Mode())
+    for image, answer in zip(padded, y):
+        for kernel, b, map_ in zip(kernels, biases, answer.transpose(2, 0, 1)):
+            full = sum(correlate2d(image[:, :, c], kernel[:, :, c], mode="valid") for c in range(2))
+            close(map_, full[::stride, ::stride] + b)
+
+
+def test_a_convolution_by_hand():
+    x = np.arange(9.0).reshape(1, 3, 3, 1)
+    y, _ = Conv2D(1, 1, 2).forward(np.array([1.0, 0.0, 0.0, -1.0, 0.5]), x, Mode())  # upper left − lower right + 0.5
+    assert_array_equal(y[0, :, :, 0], np.full((2, 2), -3.5))
+
+
+def test_a_patch_is_laid_out_as_row_column_channel():
+    image = np.arange(2 * 3 * 2.0).reshape(1, 2, 3, 2)
+    assert_array_equal(Conv2D(2, 1, 2).rows(image), [[0, 1, 2, 3, 6, 7, 8, 9], [2, 3, 4, 5, 8, 9, 10, 11]])
+
+
+def test_a_convolution_of_the_whole_image_is_a_dense_layer():
+    random = np.random.default_rng(0)
+    w, x = random.standard_normal(3 * 19), random.standard_normal((4, 3, 3, 2))
+    y, _ = Conv2D(2, 3, 3).forward(w, x, Mode())
+    close(y[:, 0, 0], Dense(18, 3).forward(w, x.reshape(4, -1), Mode())[0])
+
+
+def test_a_convolution_starts_with_the_deviation_of_its_patches():
+    fans = []
+    Conv2D(3, 8, 5).initial(np.random.default_rng(0), lambda *given: fans.append(given) or 1.0)
+    assert fans == [(75, 200)]
+
+
+def windows(x, k, stride):
+    """(place in the output, window) one after the other."""
+    for i in range((x.shape[0] - k) // stride + 1):
+        for j in range((x.shape[1] - k) // stride + 1):
+            yield (i, j), x[i * stride:i * stride + k, j * stride:j * stride + k]
+
+
+@pytest.mark.parametrize("k, stride", [(2, 2), (2, 1), (3, 2), (1, 2), (3, 3)])
+@pytest.mark.parametrize("pool, number", [(MaxPool, np.max), (AveragePool, np.mean)])
+def test_a_pool_has_one_number_for_each_window(pool, number, k, stride):
+    x = np.random.default_rng(0).standard_normal((2, 7, 5, 3))
+    y, _ = pool(k, stride).forward(np.zeros(0), x, Mode())
+    for image, answer in zip(x, y):
+        for place, window in windows(image, k, stride):
+            close(answer[place], number(window, axis=(0, 1)))
+
+
+def test_the_windows_of_a_pool_are_side_by_side_unless_said_otherwise():
+    assert MaxPool(2).stride == 2 and MaxPool(3, 1).stride == 1
+
+
+def test_of_equal_numbers_the_first_is_the_largest_and_gets_the_whole_derivative():
+    x = np.array([[5.0, 5.0, 1.0], [5.0, 5.0, 1.0]]).reshape(1, 2, 3, 1)
+    pool = MaxPool(2, 1)
+    y, saved = pool.forward(np.zeros(0), x, Mode())
+    dx = pool.backward(np.zeros(0), saved, np.array([1.0, 10.0]).reshape(y.shape), None)
+    assert_array_equal(dx[0, :, :, 0], [[1, 10, 0], [0, 0, 0]])
+
+
+def test_overlapping_windows_add_their_derivatives():
+    x = np.array([[1.0, 9.0, 2.0]] * 2).reshape(1, 2, 3, 1)
+    pool = MaxPool(2, 1)
+    _, saved = pool.forward(np.zeros(0), x, Mode())
+    dx = pool.backward(np.zeros(0), saved, np.array([1.0, 10.0]).reshape(1, 1, 2, 1), None)
+    assert_array_equal(dx[0, :, :, 0], [[0, 11, 0], [0, 0, 0]])
+
+
+def test_a_window_may_be_larger_than_a_byte_can_count():
+    x = np.zeros((1, 17, 17, 1))
+    x[0, 16, 16] = 1
+    y, saved = MaxPool(17).forward(np.zeros(0), x, Mode())
+    assert_array_equal(MaxPool(17).backward(np.zeros(0), saved, np.ones_like(y), None), x)
+
+
+# ------------------------------------------------------------------------------------------------------ activations
+
+@pytest.mark.parametrize("layer, function", [
+    (Tanh(), np.tanh), (Sigmoid(), expit), (ReLU(), lambda x: np.where(x > 0, x, 0))])
+def test_an_activation_is_its_function(layer, function):
+    x = np.array([[-800.0, -30.0, -1.0, -1e-3, 0.0, 0.5, 20.0, 800.0]])
+    assert_allclose(layer.forward(np.zeros(0), x, Mode())[0], function(x), rtol=1e-12, atol=1e-16)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layer", [Tanh(), Sigmoid(), ReLU()])
+def test_an_activation_and_its_derivatives_are_finite_for_inputs_of_any_size(layer, dtype):
+    x = np.array([[-1e30, -1e4, 1e4, 1e30]], dtype)
+    y, saved = layer.forward(np.zeros(0, dtype), x, Mode())
+    dx, Rdx = layer.r_backward(np.zeros(0, dtype), saved, None, np.ones_like(x), np.ones_like(x), np.ones_like(x), None)
+    assert np.isfinite([y, dx, Rdx]).all() and dx.dtype == Rdx.dtype == dtype
+
+
+def test_at_its_kink_the_derivative_of_relu_is_zero():
+    y, saved = ReLU().forward(np.zeros(0), np.array([[0.0, -0.0]]), Mode())
+    assert_array_equal(ReLU().backward(np.zeros(0), saved, np.ones((1, 2)), None), [[0, 0]])
+
+
+# ---------------------------------------------------------------------------------------------------------- dropout
+
+def dropped(rate=0.3, seed=(0, 1), shape=(200, 100), dtype=float, **how):
+    return Dropout(rate).forward(np.zeros(0), np.ones(shape, dtype), Mode(seed=seed, **how))[0]
+
+
+def test_dropout_drops_its_share_and_divides_the_rest_by_what_is_left():
+    y = dropped(0.3)
+    assert set(np.unique(y)) == {0, 1 / 0.7}
+    assert abs((y == 0).mean() - 0.3) < 4 * sqrt(0.3 * 0.7 / y.size)
+
+
+def test_dropout_leaves_the_mean_as_it_is():
+    assert abs(np.mean([dropped(0.5, (0, t)) for t in range(20)]) - 1) < 4 / sqrt(20 * 20_000)
+
+
+def test_dropout_drops_every_number_independently_of_its_neighbours():
+    y = dropped(0.5) - 1  # −1 and 1
+    assert abs((y[1:] * y[:-1]).mean()) < 0.03 and abs((y[:, 1:] * y[:, :-1]).mean()) < 0.03
+
+
+def test_the_mask_is_a_function_of_the_seed():
+    assert_array_equal(dropped(seed=(0, 1)), dropped(seed=(0, 1)))
+    assert (dropped(seed=(0, 1)) != dropped(seed=(0, 2))).mean() > 0.3
+
+
+def test_the_mask_is_the_same_in_both_precisions():
+    assert_array_equal(dropped(dtype=np.float32) == 0, dropped(dtype=np.float64) == 0)
+
+
+def test_two_dropout_layers_of_a_network_have_masks_of_their_own():
+    y, (first, second) = Chain(Dropout(0.5), Dropout(0.5)).forward(np.zeros(0), np.ones((100, 100)), Mode())
+    assert abs((y != 0).mean() - 0.25) < 0.02 and (first != second).any()
+
+
+def test_in_evaluation_nothing_is_dropped():
+    assert_array_equal(dropped(training=False), 1)
+
+
+def test_a_rate_of_zero_drops_nothing():
+    assert_array_equal(dropped(0.0), 1)
+
+
+@pytest.mark.parametrize("rate", [1, 1.5, -0.1, float("nan")])
+def test_dropout_says_what_share_it_can_drop(rate):
+    with pytest.raises(ValueError, match=rf"Dropout drops a share of its inputs, in \[0, 1\); {rate} was asked for"):
+        Dropout(rate)
+
+
+# ------------------------------------------------------------------------------------------------ layers of layers
+
+def test_a_chain_applies_its_layers_one_after_the_other():
+    chain = Chain(Dense(4, 3), Tanh(), Dense(3, 2))
+    w, x = np.random.default_rng(0).standard_normal((23,)), np.random.default_rng(1).standard_normal((5, 4))
+    hidden = np.tanh(x @ w[:15].reshape(3, 5)[:, :4].T + w[:15].reshape(3, 5)[:, 4])
+    close(chain.forward(w, x, Mode())[0], hidden @ w[15:].reshape(2, 4)[:, :3].T + w[15:].reshape(2, 4)[:, 3])
+
+
+def test_a_chain_of_chains_is_a_chain():
+    layers = [Conv2D(2, 2, 2), Sigmoid(), Flatten(), Dense(24, 3), Tanh(), Dense(3, 2)]
+    flat, nested = Chain(*layers), Chain(Chain(*layers[:2]), Chain(*layers[2:4], Chain(*layers[4:])))
+    random = np.random.default_rng(0)
+    w, x, dy = random.standard_normal(flat.size), random.standard_normal((3, *IMAGE)), random.standard_normal((3, 2))
+    assert flat.shapes == nested.shapes
+    answers = []
+    for chain in (flat, nested):
+        dw = np.empty_like(w)
+        y, saved = chain.forward(w, x, Mode())
+        answers.append((y, chain.backward(w, saved, dy, dw), dw))
+    for one, other in zip(*answers):
+        assert_array_equal(one, other)
+
+
+def test_a_residual_whose_main_way_gives_zero_is_the_identity():
+    layer = Residual([Dense(4, 4), Tanh()])
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    assert_array_equal(layer.forward(np.zeros(layer.size), x, Mode())[0], x)
+
+
+def test_a_residual_is_the_sum_of_its_two_ways():
+    main, shortcut = [Dense(4, 3), Tanh()], [Dense(4, 3, bias=False)]
+    random = np.random.default_rng(0)
+    w, x = random.standard_normal(15 + 12), random.standard_normal((2, 4))
+    close(Residual(main, shortcut).forward(w, x, Mode())[0],
+          Chain(*main).forward(w[:15], x, Mode())[0] + Chain(*shortcut).forward(w[15:], x, Mode())[0])

@@ -1,0 +1,264 @@
+"""Problems changed a little: clipped gradients, and prices for large parameters."""
+import copy
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from numopt.layers import Dense
+from numopt.losses import SquaredError
+from numopt.network import Network, linear, mlp
+from numopt.objective import Objective
+from numopt.risk import Clipped, EmpiricalRisk, Lasso, MiniBatch, Ridge, Wrapped
+
+RANDOM = np.random.default_rng(4)
+X, LABELS = RANDOM.standard_normal((23, 4)), RANDOM.integers(3, size=23)
+NETWORK = mlp([4, 5, 3])
+THETA, V = NETWORK.initial(0), RANDOM.standard_normal(NETWORK.size)
+KINDS = ["hessian", "gauss_newton", "fisher", "empirical_fisher", "sampled_fisher"]
+
+
+def risk(batch_size=5):
+    return EmpiricalRisk(NETWORK, X, LABELS, batch_size)
+
+
+class Slope(Objective):
+    """f(θ) = gᵀ θ"""
+
+    def __init__(self, *g, dtype=float):
+        self.g, self.size = np.array(g, dtype), len(g)
+
+    def value(self, theta):
+        return (self.g @ theta).item()
+
+    def gradient(self, theta):
+        return self.g
+
+
+# -------------------------------------------------------------------------------------------------------- clipping
+
+def test_every_number_of_a_gradient_is_cut_off_at_element():
+    assert_array_equal(Clipped(Slope(-100.0, 0.5, 3, -2), element=2).gradient(np.zeros(4)), [-2, 0.5, 2, -2])
+
+
+def test_the_printed_minimum_leaves_minus_one_hundred_as_it_is():
+    g = np.array([-100.0, 0.5, 3])
+    assert_array_equal(np.minimum(g, 2), [-100, 0.5, 2])
+    assert_array_equal(Clipped(Slope(*g), element=2).gradient(np.zeros(3)), [-2, 0.5, 2])
+
+
+def test_a_long_gradient_keeps_its_direction_and_gets_the_length_norm():
+    g = Clipped(Slope(30.0, -40.0), norm=5).gradient(np.zeros(2))
+    assert_allclose(g, [3, -4])
+
+
+def test_a_short_gradient_stays_as_it_is():
+    assert_array_equal(Clipped(Slope(3.0, -4.0), norm=5).gradient(np.zeros(2)), [3, -4])
+    assert_array_equal(Clipped(Slope(0.0, 0.0), norm=5).gradient(np.zeros(2)), [0, 0])
+
+
+@pytest.mark.parametrize("how", [{"norm": 1.0}, {"element": 0.5}])
+def test_a_gradient_whose_square_overflows_is_clipped_all_the_same(how):
+    g = Clipped(Slope(3e30, -4e30, dtype=np.float32), **how).gradient(np.zeros(2, np.float32))
+    assert g.dtype == np.float32
+    assert_allclose(g, [0.6, -0.8] if "norm" in how else [0.5, -0.5], rtol=1e-6)
+
+
+def test_clipping_leaves_the_value_and_the_curvature_alone():
+    problem, clipped = risk().whole, Clipped(risk(), norm=1e-3).whole
+    assert clipped.value(THETA) == problem.value(THETA)
+    assert_array_equal(clipped.hessian(THETA) @ V, problem.hessian(THETA) @ V)
+    f, g = clipped.value_and_gradient(THETA)
+    assert f == problem.value(THETA)
+    assert_allclose(np.linalg.norm(g), 1e-3)
+
+
+@pytest.mark.parametrize("how, message", [
+    ({}, "takes one of element= and norm="), ({"element": 1, "norm": 1}, "takes one of element= and norm="),
+    ({"element": 0}, "give Clipped a number above 0"), ({"norm": 0.0}, "give Clipped a number above 0"),
+    ({"norm": -1}, "norm must be a number of at least 0, and is -1"),
+    ({"element": "1"}, "element must be a number of at least 0, and is '1'"),
+    ({"norm": float("nan")}, "norm must be a number"), ({"norm": float("inf")}, "norm must be a number")])
+def test_a_clipping_that_cannot_be_says_so(how, message):
+    with pytest.raises(ValueError, match=message):
+        Clipped(Slope(1.0), **how)
+
+
+# ----------------------------------------------------------------------------------------------------------- ridge
+
+def test_ridge_regression_has_its_closed_form():
+    # (XᵀX / n + strength I) w = Xᵀy / n
+    y = RANDOM.standard_normal(23)
+    network = Network(Dense(4, 1, bias=False), inputs=4, loss=SquaredError())
+    ridge = Ridge(MiniBatch(network, X, y), 0.3)
+    w = np.linalg.solve(X.T @ X / 23 + 0.3 * np.eye(4), X.T @ y / 23)
+    assert_allclose(ridge.gradient(w), 0, atol=1e-15)
+    assert_allclose(ridge.hessian(w) @ np.eye(4), X.T @ X / 23 + 0.3 * np.eye(4))
+
+
+def test_the_gradient_of_ridge_is_the_derivative_of_its_value():
+    ridge = Ridge(risk().whole, 0.7)
+    slopes = [(ridge.value(THETA + 1e-5 * e) - ridge.value(THETA - 1e-5 * e)) / 2e-5 for e in np.eye(THETA.size)]
+    assert_allclose(ridge.gradient(THETA), slopes, atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["hessian", "gauss_newton"])
+def test_ridge_adds_its_strength_to_the_diagonal(kind):
+    problem = risk().whole
+    difference = (getattr(Ridge(problem, 0.7), kind)(THETA) @ np.eye(43) - getattr(problem, kind)(THETA) @ np.eye(43))
+    assert_allclose(difference, 0.7 * np.eye(43), atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["fisher", "empirical_fisher", "sampled_fisher"])
+def test_a_fisher_matrix_is_about_the_data_and_knows_no_ridge(kind):
+    problem = risk().loss(1)
+    assert_array_equal(getattr(Ridge(problem, 0.7), kind)(THETA) @ V, getattr(problem, kind)(THETA) @ V)
+
+
+# ----------------------------------------------------------------------------------------------------------- lasso
+
+def test_the_gradient_of_lasso_is_the_derivative_of_its_value_away_from_zero():
+    lasso, theta = Lasso(risk().whole, 0.7), THETA + np.where(THETA >= 0, 0.1, -0.1)
+    slopes = [(lasso.value(theta + 1e-5 * e) - lasso.value(theta - 1e-5 * e)) / 2e-5 for e in np.eye(theta.size)]
+    assert_allclose(lasso.gradient(theta), slopes, atol=1e-8)
+
+
+def test_the_value_and_the_gradient_of_lasso_by_hand():
+    lasso, theta = Lasso(Slope(1.0, 2.0, 3.0), 10), np.array([2.0, -1.0, 0.0])
+    assert lasso.value(theta) == 2 - 2 + 10 * 3
+    assert_array_equal(lasso.gradient(theta), [11, -8, 3])
+
+
+def test_soft_thresholding_minimises_the_price_and_the_squared_distance():
+    lasso, lr, grid = Lasso(Slope(0.0), 2.0), 0.3, np.linspace(-3, 3, 6001)
+    for theta in (-2.5, -0.7, -0.6, -0.2, 0, 0.1, 0.59, 0.61, 2.0):
+        best = grid[np.argmin(lr * 2.0 * np.abs(grid) + (grid - theta)**2 / 2)]
+        assert_allclose(lasso.proximal(np.array([theta]), lr), [best], atol=1e-9)
+
+
+def test_proximal_steps_end_where_no_direction_goes_down():
+    # At the minimum the slope of the loss is −strength sign(w) where w ≠ 0, and at most the strength where w = 0.
+    y = X @ [1.0, -2.0, 0.0, 0.0] + 0.05 * RANDOM.standard_normal(23)
+    problem = MiniBatch(Network(Dense(4, 1, bias=False), inputs=4, loss=SquaredError()), X, y)
+    lasso, w = Lasso(problem, 0.2), np.zeros(4)
+    for _ in range(2000):
+        w = lasso.proximal(w - 0.3 * problem.gradient(w), 0.3)
+    slope = problem.gradient(w)
+    assert_array_equal(w == 0, [False, False, True, True])
+    assert_allclose(slope[:2], -0.2 * np.sign(w[:2]), atol=1e-12)
+    assert np.abs(slope[2:]).max() < 0.2
+    for v in RANDOM.standard_normal((50, 4)):
+        assert lasso.value(w + 1e-3 * v) > lasso.value(w)
+
+
+# ---------------------------------------------------------------------------------------------------- all the others
+
+WRAPPERS = pytest.mark.parametrize("wrap", [
+    Wrapped, lambda problem: Clipped(problem, norm=1e-2), lambda problem: Ridge(problem, 0.1),
+    lambda problem: Lasso(problem, 0.1)], ids=["Wrapped", "Clipped", "Ridge", "Lasso"])
+
+
+def test_a_wrapped_problem_answers_as_the_problem_does():
+    problem = risk()
+    wrapped = Wrapped(problem)
+    for inner, outer in [(problem.loss(3), wrapped.loss(3)), (problem.whole, wrapped.whole)]:
+        assert outer.value(THETA) == inner.value(THETA)
+        assert_array_equal(outer.gradient(THETA), inner.gradient(THETA))
+        for kind in KINDS:
+            assert_array_equal(getattr(outer, kind)(THETA) @ V, getattr(inner, kind)(THETA) @ V)
+        assert_array_equal(outer.fisher(THETA, samples=2, seed=1) @ V, inner.fisher(THETA, samples=2, seed=1) @ V)
+        assert outer.accuracy(THETA) == inner.accuracy(THETA)
+    assert_array_equal(wrapped.loss(3).per_example_gradients(THETA), problem.loss(3).per_example_gradients(THETA))
+    assert_array_equal(wrapped.loss(3).kronecker_factors(THETA)[0][1], problem.loss(3).kronecker_factors(THETA)[0][1])
+
+
+@WRAPPERS
+def test_a_wrapped_problem_has_the_size_the_blocks_and_the_epochs_of_the_problem(wrap):
+    problem, wrapped = risk(), wrap(risk())
+    assert (wrapped.size, wrapped.n, wrapped.steps_per_epoch) == (43, 23, 5)
+    for objective in (wrapped, wrapped.loss(1), wrapped.whole):
+        assert [block.shape for block in objective.blocks(THETA)] == [block.shape for block in problem.blocks(THETA)]
+
+
+@WRAPPERS
+def test_the_change_is_made_to_the_loss_of_every_step_and_to_the_whole(wrap):
+    problem, wrapped = risk(), wrap(risk())
+    for inner, outer in [(problem.loss(4), wrapped.loss(4)), (problem.whole, wrapped.whole)]:
+        expected = wrap(inner)
+        assert outer.value(THETA) == expected.value(THETA)
+        assert_array_equal(outer.gradient(THETA), expected.gradient(THETA))
+    (t, loss), = [pair for pair, _ in zip(wrapped.losses(after=6), range(1))]
+    assert t == 7 and loss.value(THETA) == wrapped.loss(7).value(THETA)
+
+
+@WRAPPERS
+def test_single_precision_stays_single(wrap):
+    theta = THETA.astype(np.float32)
+    for objective in (wrap(risk()).loss(1), wrap(risk()).whole):
+        assert objective.gradient(theta).dtype == np.float32 and isinstance(objective.value(theta), float)
+        for kind in KINDS:
+            assert (getattr(objective, kind)(theta) @ V.astype(np.float32)).dtype == np.float32
+
+
+@WRAPPERS
+def test_wrapping_changes_nothing_about_the_problem_itself(wrap):
+    problem = risk()
+    before = problem.loss(1).gradient(THETA)
+    wrapped = wrap(problem)
+    wrapped.loss(1).gradient(THETA), wrapped.whole.gradient(THETA)
+    assert_array_equal(problem.loss(1).gradient(THETA), before)
+    assert wrapped.problem is problem
+
+
+def test_wrappers_go_around_each_other():
+    problem = risk()
+    outer = Clipped(Ridge(Lasso(problem, 0.2), 0.5), norm=0.1)
+    loss = outer.loss(2)
+    g = problem.loss(2).gradient(THETA) + 0.2 * np.sign(THETA) + 0.5 * THETA
+    assert_allclose(loss.gradient(THETA), 0.1 * g / np.linalg.norm(g))
+    assert_allclose(loss.hessian(THETA) @ V, problem.loss(2).hessian(THETA) @ V + 0.5 * V)
+    price = 0.2 * np.abs(THETA).sum() + 0.25 * THETA @ THETA
+    assert_allclose(outer.whole.value(THETA), problem.whole.value(THETA) + price)
+    assert_allclose(loss.value(THETA), problem.loss(2).value(THETA) + price)
+    assert outer.steps_per_epoch == 5 and outer.size == 43
+
+
+def test_the_order_of_clipping_and_the_price_matters():
+    problem, theta = Slope(30.0, 40.0), np.array([1.0, 1.0])
+    assert_allclose(Ridge(Clipped(problem, norm=5), 2).gradient(theta), [5, 6])
+    assert_allclose(Clipped(Ridge(problem, 2), norm=5).gradient(theta), 5 * np.array([32, 42]) / np.hypot(32, 42))
+
+
+def test_a_problem_that_is_the_same_at_every_step_can_be_wrapped():
+    ridge = Ridge(Slope(1.0, 2.0), 3)
+    assert_array_equal(ridge.loss(5).gradient(np.ones(2)), [4, 5])
+
+
+@WRAPPERS
+def test_a_wrapped_problem_can_be_copied(wrap):
+    wrapped = wrap(risk())
+    for other in (copy.copy(wrapped), copy.deepcopy(wrapped)):
+        assert other.loss(1).value(THETA) == wrapped.loss(1).value(THETA)
+
+
+def test_what_the_problem_does_not_have_its_wrapper_does_not_have_either():
+    with pytest.raises(AttributeError, match="residuals"):
+        Ridge(risk(), 1).residuals
+    with pytest.raises(AttributeError, match="whole"):
+        Ridge(Slope(1.0), 1).whole
+    with pytest.raises(NotImplementedError, match="Slope is not a likelihood"):
+        Ridge(Slope(1.0), 1).fisher(np.ones(1))
+
+
+@pytest.mark.parametrize("wrap", [Ridge, Lasso])
+def test_a_strength_of_zero_changes_nothing(wrap):
+    problem = risk().loss(1)
+    assert wrap(problem, 0).value(THETA) == problem.value(THETA)
+    assert_array_equal(wrap(problem, 0).gradient(THETA), problem.gradient(THETA))
+
+
+@pytest.mark.parametrize("wrap", [Ridge, Lasso])
+@pytest.mark.parametrize("strength", [-1, float("nan"), float("inf"), "much", None])
+def test_a_strength_must_be_a_number(wrap, strength):
+    with pytest.raises(ValueError, match="strength must be a number of at least 0, and is"):
+        wrap(linear(3), strength)
