@@ -52,6 +52,15 @@ class Objective:
         """E[g gᵀ] with the labels of the data."""
         raise NotImplementedError(f"{type(self).__name__} is not a mean over examples")
 
+    @property
+    def smooth(self):
+        """The part of f that has a gradient everywhere: all of it, unless a price with a kink was added."""
+        return self
+
+    def proximal(self, theta, lr):
+        """argmin over x of lr · (f − its smooth part)(x) + ½‖x − θ‖²: θ itself, where nothing has a kink."""
+        return theta
+
     def blocks(self, vector):
         """A vector shaped like θ as the matrices it is made of: views, one for each layer."""
         return [vector.reshape(-1, 1)]

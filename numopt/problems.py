@@ -275,6 +275,13 @@ class Counted(Objective):
         loss = self.problem.loss(t)
         return self if loss is self.problem else Counted(loss, self.counts)
 
+    @property
+    def smooth(self):
+        return Counted(self.problem.smooth, self.counts)
+
+    def proximal(self, theta, lr):
+        return self.problem.proximal(theta, lr)
+
     def value(self, theta):
         self.counts["values"] += 1
         return self.problem.value(theta)

@@ -29,6 +29,13 @@ class Wrapped(Objective):
     def whole(self):
         return self.around(self.problem.whole)
 
+    @property
+    def smooth(self):
+        return self.around(self.problem.smooth)
+
+    def proximal(self, theta, lr):
+        return self.problem.proximal(theta, lr)
+
     def value(self, theta):
         return self.problem.value(theta)
 
@@ -102,8 +109,8 @@ class Ridge(Wrapped):
 class Lasso(Wrapped):
     """A problem and strength ‖θ‖₁: L1 regularisation, which makes small parameters zero (Tibshirani 1996).
 
-    Where θ_i = 0 its derivative is taken to be 0.  Gradient steps hop over the kink; `proximal` is the step that
-    meets it: θ after a gradient step of rate lr on the problem alone, pulled towards 0 by lr · strength.
+    Where θ_i = 0 its derivative is taken to be 0.  Gradient steps hop over the kink; optimizers.proximal_descent
+    meets it, with a gradient step on the `smooth` part, the problem alone, and a pull towards 0 by lr · strength.
     """
 
     def __init__(self, problem, strength):
@@ -115,6 +122,10 @@ class Lasso(Wrapped):
 
     def gradient(self, theta):
         return self.problem.gradient(theta) + self.strength * np.sign(theta)
+
+    @property
+    def smooth(self):
+        return self.problem.smooth
 
     def proximal(self, theta, lr):
         """argmin over x of lr · strength ‖x‖₁ + ½‖x − θ‖²: soft thresholding."""

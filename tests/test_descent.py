@@ -3,11 +3,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numopt.landscapes import Quadratic
+from numopt.landscapes import Counted, Quadratic
 from numopt.objective import Objective
 from numopt.optimizer import Diverged
-from numopt.optimizers import gradient_descent, normalized_descent, sign_descent, steepest_descent
+from numopt.optimizers import gradient_descent, normalized_descent, proximal_descent, sign_descent, steepest_descent
 from numopt.record import path
+from numopt.risk import Lasso, Ridge
 
 BOWL = Quadratic(np.array([[3.0, 1.0], [1.0, 2.0]]))
 
@@ -149,3 +150,37 @@ def test_along_one_coordinate_normalized_and_sign_descent_are_the_same():
 @pytest.mark.parametrize("optimizer", [gradient_descent, steepest_descent, normalized_descent, sign_descent])
 def test_it_keeps_the_precision_it_was_given(optimizer, dtype):
     assert path(optimizer(Quadratic(np.eye(2, dtype=dtype)), np.ones(2, dtype)), 3).dtype == dtype
+
+
+def lasso(strength=0.5):
+    return Lasso(Quadratic(np.diag([1.0, 2.0]), b=[1.0, 0.4]), strength)
+
+
+def test_proximal_descent_makes_small_parameters_exactly_zero_and_gradient_descent_never_does():
+    # ½x² − x + ½|x| is least at x = ½; y² − 0.4 y + ½|y| is least at y = 0
+    assert_allclose(path(proximal_descent(lasso(), [3.0, -2.0], lr=0.4), 200)[-1], [0.5, 0], atol=1e-12)
+    assert path(proximal_descent(lasso(), [3.0, -2.0], lr=0.4), 200)[-1, 1] == 0
+    assert (path(gradient_descent(lasso(), [3.0, -2.0], lr=0.4), 200)[1:] != 0).all()
+
+
+def test_one_proximal_step_is_a_gradient_step_and_a_pull_towards_zero():
+    theta, lr = np.array([3.0, -0.1]), 0.1
+    after = theta - lr * np.array([1.0 * 3 - 1, 2 * -0.1 - 0.4])     # (2.8, -0.04), then 0.05 nearer to 0
+    assert_allclose(path(proximal_descent(lasso(), theta, lr=lr), 1)[1], [after[0] - 0.05, 0])
+
+
+def test_where_nothing_has_a_kink_proximal_descent_is_gradient_descent():
+    bowl = Quadratic(np.diag([1.0, 2.0]))
+    for problem in (bowl, Ridge(bowl, 0.3)):
+        assert np.array_equal(path(proximal_descent(problem, [1.0, 2.0], lr=0.1), 5),
+                              path(gradient_descent(problem, [1.0, 2.0], lr=0.1), 5))
+
+
+def test_a_price_inside_or_outside_another_wrapper_pulls_the_same():
+    bowl = Quadratic(np.diag([1.0, 2.0]), b=[1.0, 0.4])
+    inside, outside = Ridge(Lasso(bowl, 0.5), 0.3), Lasso(Ridge(bowl, 0.3), 0.5)
+    assert np.array_equal(path(proximal_descent(inside, [3.0, -2.0], lr=0.1), 9),
+                          path(proximal_descent(outside, [3.0, -2.0], lr=0.1), 9))
+    counted = Counted(outside)
+    path(proximal_descent(counted, [3.0, -2.0], lr=0.1), 9)
+    assert counted.gradients == 9

@@ -60,3 +60,18 @@ def sign_descent(problem, theta, *, lr=1e-3, t=0):
         g = loss.gradient(theta)
         theta = theta - lr(t) * np.sign(g)
         yield theta
+
+
+@optimizer
+def proximal_descent(problem, theta, *, lr=1e-2, t=0):
+    """Step against the gradient of the smooth part, and then let the part with a kink pull θ in, exactly.
+
+    Daubechies, Defrise and De Mol (2004), equation 1.5, known as ISTA; Beck and Teboulle (2009), equation 1.4.  For
+    wrappers.Lasso the pull is soft thresholding, which makes parameters exactly zero; where nothing has a kink this is
+    gradient descent.  On a convex problem it converges for lr ≤ 1/λ_max, as it would without the kink.
+    """
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        g = loss.smooth.gradient(theta)
+        theta = loss.proximal(theta - lr(t) * g, lr(t))
+        yield theta
