@@ -270,7 +270,7 @@ def main(arguments=None):
     except (ValueError, ImportError, AttributeError) as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"{options.model}: {network.size} weights, {type(network.loss).__name__}, against the complex step in float64")
+    print(f"{options.model}: {network.size} weights, {type(network.loss).__name__}, against the complex step")
     errors = network_errors(network, seed=options.seed)
     for question, error in errors.items():
         verdict = "not answered" if np.isnan(error) else "right" if error < 1e-9 else "wrong"

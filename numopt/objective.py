@@ -48,9 +48,21 @@ class Objective:
         """E[g gᵀ] with labels drawn from the model."""
         raise NotImplementedError(f"{type(self).__name__} is not a likelihood")
 
+    def sampled_fisher(self, theta):
+        """E[g gᵀ] with one label for each example drawn from the model."""
+        raise NotImplementedError(f"{type(self).__name__} is not a likelihood")
+
     def empirical_fisher(self, theta):
         """E[g gᵀ] with the labels of the data."""
         raise NotImplementedError(f"{type(self).__name__} is not a mean over examples")
+
+    def sampled_gradient(self, theta, seed=None):
+        """The gradient at labels drawn from the model."""
+        raise NotImplementedError(f"{type(self).__name__} is not a likelihood")
+
+    def kronecker_factors(self, theta, **how):
+        """[(A, G)], whose products G ⊗ A are near to the blocks of the Fisher matrix, one for each layer."""
+        raise NotImplementedError(f"{type(self).__name__} is not a network on a mini-batch")
 
     @property
     def smooth(self):

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from numopt.objective import Objective
+from numopt.wrappers import Wrapped
 
 
 def vector(objective, theta):
@@ -174,31 +175,23 @@ class Function(Objective):
         return (H + H.T) / 2
 
 
-class Tilted(Objective):
+class Tilted(Wrapped):
     """Another objective and a linear function, f(θ) + sᵀθ: a gradient shifted by s, the same curvature."""
 
-    def __init__(self, objective, s):
-        self.objective, self.size, self.s = objective, objective.size, s
+    def __init__(self, problem, s):
+        super().__init__(problem)
+        self.s = s
 
     def value(self, theta):
-        return self.objective.value(theta) + (self.s @ theta).item()
+        return self.problem.value(theta) + (self.s @ theta).item()
 
     def gradient(self, theta):
-        g = self.objective.gradient(theta)
+        g = self.problem.gradient(theta)
         return g + self.s.astype(g.dtype, copy=False)
 
     def value_and_gradient(self, theta):
-        f, g = self.objective.value_and_gradient(theta)
+        f, g = self.problem.value_and_gradient(theta)
         return f + (self.s @ theta).item(), g + self.s.astype(g.dtype, copy=False)
-
-    def hessian(self, theta):
-        return self.objective.hessian(theta)
-
-    def gauss_newton(self, theta):
-        return self.objective.gauss_newton(theta)
-
-    def blocks(self, vector):
-        return self.objective.blocks(vector)
 
 
 class Noisy(Tilted):
@@ -218,7 +211,7 @@ class Noisy(Tilted):
 
     def loss(self, t):
         xi = np.random.default_rng([self.seed, t]).standard_normal(self.size)
-        return Tilted(self.objective.loss(t), self.sigma * xi)
+        return Tilted(self.problem.loss(t), self.sigma * xi)
 
 
 class CountedMatrix(LinearOperator):
@@ -247,7 +240,7 @@ class CountedMatrix(LinearOperator):
     __radd__ = __add__
 
 
-class Counted(Objective):
+class Counted(Wrapped):
     """Another problem, keeping count of what it is asked, at all its steps together.
 
         problem = Counted(Rosenbrock())
@@ -260,12 +253,11 @@ class Counted(Objective):
     yourself, ask of `problem.problem`, or it counts too.
     """
 
-    COUNTS_AS = {"residuals": "values", "jacobian": "gradients",
-                 "per_example_gradients": "gradients", "kronecker_factors": "gradients"}
+    COUNTS_AS = {"residuals": "values", "jacobian": "gradients", "per_example_gradients": "gradients"}
 
-    def __init__(self, problem, counts=None):
-        self.problem, self.size = problem, problem.size
-        self.counts = {"values": 0, "gradients": 0, "products": 0} if counts is None else counts
+    def __init__(self, problem):
+        super().__init__(problem)
+        self.counts = {"values": 0, "gradients": 0, "products": 0}
 
     values = property(lambda self: self.counts["values"])
     gradients = property(lambda self: self.counts["gradients"])
@@ -273,14 +265,7 @@ class Counted(Objective):
 
     def loss(self, t):
         loss = self.problem.loss(t)
-        return self if loss is self.problem else Counted(loss, self.counts)
-
-    @property
-    def smooth(self):
-        return Counted(self.problem.smooth, self.counts)
-
-    def proximal(self, theta, lr):
-        return self.problem.proximal(theta, lr)
+        return self if loss is self.problem else self.around(loss)
 
     def value(self, theta):
         self.counts["values"] += 1
@@ -310,13 +295,16 @@ class Counted(Objective):
     def empirical_fisher(self, theta):
         return CountedMatrix(self.problem.empirical_fisher(theta), self.counts)
 
-    def blocks(self, vector):
-        return self.problem.blocks(vector)
+    def sampled_gradient(self, theta, seed=None):
+        self.counts["gradients"] += 1
+        return self.problem.sampled_gradient(theta, seed)
+
+    def kronecker_factors(self, theta, **how):
+        self.counts["gradients"] += 1
+        return self.problem.kronecker_factors(theta, **how)
 
     def __getattr__(self, name):
-        if name.startswith("__") or name == "problem":  # while it is being unpickled it has no problem yet
-            raise AttributeError(name)
-        question = getattr(self.problem, name)
+        question = super().__getattr__(name)
         if name not in self.COUNTS_AS:
             return question
 

@@ -51,14 +51,23 @@ class Wrapped(Objective):
     def fisher(self, theta, **how):
         return self.problem.fisher(theta, **how)
 
+    def sampled_fisher(self, theta):
+        return self.problem.sampled_fisher(theta)
+
     def empirical_fisher(self, theta):
         return self.problem.empirical_fisher(theta)
+
+    def sampled_gradient(self, theta, seed=None):
+        return self.problem.sampled_gradient(theta, seed)
+
+    def kronecker_factors(self, theta, **how):
+        return self.problem.kronecker_factors(theta, **how)
 
     def blocks(self, vector):
         return self.problem.blocks(vector)
 
     def __getattr__(self, name):
-        if name.startswith("__") or name == "problem":
+        if name.startswith("__") or name == "problem":  # while it is being unpickled it has no problem yet
             raise AttributeError(name)
         return getattr(self.problem, name)
 

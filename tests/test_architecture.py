@@ -15,7 +15,7 @@ ARROWS = {
     "objective": NOTHING, "optimizer": NOTHING, "schedules": NOTHING, "linalg": NOTHING, "line_search": NOTHING,
     "losses": NOTHING, "layers": NOTHING, "data": NOTHING, "kernels": NOTHING, "__init__": NOTHING,
     "record": {"optimizer"}, "spectra": {"linalg"},
-    "problems": {"objective"}, "shapes": {"objective", "problems"}, "landscapes": {"problems", "shapes"},
+    "problems": {"objective", "wrappers"}, "shapes": {"objective", "problems"}, "landscapes": {"problems", "shapes"},
     "convolution": {"layers"}, "composition": {"layers"}, "normalization": {"layers"},
     "network": {"layers", "convolution", "composition", "normalization", "losses"},
     "minibatch": {"objective", "layers"}, "wrappers": {"objective", "linalg"},
