@@ -1,0 +1,73 @@
+"""The command python -m figures: see figures/__init__.py."""
+import argparse
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from difflib import get_close_matches
+from multiprocessing import get_context
+from pathlib import Path
+
+from tqdm import tqdm
+
+import figures
+
+
+def main(arguments=None):
+    """Render the figures that were asked for; 0 if all went well, 1 if some failed, 2 for an unknown name."""
+    parser = argparse.ArgumentParser(prog="python -m figures", description="Draw the figures of the lectures.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a figure; without any, all are drawn")
+    parser.add_argument("--list", action="store_true", help="say what there is, and draw nothing")
+    parser.add_argument("--out", default=figures.OUT, metavar="DIR", help="the folder for the pictures (figures/out)")
+    parser.add_argument("--format", default="png", choices=sorted(figures.METADATA))
+    parser.add_argument("-j", type=int, default=cores(), metavar="N", help="how many to draw at a time (%(default)s)")
+    options = parser.parse_args(arguments)
+    there = figures.names()
+    unknown = [name for name in options.names if name not in there]
+    for name in unknown:
+        near = get_close_matches(name, there) or there
+        print(f"there is no figure {name!r}; there is {', '.join(near)}", file=sys.stderr)
+    if unknown:
+        return 2
+    if options.j < 1:
+        parser.error("-j must be at least 1")
+    if Path(options.out).exists() and not Path(options.out).is_dir():
+        parser.error(f"--out must be a folder, and {options.out} is a file")
+    chosen = list(dict.fromkeys(options.names)) or there
+    if options.list:
+        for name in chosen:
+            print(f"{name:24} {figures.caption(name)}")
+        return 0
+    return draw(chosen, options.out, options.format, options.j)
+
+
+def draw(chosen, out, format, at_a_time):
+    """Draw in processes of their own; one that fails does not stop the others."""
+    # One thread a process: the processes fill the machine, and sums come out the same whatever it has.
+    for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"
+    failed = []
+    with ProcessPoolExecutor(min(at_a_time, len(chosen)), mp_context=get_context("spawn")) as pool:
+        try:
+            under_way = {pool.submit(figures.attempt, name, out, format): name for name in chosen}
+            for done in tqdm(as_completed(under_way), total=len(under_way), unit="figure"):
+                picture, trouble = (None, done.exception()) if done.exception() else done.result()
+                if trouble:
+                    failed.append(under_way[done])
+                    tqdm.write(f"{under_way[done]}: {trouble}", file=sys.stderr)
+                else:
+                    tqdm.write(str(picture))
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            print("stopped; what has been drawn is whole", file=sys.stderr)
+            return 130
+    if failed:
+        print(f"{len(failed)} of {len(chosen)} failed: {', '.join(sorted(failed))}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

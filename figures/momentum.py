@@ -1,0 +1,52 @@
+"""In a narrow valley momentum takes tens of steps where gradient descent takes hundreds.
+
+Each method with the rate and the mu that theory gives it for the condition number κ = 100.  Above, the first 40 steps:
+gradient descent bounces from wall to wall, while a velocity adds up what its steps agree on.  (The heavy ball bounces
+ever higher at first; at Nesterov's rate, 1 / κ, the steep direction is done with after one step.)  Below, how far there
+is left to go.  A step of gradient descent leaves (κ − 1) / (κ + 1) = 0.98 of the distance; in the long run one of the
+heavy ball leaves √mu = (√κ − 1) / (√κ + 1) = 0.82, and one of Nesterov's method 1 − 1 / √κ = 0.9.
+
+Ravasi's lecture notes, figure "momentum"; the rates are those of Polyak (1964) and Nesterov (2004).          Lecture 3.
+"""
+from math import sqrt
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures.style import contours, label_line, method, minimum, trace
+from numopt.landscapes import Quadratic
+from numopt.optimizers import gradient_descent, momentum, nesterov
+from numopt.record import path
+
+KAPPA = 100
+VALLEY = Quadratic(np.diag([1.0, KAPPA]))
+START = np.array([10.0, 1.0])
+LEFT = {"gradient_descent": (KAPPA - 1) / (KAPPA + 1),
+        "momentum": (sqrt(KAPPA) - 1) / (sqrt(KAPPA) + 1),
+        "nesterov": 1 - 1 / sqrt(KAPPA)}
+
+
+def compute(steps=400):
+    root = LEFT["momentum"]
+    return {"gradient_descent": path(gradient_descent(VALLEY, START, lr=2 / (1 + KAPPA)), steps),
+            "momentum": path(momentum(VALLEY, START, lr=4 / (1 + sqrt(KAPPA))**2, mu=root**2), steps),
+            "nesterov": path(nesterov(VALLEY, START, lr=1 / KAPPA, mu=root), steps)}
+
+
+def draw(**paths):
+    figure, (*valleys, below) = plt.subplots(4, 1, figsize=(6, 6.6), height_ratios=[1, 1, 1, 2.8])
+    for ax, (name, x) in zip(valleys, paths.items()):
+        line = method(name)
+        contours(ax, VALLEY, np.linspace(-2.2, 10.6, 201), np.linspace(-4.4, 4.4, 201), [3, 12, 30, 60, 150, 500])
+        trace(ax, x[:41], color=line["color"], linewidth=1, markersize=3.5)
+        minimum(ax, 0, 0)
+        ax.text(-2, 2.6, line["label"], color=line["color"], backgroundcolor="white")
+        ax.set(xticks=[], yticks=[], ylim=(-4.4, 4.4))
+        ax.spines[:].set_visible(False)
+        left = np.linalg.norm(x, axis=1) / np.linalg.norm(START)
+        below.semilogy(left, **line)
+    for name, x, y in [("gradient_descent", 190, 6e-2), ("momentum", 2, 5e-7), ("nesterov", 122, 5e-5)]:
+        line = method(name)
+        label_line(below, x, y, f"{line['label']}\n{LEFT[name]:.2f} a step", line["color"])
+    below.set(xlabel="step", ylabel="share of the distance left", ylim=(1e-7, 2), xlim=(0, 400))
+    return figure

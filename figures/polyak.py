@@ -1,0 +1,56 @@
+"""The iterates of noisy gradient descent bounce around the minimum; their mean lies much closer to it.
+
+As in the figure "cooling" the gradient has noise of standard deviation σ = 1; the rate is fixed.  Above, one run, and
+in blue the mean of its iterates so far, up to the large dot.  Below, the squared distance from the minimum, in the mean
+over 500 runs.  That of the mean of all n iterates falls like Σ σ² / (λ² n), summed over the curvatures λ = 1 and 4
+(dashed), whatever the rate.  The mean of the last 30 stops coming closer, but forgets where the run came from.
+
+Ravasi's lecture notes, figure "Polyak", for the last N; Polyak and Juditsky (1992) for all.          Lecture 13.
+"""
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures.style import BLUE, contours, label_line, method, minimum, trace
+from numopt.landscapes import Noisy, Quadratic
+from numopt.optimizers import gradient_descent, polyak
+from numopt.record import path
+
+CURVATURES = np.array([1.0, 4.0])
+START = np.array([-1.0, 0.5])
+SIGMA, RATE, WINDOW = 1.0, 0.2, 30
+LIMIT = np.sum(SIGMA**2 / CURVATURES**2)
+
+
+def compute(steps=300, runs=500):
+    # All runs at once: the valley so many times over, in one long vector, where every coordinate has its own noise.
+    valleys, start = Noisy(Quadratic(np.diag(np.tile(CURVATURES, runs))), SIGMA), np.tile(START, runs)
+    descent = partial(gradient_descent, lr=RATE)
+    return {"iterates": path(descent(valleys, start), steps).reshape(-1, runs, 2),
+            "window": path(polyak(valleys, start, inner=descent, window=WINDOW), steps).reshape(-1, runs, 2),
+            "all": path(polyak(valleys, start, inner=descent), steps).reshape(-1, runs, 2)}
+
+
+def draw(iterates, window, all):
+    figure, (above, below) = plt.subplots(2, 1, figsize=(6, 6.4))
+    contours(above, Quadratic(np.diag(CURVATURES)), np.linspace(-1.5, 1.5, 101), np.linspace(-0.7, 0.7, 101),
+             levels=[0.05, 0.2, 0.5, 1, 2])
+    trace(above, iterates[:, 0], color="0.55", linewidth=0.6, markersize=3)
+    trace(above, all[:, 0], color=BLUE, linewidth=3, markersize=0)
+    above.plot(*all[-1, 0], "o", color=BLUE, markersize=9, markeredgecolor="white", zorder=2.5)
+    minimum(above, 0, 0)
+    above.text(-1.45, -0.62, "the iterates", color="0.4")
+    above.text(-0.95, 0.55, "their mean so far", color=BLUE)
+    above.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$", xticks=[-1, 0, 1], yticks=[-0.5, 0, 0.5])
+    n = np.arange(1, len(all))
+    for x, label, line in [(iterates, "the iterates", method("gradient_descent")),
+                           (window, f"mean of the last {WINDOW}", method("polyak")),
+                           (all, "mean of all", method("polyak", linestyle="-"))]:
+        distance = np.sum(x**2, axis=-1).mean(axis=1)[1:]
+        below.loglog(n, distance, **line)
+        label_line(below, n[-1], distance[-1], label, line["color"])
+    below.loglog(n[9:], LIMIT / n[9:], color="0.5", linewidth=1.2, linestyle="--")
+    below.set(xlabel="step $n$", ylabel="mean squared distance", xlim=(1, 1200), ylim=(0.002, 1.2),
+              xticks=[1, 10, 100], xticklabels=[1, 10, 100])
+    return figure

@@ -1,0 +1,127 @@
+"""Tuned alike, momentum and Adam beat every method without a memory; which of them leads is mostly luck.
+
+Every method of Lectures 2, 3, 4 and 13 has the same budget: a search of 20 trials, each of 200 gradients from the
+customary start.  What counts is the value of f that a trial ends at, and of a search the best of them.  A trial draws
+every hyperparameter that its method has, from the range in this script that goes by that hyperparameter's name, the
+same for all methods; one that diverges counts as infinite.  Of 60 trials any 20 are a search: the dot is the median
+over all of these, the bar runs from the first to the third quartile.  Steepest descent has nothing to tune, but its
+line search takes several gradients a step; Polyak averaging and Lookahead watch gradient descent, and draw its rate.
+
+The rings are methods that know one gradient at a time: momentum, Nesterov's and Adam's kind are ahead of them on both
+functions.  But most neighbours' bars overlap, other trials would change their order, and Rprop, in the middle on the
+left, is among the first on the right.
+
+Made for this course; on fair budgets, Choi et al. (2019), "On Empirical Comparisons".          Lectures 2, 3, 4 and 13.
+"""
+import inspect
+from functools import partial
+from itertools import islice
+from math import comb, exp, inf, log
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures.style import BLACK, METHODS
+from numopt import optimizers
+from numopt.landscapes import Beale, Counted, Rosenbrock
+from numopt.optimizer import Diverged
+
+FUNCTIONS = {"Rosenbrock": Rosenbrock(), "Beale": Beale()}
+FAMILIES = "descent", "momentum", "adaptive", "averaging"
+GRADIENT_DESCENT_HERE = {"proximal_descent"}  # where nothing has a kink
+WITHOUT_MEMORY = "gradient_descent", "steepest_descent", "normalized_descent", "sign_descent"
+GRADIENTS, SEARCH, TRIALS = 200, 20, 60
+
+
+def uniform(low, high):
+    return lambda random: random.uniform(low, high)
+
+
+def logarithmic(low, high):
+    """As likely to lie between 0.001 and 0.01 as between 0.1 and 1."""
+    return lambda random: exp(random.uniform(log(low), log(high)))
+
+
+def below_one(low, high):
+    """A decay, whose distance from 1 is what matters."""
+    return lambda random: 1 - logarithmic(low, high)(random)
+
+
+def whole(low, high):
+    return lambda random: round(logarithmic(low, high)(random))
+
+
+RANGES = {
+    "lr": logarithmic(1e-4, 10), "eps": logarithmic(1e-10, 1), "weight_decay": logarithmic(1e-6, 1),
+    "mu": below_one(0.01, 1), "beta1": below_one(0.01, 1), "beta2": below_one(0.001, 1), "rho": below_one(0.001, 1),
+    "psi": logarithmic(1e-4, 1), "kappa": logarithmic(1e-3, 1), "phi": logarithmic(1e-3, 1),
+    "least": logarithmic(1e-6, 1), "most": logarithmic(1, 100),
+    "eta_minus": uniform(0.2, 0.9), "eta_plus": uniform(1.05, 2),
+    "k": whole(2, 20), "alpha": uniform(0.1, 1), "window": whole(2, 50),
+    "inner": lambda random: partial(optimizers.gradient_descent, lr=RANGES["lr"](random)),
+}
+
+
+def competitors():
+    """All methods of the modules that belong to the four lectures."""
+    methods = {name: getattr(optimizers, name) for name in optimizers.__all__ if name not in GRADIENT_DESCENT_HERE}
+    return {name: method for name, method in methods.items() if method.__module__.split(".")[-1] in FAMILIES}
+
+
+def drawn(method, seed):
+    """The hyperparameters of one trial; the length of Rprop's first step, lr, is one of them."""
+    random = np.random.default_rng(seed)
+    return {name: RANGES[name](random) for name in inspect.signature(method).parameters if name in RANGES}
+
+
+def reached(method, f, hyperparameters):
+    """The value of f at the last iterate that the budget of gradients allows."""
+    counted, theta = Counted(f), f.start
+    try:
+        for after in islice(method(counted, theta, **hyperparameters), GRADIENTS):
+            if counted.gradients <= GRADIENTS:
+                theta = after
+            if counted.gradients >= GRADIENTS:
+                break
+    except Diverged:
+        return inf
+    return f.value(theta)
+
+
+def compute():
+    return {name: np.array([[reached(method, f, drawn(method, trial)) for trial in range(TRIALS)]
+                            for method in competitors().values()])
+            for name, f in FUNCTIONS.items()}
+
+
+def best_of_search(values, share):
+    """The quantile, over all searches of some of the trials, of the best value that is found."""
+    n = len(values)
+    among_the_first = [1 - comb(n - i, SEARCH) / comb(n, SEARCH) for i in range(1, n + 1)]  # the first i, when sorted
+    return np.sort(values)[np.searchsorted(among_the_first, share)]
+
+
+def draw(**ends):
+    first, median, third = ({name: np.array([best_of_search(values, share) for values in ends[name]]) for name in ends}
+                            for share in (0.25, 0.5, 0.75))
+    names = list(competitors())
+    styles = [METHODS.get(name, (BLACK, "-", name.replace("_", " "))) for name in names]
+    order = np.argsort(-median["Rosenbrock"], kind="stable")
+    figure, axes = plt.subplots(1, 2, figsize=(6.5, 5.6), sharey=True)
+    for ax, name in zip(axes, ends):
+        for row, i in enumerate(order):
+            color, *_ = styles[i]
+            ax.plot([first[name][i], third[name][i]], [row, row], color=color, linewidth=3.5, alpha=0.45)
+            ax.plot(median[name][i], row, "o", color=color, markersize=7, markeredgewidth=1.8,
+                    markerfacecolor="white" if names[i] in WITHOUT_MEMORY else color)
+        ax.set(xscale="log", title=name)
+        ax.grid(axis="y", color="0.92")
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)
+    axes[0].set_yticks(range(len(names)), [styles[i][2] for i in order])
+    for label, i in zip(axes[0].get_yticklabels(), order):
+        label.set_color(styles[i][0])
+    axes[1].text(0.02, 0.04, "dot: the median search\nbar: the middle half\nring: without a memory",
+                 transform=axes[1].transAxes, fontsize=10, bbox={"color": "white", "pad": 2})
+    figure.supxlabel(f"$f$ after {GRADIENTS} gradients, in the best of {SEARCH} trials", fontsize=11)
+    return figure

@@ -1,0 +1,71 @@
+"""The drawing that figures share: one colour and one line for each method, everywhere."""
+import numpy as np
+
+from numopt.landscapes import grid
+
+# Okabe and Ito's colours; methods of the same colour differ in their line, and never meet in one panel.
+BLUE, VERMILION, BLACK, ORANGE, SKY, GREEN, PURPLE, GREY = (
+    "#0072B2", "#D55E00", "#000000", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#767676")
+
+METHODS = {
+    "gradient_descent": (BLACK, "-", "gradient descent"),
+    "steepest_descent": (GREY, "-", "steepest descent"),
+    "normalized_descent": (GREY, "--", "normalized descent"),
+    "sign_descent": (GREY, ":", "sign descent"),
+    "momentum": (BLUE, "-", "momentum"),
+    "nesterov": (SKY, "-", "Nesterov"),
+    "delta_bar_delta": (GREEN, ":", "delta-bar-delta"),
+    "rprop": (GREEN, "-.", "Rprop"),
+    "adagrad": (GREEN, "-", "AdaGrad"),
+    "rmsprop": (ORANGE, "-", "RMSProp"),
+    "adadelta": (ORANGE, "--", "Adadelta"),
+    "adam": (VERMILION, "-", "Adam"),
+    "amsgrad": (VERMILION, "--", "AMSGrad"),
+    "nadam": (VERMILION, ":", "NAdam"),
+    "adamw": (VERMILION, "-.", "AdamW"),
+    "lion": (PURPLE, "-", "Lion"),
+    "polyak": (BLUE, "--", "Polyak averaging"),
+    "lookahead": (BLUE, ":", "Lookahead"),
+    "newton": (PURPLE, "-", "Newton"),
+}
+
+
+def method(name, **changes):
+    """The colour, the line and the label of a method, as keywords for plot."""
+    color, linestyle, label = METHODS[name]
+    return {"color": color, "linestyle": linestyle, "label": label} | changes
+
+
+def contours(ax, objective, x, y, levels, **style):
+    """Level sets of a function of two parameters."""
+    return ax.contour(x, y, grid(objective, x, y), levels=levels,
+                      **{"colors": "0.75", "linewidths": 0.8, "linestyles": "solid"} | style)
+
+
+def trace(ax, path, label=None, **style):
+    """The iterates of a run, joined up."""
+    return ax.plot(*path.T, **{"marker": "o", "markersize": 3.5, "label": label} | style)
+
+
+def label_line(ax, x, y, text, color, **style):
+    """A name written beside its line, instead of a legend."""
+    return ax.annotate(text, (x, y), **{"xytext": (5, 0), "textcoords": "offset points", "va": "center", "color": color}
+                       | style)
+
+
+def minimum(ax, x, y, **style):
+    """The cross that marks a minimum."""
+    return ax.plot(x, y, **{"marker": "+", "color": VERMILION, "markersize": 12, "markeredgewidth": 2.5,
+                            "linestyle": "none", "zorder": 3} | style)
+
+
+def right_angle(ax, before, corner, after, size):
+    """The little square that marks a right angle."""
+    a, b = (size * (end - corner) / np.linalg.norm(end - corner) for end in (before, after))
+    return ax.plot(*np.array([corner + a, corner + a + b, corner + b]).T, color="black", linewidth=0.8)
+
+
+def arrow(ax, start, end, color, **style):
+    """An arrow from point to point."""
+    return ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 2,
+                                                   "shrinkA": 0, "shrinkB": 0, "mutation_scale": 14} | style)

@@ -1,0 +1,279 @@
+"""The figures about methods at work show what their captions claim: tested on the arrays that are drawn."""
+import inspect
+from functools import partial
+from itertools import combinations, pairwise
+from math import inf
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from figures import cooling, learning_curves, momentum, polyak, race
+from numopt import optimizers
+from numopt.data import digits
+from numopt.landscapes import Beale, Noisy, Quadratic, Rosenbrock
+from numopt.record import path
+from numopt.schedules import constant
+
+
+def mean_squared_distance(x):
+    """Of runs (step, run, coordinate) from the origin, in the mean over the runs."""
+    return np.sum(x**2, axis=-1).mean(axis=1)
+
+
+# -------------------------------------------------------------------------------------------------------- cooling
+
+def expected_of_descent(rates, steps):
+    """E‖θ_t‖² for every t, from E x² of one step: (1 − α λ)² E x² + α² σ²."""
+    squares = [cooling.START**2]
+    for alpha in rates[:steps]:
+        squares.append((1 - alpha * cooling.CURVATURES)**2 * squares[-1] + alpha**2 * cooling.SIGMA**2)
+    return np.sum(squares, axis=1)
+
+
+@pytest.mark.parametrize("name, rate", [("fixed", constant(cooling.FIXED)), ("falling", cooling.FALLING)],
+                         ids=["fixed", "falling"])
+def test_cooling_the_distance_is_the_one_that_the_noise_lets_expect(name, rate, arrays):
+    distance = mean_squared_distance(arrays("cooling")[name])
+    rates = [rate(t) for t in range(1, len(distance))]
+    assert_allclose(distance, expected_of_descent(rates, len(rates)), rtol=0.25)  # 500 runs: 6% is one standard error
+
+
+def test_cooling_at_the_fixed_rate_the_distance_stays_at_its_level(arrays):
+    distance = mean_squared_distance(arrays("cooling")["fixed"])
+    for part in np.split(distance[61:], 8):
+        assert_allclose(part.mean(), cooling.LEVEL, rtol=0.1)
+
+
+def test_cooling_at_the_falling_rate_the_distance_falls_like_the_rate(arrays):
+    distance = mean_squared_distance(arrays("cooling")["falling"])
+    assert distance[-1] < cooling.LEVEL / 10
+    t = np.array([100, 200, 300])
+    shares = distance[t] / [cooling.FALLING(k) for k in t]
+    assert shares.max() / shares.min() < 1.4 and distance[100] / distance[300] > 2
+
+
+def test_cooling_both_rates_start_alike_and_meet_the_same_noise(arrays):
+    drawn = arrays("cooling")
+    assert_allclose(cooling.FALLING(1), cooling.FIXED, rtol=0.01)
+    first = {name: drawn[name][1, :, 0] for name in drawn}
+    assert np.corrcoef(first["fixed"], first["falling"])[0, 1] > 0.999
+
+
+# ------------------------------------------------------------------------------------------------------- momentum
+
+def double_root(z, first, k):
+    """(1 + c k) zᵏ, which is 1 at k = 0 and `first` at k = 1: what a step with velocity does at its best rate."""
+    return (1 + (first / z - 1) * k) * z**k
+
+
+def test_momentum_gradient_descent_leaves_99_of_101_of_either_coordinate(arrays):
+    x = arrays("momentum")["gradient_descent"]
+    k = np.arange(len(x))
+    assert_allclose(x / momentum.START, np.column_stack([(99 / 101)**k, (-99 / 101)**k]), rtol=1e-9)
+
+
+def test_momentum_the_heavy_ball_leaves_nine_elevenths_in_the_long_run(arrays):
+    x = arrays("momentum")["momentum"]
+    k, lr = np.arange(len(x)), 4 / 121
+    expected = [double_root(9 / 11, 1 - lr, k), double_root(-9 / 11, 1 - 100 * lr, k)]
+    assert_allclose(x / momentum.START, np.column_stack(expected), rtol=1e-5, atol=1e-12)
+
+
+def test_momentum_nesterov_leaves_nine_tenths_and_is_done_with_the_steep_direction_at_once(arrays):
+    x = arrays("momentum")["nesterov"] / momentum.START
+    assert_allclose(x[:, 0], double_root(0.9, 0.99, np.arange(len(x))), rtol=1e-5, atol=1e-12)
+    assert_allclose(x[1:, 1], 0, atol=1e-12)
+
+
+def test_momentum_takes_tens_of_steps_to_a_thousandth_of_the_distance_and_gradient_descent_hundreds(arrays):
+    left = {name: np.linalg.norm(x, axis=1) / np.linalg.norm(x[0]) for name, x in arrays("momentum").items()}
+    steps = {name: int(np.argmax(shares <= 1e-3)) for name, shares in left.items()}
+    assert 300 < steps["gradient_descent"] and 0 < steps["momentum"] < 60 and 60 < steps["nesterov"] < 100
+
+
+def test_momentum_the_heavy_ball_bounces_higher_at_first(arrays):
+    height = np.abs(arrays("momentum")["momentum"][:, 1])
+    assert height.max() > 3 * height[0] and height[40] < height[0] / 10
+
+
+# --------------------------------------------------------------------------------------------------------- polyak
+
+def expected_of_mean(weights):
+    """E‖θ̄_n‖² for every n, where θ̄_n are the means with these weights, a row for each n, of θ₁, θ₂, ...
+
+    θ_k = aᵏ θ₀ − α Σ_j a^(k − j) σ ξ_j with a = 1 − α λ, so that θ̄_n is θ₀ and independent ξ_j with known factors.
+    """
+    k = np.arange(1, len(weights) + 1)
+    total = 0
+    for curvature, start in zip(polyak.CURVATURES, polyak.START):
+        a = 1 - polyak.RATE * curvature
+        noise = polyak.RATE * polyak.SIGMA * np.tril(a**np.abs(k[:, None] - k))
+        total = total + (weights @ a**k * start)**2 + ((weights @ noise)**2).sum(axis=1)
+    return total
+
+
+def test_polyak_the_distances_are_those_that_the_noise_lets_expect(arrays):
+    drawn = arrays("polyak")
+    steps = len(drawn["all"]) - 1
+    of_all = np.tril(np.ones((steps, steps)))
+    of_last = of_all - np.tril(of_all, -polyak.WINDOW)
+    for name, weights in [("iterates", np.eye(steps)), ("all", of_all), ("window", of_last)]:
+        expected = expected_of_mean(weights / weights.sum(axis=1, keepdims=True))
+        assert_allclose(mean_squared_distance(drawn[name])[1:], expected, rtol=0.25, err_msg=name)
+
+
+def test_polyak_both_means_lie_much_closer_than_the_iterates_at_the_end(arrays):
+    iterates, window, all = (mean_squared_distance(arrays("polyak")[name])[-50:].mean()
+                             for name in ("iterates", "window", "all"))
+    assert window < iterates / 4 and all < window / 4
+
+
+def test_polyak_the_mean_of_the_last_is_ahead_until_the_start_is_forgotten(arrays):
+    window, all = (mean_squared_distance(arrays("polyak")[name]) for name in ("window", "all"))
+    n = polyak.WINDOW
+    assert_allclose(window[:n + 1], all[:n + 1])
+    assert window[n + 5] < all[n + 5] and window[3 * n] > all[3 * n]
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.2, 0.4])
+def test_polyak_the_mean_of_all_comes_as_close_at_every_rate(rate):
+    runs, steps = 500, 300
+    valleys = Noisy(Quadratic(np.diag(np.tile(polyak.CURVATURES, runs))), polyak.SIGMA, seed=1)
+    run = optimizers.polyak(valleys, np.zeros(2 * runs), inner=partial(optimizers.gradient_descent, lr=rate))
+    end = path(run, steps)[-1].reshape(runs, 2)
+    assert_allclose(np.sum(end**2, axis=1).mean(), polyak.LIMIT / steps, rtol=0.2)
+
+
+# ----------------------------------------------------------------------------------------------------------- race
+
+@pytest.fixture(scope="module")
+def medians(arrays):
+    """{function: {method: what half of the searches end below}}"""
+    return {function: {name: race.best_of_search(values, 0.5) for name, values in zip(race.competitors(), ends)}
+            for function, ends in arrays("race").items()}
+
+
+def test_race_is_between_all_methods_of_its_lectures_and_no_others():
+    names = set(race.competitors())
+    assert {"steepest_descent", "nesterov", "rprop", "lion", "lookahead"} <= names
+    assert not names & {"newton", "lbfgs", "nonlinear_cg", "kfac", "natural_gradient", "gradient_rate", "adahessian"}
+    assert names >= set(race.WITHOUT_MEMORY)
+
+
+def test_race_what_is_left_out_for_being_gradient_descent_is_gradient_descent():
+    f = Rosenbrock()
+    expected = path(optimizers.gradient_descent(f, f.start, lr=1e-3), 20)
+    for name in race.GRADIENT_DESCENT_HERE:
+        assert_array_equal(path(getattr(optimizers, name)(f, f.start, lr=1e-3), 20), expected)
+
+
+@pytest.mark.parametrize("name", race.competitors())
+def test_race_every_hyperparameter_of_a_method_is_drawn(name):
+    method = race.competitors()[name]
+    _, _, *arguments = inspect.signature(method).parameters
+    hyperparameters = arguments[:arguments.index("t")]
+    chosen = race.drawn(method, seed=0)
+    assert set(hyperparameters) <= set(chosen)
+    assert chosen == race.drawn(method, seed=0) or "inner" in chosen
+    assert all(chosen[one] != race.drawn(method, seed=1)[one] for one in hyperparameters if one not in ("k", "window"))
+
+
+def test_race_a_method_is_judged_by_what_the_budget_of_gradients_allows():
+    f = Rosenbrock()
+    descent = partial(optimizers.gradient_descent, lr=1e-3)
+    assert race.reached(descent, f, {}) == f.value(path(descent(f, f.start), 200)[-1])
+    ahead = partial(optimizers.lookahead, inner=descent, k=7)
+    assert race.reached(ahead, f, {}) == f.value(path(ahead(f, f.start), 200 // 7)[-1])
+    assert race.reached(optimizers.gradient_descent, f, {"lr": 1.0}) == inf
+
+
+@pytest.mark.parametrize("name", race.competitors())
+def test_race_no_trial_gets_more_gradients_than_another(name, monkeypatch):
+    seen = []
+
+    class Witness(race.Counted):
+        def value(self, theta):
+            raise AssertionError("a value is not in the budget")
+
+        def gradient(self, theta):
+            seen.append(theta)
+            return super().gradient(theta)
+
+        def value_and_gradient(self, theta):
+            seen.append(theta)
+            return super().value_and_gradient(theta)
+
+    monkeypatch.setattr(race, "Counted", Witness)
+    method = race.competitors()[name]
+    f = Beale()
+    reached = race.reached(method, f, race.drawn(method, seed=6))
+    asked = len(seen)
+    assert asked == race.GRADIENTS or name in ("steepest_descent", "lookahead") or reached == inf
+    assert asked <= race.GRADIENTS + 20
+
+
+def test_race_the_quantiles_are_those_over_all_searches(monkeypatch):
+    values = np.array([3.0, inf, 0.5, 7.0, 2.0, 11.0, 0.25, 5.0])
+    monkeypatch.setattr(race, "SEARCH", 3)
+    best = [min(some) for some in combinations(values, 3)]
+    for share in (0.1, 0.25, 0.5, 0.75, 0.99):
+        assert race.best_of_search(values, share) == np.quantile(best, share, method="inverted_cdf")
+
+
+@pytest.mark.parametrize("function", race.FUNCTIONS)
+def test_race_momentum_and_adam_beat_every_method_without_a_memory(function, medians):
+    rival = min(medians[function][name] for name in race.WITHOUT_MEMORY)
+    for name in ("momentum", "nesterov", "adam", "amsgrad", "adamw"):
+        assert medians[function][name] < 0.7 * rival, name
+
+
+@pytest.mark.parametrize("function", race.FUNCTIONS)
+def test_race_the_luck_of_the_search_is_larger_than_most_differences_between_neighbours(function, arrays, medians):
+    ends = dict(zip(race.competitors(), arrays("race")[function]))
+    order = sorted(ends, key=medians[function].get)
+    overlaps = [race.best_of_search(ends[better], 0.75) >= race.best_of_search(ends[worse], 0.25)
+                for better, worse in pairwise(order)]
+    assert sum(overlaps) >= 2 / 3 * len(overlaps)
+
+
+def test_race_rprop_is_in_the_middle_on_one_function_and_among_the_first_on_the_other(medians):
+    place = {function: sorted(values, key=values.get).index("rprop") for function, values in medians.items()}
+    assert 6 <= place["Rosenbrock"] <= 12 and place["Beale"] <= 4
+
+
+# ------------------------------------------------------------------------------------------------ learning curves
+
+def test_learning_curves_no_best_rate_is_at_the_edge_of_those_that_were_tried(arrays):
+    best = arrays("learning_curves")["best"]
+    assert (best > min(learning_curves.RATES)).all() and (best < max(learning_curves.RATES)).all()
+
+
+def test_learning_curves_a_rate_ten_times_off_costs_more_than_the_choice_of_the_method(arrays):
+    search = arrays("learning_curves")["search"]
+    least = search.min(axis=1)
+    between_methods = least.max() / least.min()
+    ten_times_off = [losses[i] / losses.min() for losses in search
+                     for i in (losses.argmin() - 2, losses.argmin() + 2) if 0 <= i < len(losses)]
+    assert between_methods < 1.3 < 1.45 < min(ten_times_off)
+    assert_allclose(np.divide(learning_curves.RATES[2:], learning_curves.RATES[:-2]), 10)
+
+
+def test_learning_curves_all_methods_start_from_the_same_weights(arrays):
+    loss = arrays("learning_curves")["loss"]
+    assert_array_equal(loss[:, :, 0], np.broadcast_to(loss[0, :, 0], loss.shape[:2]))
+    assert len(set(loss[0, :, 0])) == loss.shape[1]
+
+
+def test_learning_curves_training_losses_end_apart_and_test_accuracies_together(arrays):
+    loss, accuracy = (arrays("learning_curves")[name][:, :, -1].mean(axis=1) for name in ("loss", "accuracy"))
+    assert loss.max() / loss.min() > 3 and loss.max() < 0.02
+    assert accuracy.min() > 0.97 and accuracy.max() - accuracy.min() < 0.0125
+
+
+def test_learning_curves_a_seed_fixes_the_run(arrays):
+    X, Y, *_ = digits(dtype=np.float32)
+    seen = [learning_curves.train(optimizers.adam, 0.01, seed, X, Y, 1, {"first": lambda theta: theta[0]})["first"]
+            for seed in (0, 0, 1)]
+    assert_array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[0], seen[2])
