@@ -22,15 +22,18 @@ DECAY = "a number in [0, 1)", lambda x: 0 <= x < 1
 FRACTION = "a number in [0, 1]", lambda x: 0 <= x <= 1
 GROWTH = "a number of at least 1", lambda x: 1 <= x < inf
 COUNT = "a whole number of at least 1", lambda x: isinstance(x, (int, np.integer)) and x >= 1
+WHOLE = "a whole number of at least 0", lambda x: isinstance(x, (int, np.integer)) and x >= 0
 
 # What a hyperparameter of this name has to be, in every method that has one.
 HYPERPARAMETERS = {
     **dict.fromkeys(["lr", "eps", "weight_decay", "damping", "kappa", "least", "most", "psi", "delta", "epsilon",
-                     "gradient_rate.alpha"], RATE),
+                     "tau", "overlap", "radius", "gamma", "gradient_rate.alpha",
+                     "levenberg_marquardt.mu"], RATE),
     **dict.fromkeys(["beta", "mu", "rho", "beta1", "beta2"], DECAY),
-    **dict.fromkeys(["phi", "alpha", "eta_minus"], FRACTION),
+    **dict.fromkeys(["phi", "alpha", "eta_minus", "eta", "power"], FRACTION),
     **dict.fromkeys(["eta_plus"], GROWTH),
-    **dict.fromkeys(["k", "window"], COUNT),
+    **dict.fromkeys(["k", "window", "history", "cg_steps", "every", "block", "T1", "T2", "T3", "muon.steps"], COUNT),
+    "seed": WHOLE,
 }
 # These may be functions of t as well.
 SCHEDULES = {"lr", "mu"}
@@ -40,8 +43,11 @@ class Diverged(ArithmeticError):
     """An iterate was no longer a vector of finite numbers; t says at which mini-batch."""
 
     def __init__(self, message, t):
-        super().__init__(message)
+        super().__init__(message, t)
         self.t = t
+
+    def __str__(self):
+        return self.args[0]
 
 
 def optimizer(loop):

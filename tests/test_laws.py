@@ -9,23 +9,30 @@ import numpy as np
 import pytest
 
 import numopt.optimizers
-from numopt.network import mlp
+from numopt.losses import SquaredError
+from numopt.network import logistic, mlp
 from numopt.optimizers import adam, momentum
+from numopt.problems import LeastSquares
 from numopt.record import load, path, save
-from numopt.risk import EmpiricalRisk
+from numopt.risk import EmpiricalRisk, MiniBatch
+from numopt.wrappers import Ridge
 
 # Rates with which a method learns within the 30 steps it is given here; all others go by their defaults.
 SETTINGS = {
-    "gradient_descent": {"lr": 0.2}, "normalized_descent": {"lr": 0.1}, "sign_descent": {"lr": 0.02},
+    "gradient_descent": {"lr": 0.2}, "proximal_descent": {"lr": 0.2},
+    "normalized_descent": {"lr": 0.1}, "sign_descent": {"lr": 0.02},
     "momentum": {"lr": 0.05}, "nesterov": {"lr": 0.05},
     "delta_bar_delta": {"lr": 0.2}, "adagrad": {"lr": 0.1}, "rmsprop": {"lr": 0.02}, "adadelta": {"rho": 0.5, "eps": 1e-3},
     "adam": {"lr": 0.02}, "amsgrad": {"lr": 0.02}, "nadam": {"lr": 0.02}, "adamw": {"lr": 0.02}, "lion": {"lr": 0.02},
     "gradient_rate": {"lr": 0.1}, "newton_rate": {"lr": 0.1}, "newton_rate_printed": {"lr": 0.1},
     "natural_gradient": {"lr": 0.3, "damping": 0.1}, "eigenbasis_normalized": {"damping": 0.1},
+    "sophia": {"lr": 0.02}, "full_matrix_adagrad": {"lr": 0.1}, "kfac_martens": {"damping": 1.0}, "soap": {"lr": 0.02},
     "polyak": {"inner": partial(momentum, lr=0.1)}, "lookahead": {"inner": partial(adam, lr=0.05)},
 }
 # Methods for an objective that is the same at every step; on mini-batches they have no promise to keep.
-WHOLE_ONLY = {"steepest_descent"}
+WHOLE_ONLY = {"steepest_descent", "newton", "damped_newton", "nonlinear_cg"}
+# Newton's method asks for a Hessian that is positive definite everywhere, these two for residuals.
+CONVEX, SQUARES = {"newton"}, {"gauss_newton", "levenberg_marquardt"}
 WRAPPERS = {"polyak", "lookahead"}
 
 NETWORK = mlp([5, 4, 3])
@@ -35,6 +42,16 @@ START = NETWORK.initial(seed=2)
 
 
 def problem(name, dtype=np.float64):
+    if name in CONVEX:  # of 39 parameters, as the network is
+        wide = np.tanh(np.concatenate([X, X**2, X[:, :2] + 1], axis=1))
+        return Ridge(EmpiricalRisk(logistic(12, 3), wide.astype(dtype), LABELS, seed=3), strength=0.1)
+    if name in SQUARES:
+        batch = MiniBatch(mlp([5, 4, 3], loss=SquaredError()), X.astype(dtype), np.eye(3, dtype=dtype)[LABELS])
+        root = len(X)**0.5
+        fit = LeastSquares(lambda theta: (batch.network.outputs(theta, batch.X) - batch.Y).ravel() / root,
+                           lambda theta: batch.jacobian(theta).reshape(-1, theta.size) / root, size=START.size)
+        fit.whole = fit
+        return fit
     return EmpiricalRisk(NETWORK, X.astype(dtype), LABELS, batch_size=None if name in WHOLE_ONLY else 20, seed=3)
 
 

@@ -1,4 +1,5 @@
 """What a run is: an iterator of read-only vectors, with a memory that is a value."""
+import pickle
 from math import inf, nan
 
 import numpy as np
@@ -272,3 +273,8 @@ def test_a_rate_that_is_remembered_is_checked_where_it_is_a_number():
 
 def test_small_integers_start_in_double_precision():
     assert gradient_descent(Quadratic(np.eye(2)), np.array([1, 2], np.int8)).theta.dtype == np.float64
+
+
+def test_a_run_that_diverged_in_another_process_can_say_so_in_this_one():
+    sent = pickle.loads(pickle.dumps(Diverged("it became non-finite at step 7", 7)))
+    assert sent.t == 7 and str(sent) == "it became non-finite at step 7"

@@ -1,0 +1,59 @@
+"""Nesterov's momentum jumps first and corrects by the gradient where it lands; momentum asks before it jumps.
+
+Both stand at θ with the same velocity v, gathered in two steps of momentum down the same valley, and jump by μ v to the
+other slope.  Momentum adds a step of gradient descent from where it stood, and overshoots all the further.  Nesterov's
+adds one from where it has landed, at a right angle to the level line there (dark), and that one points back.
+
+Kashyap (2022), Figure 3, after Hinton (2012), lecture 6c; equations of Sutskever et al. (2013).          Lecture 3.
+"""
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures.style import BLACK, BLUE, VERMILION, arrow, contours, minimum
+from numopt.landscapes import Quadratic
+from numopt.optimizers import momentum, nesterov
+from numopt.record import path
+
+VALLEY = Quadratic(np.diag([0.5, 1.24]))
+START = np.array([-3.0, 4.5])
+LR, MU = 0.25, 0.9
+
+
+def compute(before=2):
+    run = momentum(VALLEY, START, lr=LR, mu=MU)
+    path(run, before)
+    here = {"lr": LR, "mu": MU, **run.memory}
+    heavy, ahead = momentum(VALLEY, run.theta, **here), nesterov(VALLEY, run.theta, **here)
+    return {"theta": run.theta, "jump": MU * run["v"],
+            "momentum_end": next(heavy), "momentum_step": -LR * heavy["g"],
+            "nesterov_end": next(ahead), "nesterov_step": -LR * ahead["g"]}
+
+
+def draw(theta, jump, momentum_end, momentum_step, nesterov_end, nesterov_step):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 4), sharex=True, sharey=True)
+    for ax, end, asked, title in [(left, momentum_end, theta, "momentum: gradient, then jump"),
+                                  (right, nesterov_end, theta + jump, "Nesterov: jump, then gradient")]:
+        x, y, here = np.linspace(-2.8, 0.4, 65), np.linspace(-1.9, 1.5, 69), VALLEY.value(asked)
+        contours(ax, VALLEY, x, y, levels=sorted([0.15, 0.6, here, 2.4, 3.7]))
+        contours(ax, VALLEY, x, y, levels=[here], colors="0.45", linewidths=1.2)
+        minimum(ax, 0, 0)
+        arrow(ax, theta, end, BLACK, linestyle=(0, (4, 2)), linewidth=1.5)
+        ax.plot(*theta, "o", color=BLACK, zorder=3)
+        write(ax, r"$\theta$", theta, (-6, 6), BLACK)
+        ax.set(title=title, aspect="equal", xlabel=r"$\theta_1$", xticks=[-2, -1, 0], yticks=[-1, 0, 1])
+    arrow(left, theta, theta + momentum_step, VERMILION)
+    arrow(left, theta + momentum_step, momentum_end, BLUE)
+    write(left, r"$-\alpha\,g(\theta)$", theta + momentum_step / 2, (32, 6), VERMILION)
+    write(left, r"$\mu v$", momentum_end - jump / 2, (14, 0), BLUE)
+    write(left, "new $v$", (theta + momentum_end) / 2, (-26, -8), BLACK)
+    arrow(right, theta, theta + jump, BLUE)
+    arrow(right, theta + jump, nesterov_end, VERMILION)
+    write(right, r"$-\alpha\,g(\theta + \mu v)$", nesterov_end - nesterov_step / 2, (48, -5), VERMILION)
+    write(right, r"$\mu v$", theta + jump / 2, (-14, 0), BLUE)
+    write(right, "new $v$", (theta + nesterov_end) / 2, (28, 6), BLACK)
+    left.set(ylabel=r"$\theta_2$")
+    return figure
+
+
+def write(ax, text, place, offset, color):
+    ax.annotate(text, place, offset, textcoords="offset points", color=color, ha="center", va="center")

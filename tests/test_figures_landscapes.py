@@ -1,0 +1,226 @@
+"""The figures about the shape of the land show what their captions claim: tested on the arrays that are drawn."""
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from figures import (
+    batch_and_stochastic, clipping_at_a_cliff, condition_number, nesterov_step, newton_one_step, saddle, zigzag)
+from numopt.objective import Objective
+from numopt.wrappers import Clipped
+
+
+def heights(objective, points):
+    return np.array([objective.value(point) for point in points])
+
+
+# --------------------------------------------------------------------------------------------------------- zigzag
+
+def test_zigzag_steps_are_orthogonal_and_its_iterates_those_of_the_closed_form(arrays):
+    x = arrays("zigzag")["descent"]
+    steps = np.diff(x, axis=0)
+    assert_allclose(np.sum(steps[1:] * steps[:-1], axis=1), 0, atol=1e-10)
+    rate, k = (zigzag.GAMMA - 1) / (zigzag.GAMMA + 1), np.arange(len(x))
+    assert_allclose(x, np.column_stack([zigzag.GAMMA * rate**k, (-rate)**k]))
+
+
+def test_zigzag_every_step_leaves_nine_elevenths_of_the_distance(arrays):
+    distance = np.linalg.norm(arrays("zigzag")["descent"], axis=1)
+    assert_allclose(distance[1:] / distance[:-1], 9 / 11)
+
+
+# ----------------------------------------------------------------------------------------------- condition number
+
+def test_the_canyon_has_five_times_more_curvature_along_one_one_than_along_one_minus_one():
+    H = condition_number.CANYON.hessian(condition_number.START)
+    assert_allclose(H @ [1, 1], [5, 5])
+    assert_allclose(H @ [1, -1], [1, -1])
+
+
+def test_every_step_crosses_the_canyon_and_none_turns_back_along_it(arrays):
+    across, along = arrays("condition_number")["along"].T
+    assert (across[1:] * across[:-1] < 0).all()
+    assert (along > 0).all() and (np.diff(along) < 0).all()
+
+
+def test_the_distance_along_an_eigenvector_shrinks_by_one_minus_rate_times_eigenvalue(arrays):
+    drawn = arrays("condition_number")
+    k = np.arange(len(drawn["along"]))
+    assert_allclose(drawn["along"], np.column_stack([2.4 * (-0.75)**k, 7.0 * 0.65**k]))
+    # the same two numbers, taken from the path on the left: (x₁ + x₂) / √2 and (x₁ − x₂) / √2
+    x, y = drawn["descent"].T
+    assert_allclose(drawn["along"], np.column_stack([x + y, x - y]) / np.sqrt(2))
+
+
+def test_no_rate_leaves_less_than_two_thirds_along_both_eigenvectors():
+    rates = np.linspace(0, 0.5, 301)
+    left = np.abs(1 - np.outer(rates, condition_number.EIGENVALUES)).max(axis=1)
+    assert_allclose([rates[left.argmin()], left.min()], [1 / 3, 2 / 3])
+
+
+# --------------------------------------------------------------------------------------------------------- saddle
+
+def test_on_the_ridge_gradient_descent_stays_and_comes_to_rest_on_the_saddle(arrays):
+    drawn = arrays("saddle")
+    assert_array_equal(drawn["on"][:, 1], 0)
+    assert (np.diff(drawn["f_on"]) < 0).all() and 0 < drawn["f_on"][-1] < 1e-12
+    end = drawn["on"][-1]
+    assert np.linalg.norm(saddle.PASS.gradient(end)) < 1e-6
+    assert np.linalg.eigvalsh(saddle.PASS.hessian(end))[0] < 0, "it is not a minimum"
+
+
+def test_noise_leaves_the_saddle_whatever_the_seed_and_sooner_than_a_start_a_millionth_beside_the_ridge(arrays):
+    drawn = arrays("saddle")
+    left = (drawn["f_noisy"] < -0.1).argmax(axis=1)
+    beside = (drawn["f_beside"] < -0.1).argmax()
+    assert (0 < left).all() and left.max() < 50 < 80 < beside
+    assert_allclose(drawn["f_noisy"][:, -1], saddle.PASS.minimum, atol=0.01)
+    assert_allclose(drawn["f_beside"][-1], saddle.PASS.minimum)
+
+
+def test_beside_the_ridge_nothing_seems_to_happen_for_a_long_time(arrays):
+    drawn = arrays("saddle")
+    assert_allclose(drawn["f_beside"][40:70], 0, atol=1e-3)
+
+
+def test_the_paths_lie_on_the_surface(arrays):
+    drawn = arrays("saddle")
+    x, y = drawn["noisy"][0].T
+    assert_allclose(drawn["f_noisy"][0], 0.5 * x**2 - 0.8 * y**2 + 0.3 * y**4)
+    assert_allclose(drawn["f_on"], 0.5 * drawn["on"][:, 0]**2)
+
+
+# ------------------------------------------------------------------------------------------- batch and stochastic
+
+def test_batch_descent_goes_downhill_at_every_step_and_no_stochastic_path_does(arrays):
+    drawn = arrays("batch_and_stochastic")
+    assert (np.diff(drawn["f_batch"]) < 0).all()
+    assert (np.diff(drawn["f_stochastic"]) > 0).any(axis=1).all()
+
+
+def test_the_mean_of_the_first_stochastic_steps_is_the_batch_step_within_its_standard_error(arrays):
+    drawn = arrays("batch_and_stochastic")
+    error = drawn["stochastic"][:, 1] - drawn["batch"][1]
+    standard_error = error.std(axis=0) / np.sqrt(len(error))
+    assert (np.abs(error.mean(axis=0)) < 3 * standard_error).all()
+    assert (standard_error < 0.07 * np.abs(np.diff(drawn["batch"][:2], axis=0))).all(), "and that says something"
+
+
+def test_the_mean_of_the_stochastic_paths_keeps_to_the_batch_path(arrays):
+    drawn = arrays("batch_and_stochastic")
+    mean, spread = drawn["stochastic"].mean(axis=0), drawn["stochastic"].std(axis=0)
+    assert np.linalg.norm(mean - drawn["batch"], axis=1).max() < 0.05 < 0.1 < spread[1:].min()
+
+
+def test_on_average_stochastic_descent_goes_downhill_and_comes_to_rest_above_the_least_loss(arrays):
+    drawn = arrays("batch_and_stochastic")
+    mean = drawn["f_stochastic"].mean(axis=0)
+    assert (np.diff(mean[:12]) < 0).all()
+    x, y = batch_and_stochastic.pixels()
+    slope, intercept = np.polyfit(x[:, 0], y, 1)
+    least = np.mean((slope * x[:, 0] + intercept - y)**2) / 2
+    assert drawn["f_batch"][-1] < 1.01 * least and (mean[-5:] > 1.1 * least).all()
+
+
+# ------------------------------------------------------------------------------------------------ newton, one step
+
+def test_newton_arrives_in_one_step_and_gradient_descent_is_still_on_its_way_after_fifteen(arrays):
+    drawn = arrays("newton_one_step")
+    start, end = drawn["newton"]
+    assert_array_equal(start, drawn["descent"][0])
+    assert_allclose(end, 0, atol=1e-14)
+    assert_allclose(newton_one_step.VALLEY.gradient(end), 0, atol=1e-13)
+    assert len(drawn["descent"]) == 16 and (np.linalg.norm(drawn["descent"], axis=1) > 0.01).all()
+
+
+def test_gradient_descent_leaves_at_a_right_angle_to_the_level_line_and_newton_does_not(arrays):
+    drawn, valley = arrays("newton_one_step"), newton_one_step.VALLEY
+    start = drawn["descent"][0]
+    step, newton_step = drawn["descent"][1] - start, drawn["newton"][1] - start
+    tangent = np.array([-step[1], step[0]]) / np.linalg.norm(step) * 1e-4
+    rise = valley.value(start + tangent) - valley.value(start - tangent)
+    assert abs(rise) < 1e-12, "along the tangent f does not change"
+    assert step @ newton_step / np.linalg.norm(step) / np.linalg.norm(newton_step) < 0.9
+
+
+# -------------------------------------------------------------------------------------------------- nesterov, step
+
+def test_both_steps_are_the_jump_and_a_gradient_step_and_differ_only_in_where_the_gradient_is_asked(arrays):
+    drawn, valley = arrays("nesterov_step"), nesterov_step.VALLEY
+    theta, jump = drawn["theta"], drawn["jump"]
+    assert_allclose(theta + jump + drawn["momentum_step"], drawn["momentum_end"])
+    assert_allclose(theta + jump + drawn["nesterov_step"], drawn["nesterov_end"])
+    assert_allclose(drawn["momentum_step"], -nesterov_step.LR * valley.gradient(theta))
+    assert_allclose(drawn["nesterov_step"], -nesterov_step.LR * valley.gradient(theta + jump))
+
+
+def test_the_velocity_is_that_of_two_steps_of_momentum_by_hand(arrays):
+    # the gradient is (0.5 θ₁, 1.24 θ₂); v₁ = −0.25 (−1.5, 5.58), v₂ = 0.9 v₁ − 0.25 (−1.3125, 3.8502)
+    drawn = arrays("nesterov_step")
+    v = 0.9 * np.array([0.375, -1.395]) - 0.25 * np.array([-1.3125, 3.8502])
+    assert_allclose(drawn["jump"], 0.9 * v)
+    assert_allclose(drawn["theta"], [-2.625 + v[0], 3.105 + v[1]])
+
+
+def test_across_the_valley_momentum_overshoots_further_and_nesterov_points_back(arrays):
+    drawn, valley = arrays("nesterov_step"), nesterov_step.VALLEY
+    jump = drawn["jump"][1]
+    assert drawn["theta"][1] * (drawn["theta"][1] + jump) < 0, "the jump leads to the other slope"
+    assert drawn["momentum_step"][1] * jump > 0 > drawn["nesterov_step"][1] * jump
+    assert drawn["momentum_step"] @ drawn["jump"] > 0 > drawn["nesterov_step"] @ drawn["jump"]
+    assert valley.value(drawn["nesterov_end"]) < 0.5 * valley.value(drawn["momentum_end"])
+
+
+# -------------------------------------------------------------------------------------------- clipping at a cliff
+
+def test_the_face_of_the_cliff_is_far_steeper_than_the_land_around_it(arrays):
+    plain, cliff = arrays("clipping_at_a_cliff")["plain"], clipping_at_a_cliff.CLIFF
+    slopes = np.array([np.linalg.norm(cliff.gradient(theta)) for theta in plain])
+    assert_allclose(np.linalg.norm(cliff.gradient(np.zeros(2))), 12.5)
+    assert slopes.max() > 11 and np.sort(slopes)[-2] < 2.5
+
+
+def test_without_clipping_one_step_is_ten_times_as_long_as_with_it_and_leads_far_from_the_foot(arrays):
+    drawn, (foot, _) = arrays("clipping_at_a_cliff"), clipping_at_a_cliff.CLIFF.minimizers[0]
+    lengths = {name: np.linalg.norm(np.diff(drawn[name], axis=0), axis=1).max()
+               for name in ("plain", "by_norm", "by_element")}
+    assert lengths["plain"] > 10 * lengths["by_norm"] > 0
+    assert_allclose(lengths["by_norm"], clipping_at_a_cliff.LR * clipping_at_a_cliff.MOST)
+    assert drawn["plain"][:, 0].min() < foot - 1.5
+    assert drawn["by_norm"][:, 0].min() > foot - 0.1 and drawn["by_element"][:, 0].min() > foot - 0.1
+
+
+@pytest.mark.parametrize("name", ["by_norm", "by_element"])
+def test_with_clipping_it_goes_down_the_cliff_and_arrives_at_the_foot(name, arrays):
+    path, cliff = arrays("clipping_at_a_cliff")[name], clipping_at_a_cliff.CLIFF
+    before = path[:-1][path[:-1, 0] > 0]
+    after = path[1:len(before) + 1]
+    assert (heights(cliff, after) < heights(cliff, before)).all()
+    assert_allclose(path[-1], cliff.minimizers[0], atol=1e-3)
+
+
+def test_by_norm_a_clipped_step_keeps_its_direction_and_by_element_it_turns(arrays):
+    drawn, cliff = arrays("clipping_at_a_cliff"), clipping_at_a_cliff.CLIFF
+    g = cliff.gradient(clipping_at_a_cliff.START)
+    by_norm, by_element = drawn["by_norm"][1] - drawn["by_norm"][0], drawn["by_element"][1] - drawn["by_element"][0]
+    assert_allclose(by_norm, -0.2 * g / np.linalg.norm(g))
+    assert_allclose(by_element, [-0.2 * g[0], -0.2]), "only the second derivative is above 1"
+    assert abs(g[0]) < 1 < g[1]
+
+
+def test_the_printed_rule_leaves_a_derivative_of_minus_one_hundred_as_it_is_and_clipping_does_not(arrays):
+    drawn = arrays("clipping_at_a_cliff")
+    negative = drawn["g"] < -1
+    assert_allclose(drawn["printed"][negative], drawn["g"][negative])
+    assert_allclose(drawn["clipped"][negative], -1)
+    assert_allclose(drawn["printed"][~negative], drawn["clipped"][~negative])
+
+    class Slope(Objective):
+        """f(θ) = −100 θ"""
+        size = 1
+
+        def gradient(self, theta):
+            return np.array([-100.0])
+
+    g = Slope().gradient(np.zeros(1))
+    assert np.minimum(g, 1) == -100
+    assert Clipped(Slope(), element=1).gradient(np.zeros(1)) == -1 == Clipped(Slope(), norm=1).gradient(np.zeros(1))
