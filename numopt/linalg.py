@@ -102,7 +102,7 @@ def truncated_conjugate_gradient(A, b, x=None, *, eps=5e-4, most=250, preconditi
 
 
 def steihaug(B, g, radius, *, steps=250):
-    """Towards the p of length at most `radius` that makes the model gᵀp + ½ pᵀBp least; B need not be positive definite.
+    """Towards the p of length at most `radius` that makes gᵀp + ½ pᵀBp least, for B of any curvature.
 
     Steihaug (1983); Nocedal and Wright (2006), Algorithm 7.2.  Conjugate gradients start at 0 and go away from it at
     every step.  Where they would leave the radius, or meet a direction of negative curvature, p ends on the radius;
@@ -111,7 +111,7 @@ def steihaug(B, g, radius, *, steps=250):
     p, enough = np.zeros_like(g), forcing(g)
     for x, r, d, curvature in islice(conjugate_gradient_iterates(B, -g), steps):
         if not curvature > 0:
-            return p + min(to_radius(p, d, radius), key=lambda tau: tau**2 * curvature / 2 - tau * (r @ d)) * d
+            return p + min(to_radius(p, d, radius), key=lambda tau: tau * (tau * curvature / 2 - r @ d)) * d
         if np.linalg.norm(x) >= radius:
             return p + max(to_radius(p, d, radius)) * d
         p = x
@@ -123,12 +123,12 @@ def steihaug(B, g, radius, *, steps=250):
 def to_radius(p, d, radius):
     """The two numbers τ with ‖p + τd‖ = radius."""
     dd, pd, pp = float(d @ d), float(p @ d), float(p @ p)
-    root = math.sqrt(pd**2 + dd * max(radius**2 - pp, 0))
+    root = math.sqrt(pd * pd + dd * max(radius * radius - pp, 0))
     return (-pd - root) / dd, (-pd + root) / dd
 
 
 def forcing(g):
-    """How small the residual of Newton's equation has to be: as a share of the gradient g, the smaller the smaller g is.
+    """How small the residual of Newton's equation has to be: the smaller g is, the smaller also as a share of it.
 
     Nocedal and Wright (2006), Algorithm 7.1: min(½, √‖g‖) ‖g‖, for which Newton's method is faster than linear.
     """

@@ -143,7 +143,7 @@ def full_step(loss, theta, p, f=None, g=None):
 
 
 def gain_ratio(f, f_new, predicted, dtype):
-    """ρ: by how much f fell, for every unit that its model `predicted`; 1 where the model is right, below 0 where f rose.
+    """ρ: how much f fell, for every unit that its model `predicted`; 1 where the model is right, below 0 where f rose.
 
     Nocedal and Wright (4.4).  To both falls is added what rounding does to f, so that 1 is also the answer where they
     are lost in it (Conn, Gould and Toint 2000, Section 17.4.2).  Where f_new is not finite, or the model itself
@@ -185,16 +185,17 @@ class Remembering:
             known["f"] = self.loss.value(theta)
         return known["f"]
 
+    def gradient(self, theta):
+        known = self.at(theta)
+        if "g" not in known:
+            known["g"] = self.loss.gradient(theta)
+        return known["g"]
+
     def value_and_gradient(self, theta):
         known = self.at(theta)
-        if "g" not in known and "f" in known:
-            known["g"] = self.loss.gradient(theta)
-        elif "g" not in known:
+        if "f" not in known and "g" not in known:
             known["f"], known["g"] = self.loss.value_and_gradient(theta)
-        return known["f"], known["g"]
-
-    def gradient(self, theta):
-        return self.value_and_gradient(theta)[1]
+        return self.value(theta), self.gradient(theta)
 
     def __getattr__(self, question):
         if question == "loss":  # while it is being copied it has no loss yet

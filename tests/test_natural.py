@@ -90,6 +90,17 @@ def test_a_share_alpha_of_the_newton_step_gains_alpha_times_one_minus_half_alpha
     assert_allclose(found.lengths**2, alpha**2 * G_HAT**2 / LAM)
 
 
+def test_elimination_and_enough_conjugate_gradients_give_the_same_step_and_few_do_not():
+    dense, cg, few = (step(natural_gradient, **how) for how in ({"solver": "dense"}, {"cg_steps": 8}, {"cg_steps": 1}))
+    assert_allclose(cg, dense, rtol=1e-8)
+    assert_allclose(few @ G / (np.linalg.norm(few) * np.linalg.norm(G)), -1)    # the first direction is the gradient
+    assert not np.allclose(few, dense, rtol=0.1)
+
+
+def test_the_diagonal_form_divides_each_derivative_by_its_own_curvature():
+    assert_allclose(step(natural_gradient, solver="diagonal"), -G / np.diag(BOWL.A))
+
+
 @pytest.mark.parametrize("structure", ["full", "diagonal"])
 def test_a_normalized_step_has_the_length_that_is_asked_for(structure):
     epsilon = 0.7
@@ -253,6 +264,11 @@ def test_the_noise_is_what_sampling_shows():
 def test_an_unknown_structure_is_refused(method):
     with pytest.raises(ValueError, match="structure is 'block'; it is full or diagonal"):
         next(method(BOWL, START, structure="block", **EXACTLY))
+
+
+def test_an_unknown_solver_is_refused():
+    with pytest.raises(ValueError, match="solver is 'lu'; it is cg, dense or diagonal"):
+        next(natural_gradient(BOWL, START, solver="lu", **EXACTLY))
 
 
 def test_a_problem_without_that_curvature_says_so():

@@ -16,17 +16,18 @@ from numopt.schedules import schedule
 
 
 @optimizer
-def natural_gradient(problem, theta, *, lr=1.0, curvature="fisher", damping=1e-2, cg_steps=50, t=0):
+def natural_gradient(problem, theta, *, lr=1.0, curvature="fisher", damping=1e-2, solver="cg", cg_steps=50, t=0):
     """Step against the gradient as measured by the distance between what the model says before and after.
 
-    Amari (1998), equation 5; Martens (2020), Section 5.  H⁻¹g comes from conjugate gradients, so a network of any size
-    will do.  (Zheng writes that KL(p(θ) ‖ p(θ + d)) is about ½‖d‖_H; it is half the square, ½‖d‖²_H.)
+    Amari (1998), equation 5; Martens (2020), Section 5.  H⁻¹g comes from so many steps of conjugate gradients, which
+    serve networks of any size; with solver="dense" from elimination, for small ones; with "diagonal" from a division.
+    (Zheng writes that KL(p(θ) ‖ p(θ + d)) is about ½‖d‖_H; it is half the square, ½‖d‖²_H.)
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
         H = damped(getattr(loss, curvature)(theta), damping)
-        theta = theta - lr(t) * conjugate_gradient(H, g, steps=cg_steps)
+        theta = theta - lr(t) * solved(H, g, solver, cg_steps)
         yield theta
 
 
@@ -126,6 +127,17 @@ def eigenbasis_clipped(problem, theta, *, lr=1.0, epsilon=0.02, curvature="fishe
         d_hat = -np.clip(lr(t) * g_hat / lam, -most, most)
         theta = theta + Q @ d_hat
         yield theta
+
+
+def solved(H, g, solver, cg_steps):
+    """H⁻¹g."""
+    if solver == "cg":
+        return conjugate_gradient(H, g, steps=cg_steps)
+    if solver == "dense":
+        return np.linalg.solve(dense(H, g.size), g)
+    if solver == "diagonal":
+        return g / np.diag(dense(H, g.size))
+    raise ValueError(f"solver is {solver!r}; it is cg, dense or diagonal")
 
 
 def eigenbasis(loss, theta, curvature, damping, structure):
