@@ -1,0 +1,42 @@
+"""Every optimizer there is, by name."""
+from difflib import get_close_matches
+
+from numopt.optimizers.adaptive import (
+    adadelta, adagrad, adam, adamw, amsgrad, delta_bar_delta, lion, nadam, rmsprop, rprop)
+from numopt.optimizers.averaging import lookahead, polyak
+from numopt.optimizers.conjugate import nonlinear_cg
+from numopt.optimizers.descent import (
+    gradient_descent, normalized_descent, proximal_descent, sign_descent, steepest_descent)
+from numopt.optimizers.diagonal import adahessian, sophia
+from numopt.optimizers.kronecker import full_matrix_adagrad, kfac, kfac_martens, muon, shampoo, soap
+from numopt.optimizers.learning_rate import gradient_rate, newton_rate, newton_rate_printed, vsgd
+from numopt.optimizers.least_squares import gauss_newton, levenberg_marquardt
+from numopt.optimizers.momentum import momentum, nesterov
+from numopt.optimizers.natural import (
+    clipped_natural_gradient, eigenbasis_clipped, eigenbasis_normalized, gradient_norm_clipped,
+    gradient_norm_normalized, natural_gradient, normalized_natural_gradient)
+from numopt.optimizers.newton import damped_newton, hessian_free, newton, newton_cg, trust_region
+from numopt.optimizers.quasi_newton import bfgs, lbfgs, sr1
+
+__all__ = [
+    "gradient_descent", "steepest_descent", "normalized_descent", "sign_descent", "proximal_descent",
+    "momentum", "nesterov",
+    "delta_bar_delta", "rprop", "adagrad", "rmsprop", "adadelta", "adam", "amsgrad", "nadam", "adamw", "lion",
+    "gradient_rate", "newton_rate", "newton_rate_printed", "vsgd",
+    "newton", "damped_newton", "trust_region", "newton_cg", "hessian_free", "gauss_newton", "levenberg_marquardt",
+    "nonlinear_cg",
+    "sr1", "bfgs", "lbfgs",
+    "natural_gradient", "normalized_natural_gradient", "gradient_norm_normalized", "eigenbasis_normalized",
+    "clipped_natural_gradient", "gradient_norm_clipped", "eigenbasis_clipped",
+    "adahessian", "sophia",
+    "full_matrix_adagrad", "kfac", "kfac_martens", "shampoo", "soap", "muon",
+    "polyak", "lookahead",
+]
+
+
+def __getattr__(name):
+    """An unknown name is answered with the nearest ones."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    near = get_close_matches(name, __all__) or __all__
+    raise AttributeError(f"numopt.optimizers has no {name!r}; there is {', '.join(near)}")

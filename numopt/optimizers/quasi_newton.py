@@ -1,0 +1,153 @@
+"""Newton's method with a Hessian that is learned from the gradients on the way.          Lecture 8.
+
+A step s that changed the gradient by y has felt the curvature: H s = y, on the average between its ends.  SR1 keeps a
+matrix B, near to H, with B s = y for the last step (the secant equation); BFGS keeps M, near to H⁻¹, with M y = s, and
+searches along p = −M g.  Before it knows anything p is −g, of length 1 at most; if no step leads down it forgets what
+it knows, and if then there is still none, it ends.
+
+On mini-batches y has to come from one batch, or it holds the noise between two: the gradient of this batch is taken
+where the step ends as well, and the next batch begins with its own.  (Where the loss is the same at every step, that is
+one and the same gradient, and is computed once.)
+
+Equations and algorithms are those of Nocedal and Wright, Numerical Optimization (2nd edition, 2006).
+"""
+import numpy as np
+
+from numopt.linalg import steihaug
+from numopt.line_search import gain_ratio, remembering, strong_wolfe
+from numopt.optimizer import optimizer
+
+
+@optimizer
+def sr1(problem, theta, *, eta=1e-3, t=0, radius=1.0, B=1.0):
+    """The simplest correction that gives B s = y, of rank one: n steps are enough to know the Hessian of a quadratic.
+
+    Nocedal and Wright (2006), Algorithm 6.2.  B need not be positive definite, and so can be right where there is
+    negative curvature.  −B⁻¹g may then lead uphill; so in place of a search there is a radius to trust B in, within
+    which `steihaug` finds the step.  B learns from steps that are not taken, too.  It starts as I: scaled to the
+    curvature sᵀy / sᵀs of the first step, it would skip that pair.
+    """
+    B = B if np.ndim(B) else B * np.eye(theta.size, dtype=theta.dtype)
+    for t, loss in remembering(problem.losses(after=t)):
+        f, g = loss.value_and_gradient(theta)
+        s = steihaug(B, g, radius)
+        if np.array_equal(theta + s, theta):
+            return
+        f_new, g_new = loss.value_and_gradient(theta + s)
+        y = g_new - g
+        rho = gain_ratio(f, f_new, -(g @ s + s @ (B @ s) / 2), theta.dtype)
+        B = sr1_update(B, s, y)
+        if rho > eta:
+            theta = theta + s
+        if rho < 0.1:
+            radius = radius / 2
+        elif rho > 3 / 4 and np.linalg.norm(s) > 0.8 * radius:
+            radius = radius * 2
+        yield theta
+
+
+@optimizer
+def bfgs(problem, theta, *, search=strong_wolfe, t=0, M=None):
+    """The correction of rank two that changes M least, keeps it positive definite, and forgets its own errors.
+
+    Broyden, Fletcher, Goldfarb and Shanno (1970): Nocedal and Wright (2006), Algorithm 6.1; Kashyap (2022), Section
+    3.3, with δ for s and φ for y, who prints p = +M g, which leads uphill.  M takes n² numbers.
+    """
+    for t, loss in remembering(problem.losses(after=t)):
+        f, g = loss.value_and_gradient(theta)
+        p = downhill(None if M is None else -(M @ g), g)
+        alpha, *_ = search(loss, theta, p, f, g)
+        if alpha == 0 and M is None:
+            return
+        s = alpha * p
+        y = loss.gradient(theta + s) - g
+        M = bfgs_update(M, s, y)
+        theta = theta + s
+        yield theta
+
+
+@optimizer
+def lbfgs(problem, theta, *, history=10, search=strong_wolfe, t=0, pairs=()):
+    """BFGS that remembers the last few pairs (s, y) and makes M g of them at every step: for any number of parameters.
+
+    Nocedal (1980); Nocedal and Wright (2006), Algorithm 7.5.  With the Wolfe search every pair has positive curvature;
+    with backtracking alone many have not, and are left out.
+    """
+    for t, loss in remembering(problem.losses(after=t)):
+        f, g = loss.value_and_gradient(theta)
+        p = downhill(-two_loops(pairs, g) if pairs else None, g)
+        alpha, *_ = search(loss, theta, p, f, g)
+        if alpha == 0 and not pairs:
+            return
+        s = alpha * p
+        y = loss.gradient(theta + s) - g
+        pairs = appended(pairs, s, y, history)
+        theta = theta + s
+        yield theta
+
+
+def downhill(p, g):
+    """p, if there is one and it leads downhill; otherwise the negative gradient, of length 1 at most."""
+    return p if p is not None and -np.inf < g @ p < 0 else -g / max(1, np.linalg.norm(g))
+
+
+def sr1_update(B, s, y):
+    """B + uuᵀ / uᵀs with u = y − Bs, unless u and s are nearly orthogonal.
+
+    Nocedal and Wright (2006), equation 6.24 and the skipping rule 6.26, with their 1e-8.
+    """
+    u = y - B @ s
+    if not abs(u @ s) > 1e-8 * np.linalg.norm(u) * np.linalg.norm(s):
+        return B
+    return B + np.outer(u, u) / (u @ s)
+
+
+def bfgs_update(M, s, y):
+    """M + (1 + yᵀMy / yᵀs) ssᵀ / yᵀs − (s yᵀM + M y sᵀ) / yᵀs; nothing after a step of length 0.
+
+    This is (I − s yᵀ/yᵀs) M (I − y sᵀ/yᵀs) + s sᵀ/yᵀs, equation 6.17, for n² multiplications, not n³.  Kashyap (2022)
+    prints it without the first +.  The first M is sᵀy / yᵀy times I (6.20), and a pair without positive curvature,
+    with which M would no longer be positive definite, is left out.
+    """
+    if not s.any():
+        return None
+    if not curved(s, y):
+        return M
+    if M is None:
+        M = (s @ y) / (y @ y) * np.eye(len(s), dtype=s.dtype)
+    My, ys = M @ y, y @ s
+    return M + (1 + y @ My / ys) / ys * np.outer(s, s) - (np.outer(s, My) + np.outer(My, s)) / ys
+
+
+def two_loops(pairs, g):
+    """M g, for the M that BFGS makes of the pairs, the oldest first, if it starts with sᵀy / yᵀy of the last times I.
+
+    Nocedal and Wright (2006), Algorithm 7.4 and equation 7.20: 4 n multiplications for each pair.
+    """
+    q, alphas = g, []
+    for s, y in reversed(pairs):
+        alpha = (s @ q) / (y @ s)
+        q = q - alpha * y
+        alphas.append(alpha)
+    s, y = pairs[-1]
+    r = (s @ y) / (y @ y) * q
+    for (s, y), alpha in zip(pairs, reversed(alphas)):
+        beta = (y @ r) / (y @ s)
+        r = r + (alpha - beta) * s
+    return r
+
+
+def appended(pairs, s, y, history):
+    """The pairs and the new one if its curvature is positive, no more than so many; none after a step of length 0."""
+    if not s.any():
+        return ()
+    return (*pairs, (s, y))[-history:] if curved(s, y) else pairs
+
+
+def curved(s, y):
+    """Is the curvature along s positive: yᵀs > 1e-10 ‖y‖ ‖s‖?  (PyTorch has 1e-10 alone, which depends on units.)
+
+    And are both long enough for their squares to be normal numbers?
+    """
+    least = np.finfo(s.dtype).tiny
+    return y @ s > max(1e-10 * np.linalg.norm(y) * np.linalg.norm(s), least) and y @ y > least

@@ -1,0 +1,160 @@
+"""Nonlinear conjugate gradients in tests: each says something lecture 7 says."""
+from functools import partial
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import optimize
+
+from numopt.landscapes import Beale, Quadratic, Rosenbrock, quadratic_with
+from numopt.linalg import conjugate_gradient_iterates
+from numopt.line_search import backtracking, exact
+from numopt.network import mlp
+from numopt.optimizers import nonlinear_cg, steepest_descent
+from numopt.optimizers.conjugate import FORMULAS
+from numopt.problems import Counted, Function
+from numopt.record import path, record
+from numopt.risk import EmpiricalRisk
+
+RNG = np.random.default_rng(0)
+Q = np.linalg.qr(RNG.standard_normal((6, 6)))[0]
+BOWL = quadratic_with([1, 2, 5, 10, 30, 100], Q, RNG.standard_normal(6))
+START = RNG.standard_normal(6)
+EXACT = partial(exact, tolerance=1e-12)
+VALLEYS = pytest.mark.parametrize("valley", [Rosenbrock(), Rosenbrock(10), Beale()], ids=["2", "10", "beale"])
+
+
+@pytest.fixture(params=FORMULAS)
+def formula(request):
+    return request.param
+
+
+def directions(run, steps):
+    """(θ, g, p) at each step."""
+    for _, theta in zip(range(steps), run):
+        yield theta, run["g"], run["p"]
+
+
+def test_on_a_quadratic_with_exact_steps_every_formula_takes_the_steps_of_linear_conjugate_gradients(formula):
+    linear = [START + x for x, *_ in conjugate_gradient_iterates(BOWL.A, BOWL.b - BOWL.A @ START)]
+    assert_allclose(path(nonlinear_cg(BOWL, START, formula=formula, search=EXACT), 6)[1:], linear[:6], atol=1e-8)
+
+
+def test_a_quadratic_of_six_parameters_takes_six_steps_and_steepest_descent_takes_hundreds(formula):
+    end = path(nonlinear_cg(BOWL, START, formula=formula, search=EXACT), 6)[-1]
+    assert_allclose(end, BOWL.minimizers[0], atol=1e-8)
+    assert np.linalg.norm(path(steepest_descent(BOWL, START), 100)[-1] - BOWL.minimizers[0]) > 1e-4
+
+
+def test_as_many_steps_are_enough_as_there_are_different_curvatures(formula):
+    three = quadratic_with([1, 1, 1, 7, 7, 40], Q, BOWL.b)
+    end = path(nonlinear_cg(three, START, formula=formula, search=EXACT), 3)[-1]
+    assert_allclose(end, three.minimizers[0], atol=1e-8)
+
+
+def test_directions_are_conjugate_and_gradients_orthogonal_but_directions_are_not_orthogonal():
+    _, G, P = (np.array(rows) for rows in zip(*directions(nonlinear_cg(BOWL, START, search=EXACT), 6)))
+
+    def cosines(M):
+        products = M / np.sqrt(np.diag(M))
+        return np.abs((products.T / np.sqrt(np.diag(M))).T - np.eye(6)).max()
+
+    assert cosines(P @ BOWL.A @ P.T) < 1e-7
+    assert cosines(G @ G.T) < 1e-7
+    assert cosines(P @ P.T) > 0.1, "Kashyap calls conjugate directions orthogonal"
+
+
+def test_with_the_printed_sign_of_the_gradient_the_direction_leads_uphill():
+    run = nonlinear_cg(Rosenbrock(), Rosenbrock().start)
+    slopes, printed = [], []
+    for _, g, p in directions(run, 15):
+        slopes.append(g @ p)
+        printed.append(g @ (p + 2 * g))  # +∇J + βp for −∇J + βp
+    assert max(slopes) < 0 < min(printed)
+
+
+def test_beta_of_zero_at_every_step_is_steepest_descent():
+    always = nonlinear_cg(BOWL, START, overlap=0.0, search=exact)
+    assert_allclose(path(always, 20), path(steepest_descent(BOWL, START), 20), atol=1e-6)
+
+
+def test_the_formulas_by_hand():
+    g, g_last, p = np.array([1.0, 2.0]), np.array([2.0, -1.0]), np.array([-2.0, 0.0])
+    # gᵀg = 5, g₀ᵀg₀ = 5, gᵀ(g − g₀) = 5, pᵀ(g − g₀) = 2
+    assert {name: beta(g, g_last, p) for name, beta in FORMULAS.items()} == {
+        "fletcher_reeves": 1, "polak_ribiere": 1, "polak_ribiere_plus": 1, "hestenes_stiefel": 2.5}
+    # gᵀg₀ = 8 is more than gᵀg = 4: the step was too short to tell anything, and the plus starts afresh
+    g, g_last = np.array([2.0, 0.0]), np.array([4.0, 1.0])
+    assert FORMULAS["polak_ribiere"](g, g_last, p) == -4 / 17 and FORMULAS["polak_ribiere_plus"](g, g_last, p) == 0
+
+
+def test_it_starts_afresh_every_n_steps_and_where_gradients_are_far_from_orthogonal():
+    run = nonlinear_cg(Rosenbrock(3), [-1.2, 1.0, 1.0], overlap=0.1)
+    afresh, last = [], None
+    for t, (_, g, p) in enumerate(directions(run, 40), 1):
+        afresh.append(np.array_equal(p, -g))
+        if t % 3 == 1 or abs(g @ last) >= 0.1 * (g @ g):
+            assert afresh[-1], t
+        last = g
+    assert 40 / 3 < sum(afresh) < 40
+    never = nonlinear_cg(Rosenbrock(3), [-1.2, 1.0, 1.0], overlap=1e9)
+    assert sum(np.array_equal(p, -g) for _, g, p in directions(never, 40)) <= 14 + 3
+
+
+def test_the_steps_meet_the_strong_wolfe_conditions_with_a_tenth_of_the_slope():
+    valley = Rosenbrock(4)
+    run, x = nonlinear_cg(valley, valley.start), valley.start
+    for theta, g, p in directions(run, 30):
+        s, slope = theta - x, g @ p
+        assert valley.value(theta) <= valley.value(x) + 1e-4 * (g @ s)
+        assert abs(valley.gradient(theta) @ p) <= -0.1 * slope * (1 + 1e-6)
+        x = theta
+
+
+@VALLEYS
+def test_it_finds_what_scipys_finds_and_asks_no_more_than_twice_as_often(valley, formula):
+    answer = optimize.minimize(valley.value, valley.start, jac=valley.gradient, method="CG", options={"gtol": 1e-6})
+    counted = Counted(valley)
+    run = nonlinear_cg(counted, valley.start, formula=formula)
+    assert record(run, steps=500, objective=valley, gradient=1e-6).reason == "gradient"
+    assert_allclose(run.theta, valley.minimizers[0], atol=1e-5)
+    assert_allclose(answer.x, valley.minimizers[0], atol=1e-4)
+    assert counted.gradients == counted.values <= 2 * answer.nfev
+
+
+def test_it_fits_a_network_as_far_down_as_scipys():
+    network, X = mlp([3, 4, 2]), RNG.standard_normal((40, 3))
+    whole = EmpiricalRisk(network, X, (X[:, 0] * X[:, 1] > 0).astype(int), seed=0).whole
+    w = network.initial(seed=1)
+    answer = optimize.minimize(whole.value, w, jac=whole.gradient, method="CG", options={"maxiter": 60})
+    assert whole.value(path(nonlinear_cg(whole, w), 60)[-1]) < answer.fun + 0.05 < whole.value(w) - 0.3
+
+
+def test_a_function_without_a_gradient_will_do():
+    bare = Function(Rosenbrock().value)
+    assert_allclose(path(nonlinear_cg(bare, [-1.2, 1.0]), 60)[-1], [1, 1], atol=1e-6)
+
+
+def test_backtracking_gives_steps_that_lead_down_too():
+    valley = Rosenbrock()
+    values = [valley.value(x) for x in path(nonlinear_cg(valley, valley.start, search=backtracking), 300)]
+    assert np.all(np.diff(values) < 0)
+
+
+def test_it_ends_where_no_step_leads_down():
+    assert len(path(nonlinear_cg(Quadratic(np.eye(2)), [0.0, 0.0]), 5)) == 1
+    run = nonlinear_cg(BOWL, START)
+    assert record(run, steps=500).reason == "finished"
+    assert_allclose(run.theta, BOWL.minimizers[0], atol=1e-6)
+
+
+def test_an_unknown_formula_is_refused():
+    with pytest.raises(ValueError, match="formula is 'dai_yuan'; it is fletcher_reeves, polak_ribiere, "):
+        next(nonlinear_cg(BOWL, START, formula="dai_yuan"))
+
+
+def test_single_precision_stays_single_and_ends():
+    x = path(nonlinear_cg(Rosenbrock(), np.array([-1.2, 1.0], np.float32)), 200)
+    assert x.dtype == np.float32
+    assert_allclose(x[-1], [1, 1], atol=1e-2)
+    assert_array_equal(np.isfinite(x), True)

@@ -1,0 +1,369 @@
+"""Newton's method and its safeguards, in tests: each says something lecture 6 says."""
+from functools import partial
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import optimize
+
+from numopt.landscapes import Beale, Plateau, Quadratic, Rosenbrock, Saddle
+from numopt.linalg import steihaug, to_radius
+from numopt.line_search import gain_ratio, remembering
+from numopt.network import mlp
+from numopt.objective import Objective
+from numopt.optimizers import damped_newton, gradient_descent, hessian_free, newton, newton_cg, trust_region
+from numopt.optimizers.newton import inexact_newton, lowest, preconditioner
+from numopt.problems import Counted, Function
+from numopt.record import path, record
+from numopt.risk import EmpiricalRisk
+
+RNG = np.random.default_rng(0)
+ROOT = RNG.standard_normal((5, 5))
+BOWL = Quadratic(ROOT @ ROOT.T + np.eye(5), RNG.standard_normal(5))
+START = RNG.standard_normal(5)
+GUARDED = [damped_newton, trust_region, newton_cg]
+
+NETWORK = mlp([3, 4, 2])
+X = RNG.standard_normal((40, 3))
+RISK = EmpiricalRisk(NETWORK, X, (X[:, 0] * X[:, 1] > 0).astype(int), seed=0)
+WEIGHTS = NETWORK.initial(seed=1)
+
+
+def of_one(f, df, ddf):
+    """A function of one parameter."""
+    return Function(lambda x: f(x[0]), lambda x: np.array([df(x[0])]), lambda x: np.array([[ddf(x[0])]]), size=1)
+
+
+# --------------------------------------------------------------------------------------------------------- newton
+
+def test_on_a_quadratic_newton_arrives_in_one_step_from_anywhere():
+    for start in (START, 1e4 * START):
+        assert_allclose(path(newton(BOWL, start), 1)[-1], BOWL.minimizers[0], rtol=1e-9)
+
+
+def test_the_number_of_right_digits_doubles_at_every_step():
+    # f = x − log x: the step from x ends at 2x − x², so that the error 1 − x is squared
+    valley = of_one(lambda x: x - np.log(x), lambda x: 1 - 1 / x, lambda x: 1 / x**2)
+    error = 1 - path(newton(valley, [0.5]), 5)[:, 0]
+    assert_allclose(error, 0.5**2.0**np.arange(6), rtol=1e-6)
+
+
+def test_newton_does_not_care_in_which_coordinates_the_problem_is_written():
+    valley, A, b = Rosenbrock(5), ROOT, START
+    there = Function(lambda x: valley.value(A @ x + b), lambda x: A.T @ valley.gradient(A @ x + b),
+                     lambda x: A.T @ valley.hessian(A @ x + b) @ A)
+    x = 0.3 * RNG.standard_normal(5)
+    assert_allclose(path(newton(there, x), 4) @ A.T + b, path(newton(valley, A @ x + b), 4), rtol=1e-6)
+    descent = partial(gradient_descent, lr=1e-4)
+    assert not np.allclose(path(descent(there, x), 4) @ A.T + b, path(descent(valley, A @ x + b), 4), rtol=1e-2)
+
+
+def test_newton_is_attracted_by_a_saddle():
+    pass_ = Saddle(c=0.5)
+    assert_allclose(path(newton(pass_, [0.5, 0.3]), 8)[-1], [0, 0], atol=1e-12)
+    assert pass_.value([0, 0]) > pass_.value([0.0, 0.3]) > pass_.minimum
+
+
+def test_from_the_customary_start_on_beale_newton_steps_right_onto_the_saddle():
+    assert_allclose(path(newton(Beale(), [1.0, 1.0]), 2)[1:], [[0, 1], [0, 1]], atol=1e-12)
+
+
+def test_where_the_curvature_is_negative_newton_climbs_to_a_maximum():
+    hill = of_one(np.cos, lambda x: -np.sin(x), lambda x: -np.cos(x))
+    x = path(newton(hill, [0.5]), 4)[:, 0]
+    assert np.all(np.diff(np.cos(x)) >= 0) and abs(x[-1]) < 1e-12
+
+
+def test_a_singular_hessian_is_refused_with_advice():
+    trough = Quadratic(np.diag([1.0, 0.0]))
+    with pytest.raises(ValueError, match="singular.*damped_newton"):
+        next(newton(trough, [1.0, 1.0]))
+    assert_allclose(path(damped_newton(trough, [1.0, 1.0], damping=1e-9), 1)[-1], [0, 1], atol=1e-8)
+
+
+def test_without_a_hessian_its_columns_are_differences_of_the_gradient():
+    valley = Rosenbrock()
+    bare = Function(valley.value, valley.gradient)
+    assert_allclose(path(newton(bare, valley.start), 6), path(newton(valley, valley.start), 6), rtol=1e-4, atol=1e-8)
+
+
+# -------------------------------------------------------------------------------------------------- damped_newton
+
+@pytest.mark.parametrize("method", GUARDED)
+@pytest.mark.parametrize("valley, start", [(Saddle(c=0.5), [0.5, 0.3]), (Saddle(c=0.5), [0.5, 1e-6]),
+                                           (Beale(), [1.0, 1.0])], ids=["pass", "on the ridge", "beale"])
+def test_the_guarded_methods_are_repelled_by_the_saddle_and_reach_a_minimum(method, valley, start):
+    end = path(method(valley, start), 80)[-1]
+    assert_allclose(valley.value(end), valley.minimum, atol=1e-8)
+
+
+def test_along_negative_curvature_damped_newton_steps_as_far_as_newton_the_other_way():
+    A, g = np.diag([2.0, -3.0]), np.array([0.4, 0.6])
+    saddle = Quadratic(A, -g)
+    assert_allclose(path(newton(saddle, [0.0, 0.0]), 1)[-1], [-0.2, 0.2])
+    assert_allclose(path(damped_newton(saddle, [0.0, 0.0], damping=0.0), 1)[-1], [-0.2, -0.2])
+
+
+def test_without_damping_and_where_newton_is_safe_damped_newton_is_newton():
+    valley, start = Rosenbrock(), np.array([1.05, 1.1])
+    assert np.linalg.eigvalsh(valley.hessian(start)).min() > 0
+    assert_allclose(path(damped_newton(valley, start, damping=0.0), 3), path(newton(valley, start), 3), atol=1e-10)
+
+
+def test_with_much_damping_damped_newton_is_gradient_descent_with_a_small_rate():
+    lr = 1e-6
+    assert_allclose(path(damped_newton(BOWL, START, damping=1 / lr), 5), path(gradient_descent(BOWL, START, lr=lr), 5),
+                    rtol=1e-7)
+
+
+# --------------------------------------------------------------------------------------------------- trust_region
+
+def test_the_radius_doubles_while_the_model_is_right_and_the_step_ends_on_it():
+    # ½x² from 10: steps of 1, 2 and 4, and then the minimum is inside the radius
+    run = trust_region(Quadratic(np.eye(1)), [10.0])
+    assert_allclose(path(run, 4)[:, 0], [10, 9, 7, 3, 0])
+    assert run["radius"] == 8
+
+
+def test_the_radius_shrinks_to_a_quarter_and_theta_stays_where_the_model_was_wrong():
+    slope = of_one(lambda x: np.sqrt(1 + x**2), lambda x: x / np.sqrt(1 + x**2), lambda x: (1 + x**2)**-1.5)
+    run = trust_region(slope, [3.0], radius=64.0)
+    x = path(run, 2)[:, 0]
+    # the model's minimum is at −27, where f is higher than at 3, and so it is 16 away from there, at −13
+    assert_array_equal(x, [3, 3, 3])
+    assert run["radius"] == 4
+    assert abs(path(run, 10)[-1, 0]) < 1e-6
+
+
+def test_steihaug_goes_to_newtons_point_or_to_the_radius_whichever_is_first():
+    g = BOWL.gradient(START)
+    tiny = 1e-12 * g
+    assert_allclose(steihaug(BOWL.A, tiny, 1.0), np.linalg.solve(BOWL.A, -tiny), rtol=1e-4)
+    assert_allclose(steihaug(BOWL.A, g, 1e-3), -1e-3 * g / np.linalg.norm(g))
+    half = 0.5 * np.linalg.norm(np.linalg.solve(BOWL.A, -tiny))
+    p = steihaug(BOWL.A, tiny, half)
+    assert_allclose(np.linalg.norm(p), half)
+    assert tiny @ p + p @ BOWL.A @ p / 2 < 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_where_curvature_is_negative_the_step_ends_on_the_radius_at_least_as_low_as_the_gradient_step(seed):
+    rng = np.random.default_rng(seed)
+    Q = np.linalg.qr(rng.standard_normal((6, 6)))[0]
+    B, g = Q @ np.diag([-2.0, -1, 0.5, 1, 2, 4]) @ Q.T, rng.standard_normal(6)
+
+    def q(p):
+        return g @ p + p @ B @ p / 2
+
+    p = steihaug(B, g, 3.0)
+    cauchy = min((-tau * g for tau in np.linspace(0, 3 / np.linalg.norm(g), 1001)), key=q)
+    assert_allclose(np.linalg.norm(p), 3)
+    assert q(p) <= q(cauchy) + 1e-12
+
+
+def test_to_radius_gives_both_points_on_the_sphere():
+    p, d = np.array([0.3, 0.1]), np.array([1.0, -2.0])
+    back, ahead = to_radius(p, d, 2.0)
+    assert back < 0 < ahead
+    assert_allclose([np.linalg.norm(p + back * d), np.linalg.norm(p + ahead * d)], 2)
+
+
+@pytest.mark.parametrize("valley", [Rosenbrock(), Rosenbrock(10), Beale()], ids=["2", "10", "beale"])
+def test_trust_region_takes_the_steps_of_scipys_trust_ncg_and_asks_as_often(valley):
+    theirs = [valley.start]
+    answer = optimize.minimize(valley.value, valley.start, jac=valley.gradient, hess=valley.hessian, method="trust-ncg",
+                               callback=lambda x: theirs.append(x.copy()), options={"gtol": 1e-8})
+    counted = Counted(valley)
+    ours = path(trust_region(counted, valley.start), answer.nit)
+    assert_allclose(ours, np.array(theirs[:len(ours)]), atol=1e-6)
+    assert counted.values <= answer.nfev + 1 and counted.gradients <= answer.njev + 1
+
+
+# ------------------------------------------------------------------------------------------------------ newton_cg
+
+@pytest.mark.parametrize("valley", [Rosenbrock(), Rosenbrock(10), Beale()], ids=["2", "10", "beale"])
+def test_newton_cg_finds_what_scipys_finds_and_asks_no_more_than_one_and_a_half_times_as_often(valley):
+    answer = optimize.minimize(valley.value, valley.start, jac=valley.gradient, hess=valley.hessian, method="Newton-CG")
+    counted = Counted(valley)
+    run = newton_cg(counted, valley.start)
+    seen = record(run, steps=300, objective=valley, gradient=1e-6)
+    assert seen.reason == "gradient"
+    assert_allclose(run.theta, valley.minimizers[0], atol=1e-4)
+    assert_allclose(answer.x, valley.minimizers[0], atol=1e-3)
+    assert counted.values <= 1.5 * answer.nfev and counted.gradients <= 1.5 * answer.njev
+
+
+def test_differences_of_gradients_multiply_like_the_hessian():
+    exact = path(newton_cg(RISK.whole, WEIGHTS), 6)
+    assert_allclose(path(newton_cg(RISK.whole, WEIGHTS, curvature="differences"), 6), exact, atol=1e-4)
+
+
+def test_differences_need_no_hessian_and_no_products():
+    counted = Counted(Rosenbrock())
+    run = newton_cg(counted, counted.problem.start, curvature="differences")
+    assert record(run, steps=200, objective=counted.problem, gradient=1e-6).reason == "gradient"
+    assert counted.products == 0
+
+
+def test_the_equation_is_solved_more_exactly_the_smaller_the_gradient_is():
+    direction = BOWL.gradient(START) / np.linalg.norm(BOWL.gradient(START))
+    shares = []
+    for length in (1.0, 1e-2, 1e-4, 1e-8):
+        g = length * direction
+        shares.append(np.linalg.norm(BOWL.A @ inexact_newton(BOWL.A, g, 250) + g) / length)
+        assert shares[-1] <= min(0.5, length**0.5)
+    assert shares[-1] < shares[0]
+
+
+def test_a_first_direction_of_negative_curvature_gives_the_negative_gradient():
+    g = np.array([0.0, 1.0])
+    assert_array_equal(inexact_newton(np.diag([1.0, -1.0]), g, 250), -g)
+
+
+def test_a_later_direction_of_negative_curvature_keeps_what_was_found_before():
+    A, g = np.diag([4.0, -0.1]), np.array([1.0, 0.1])
+    p = inexact_newton(A, 1e-6 * g, 250)
+    alpha = g @ g / (g @ A @ g)
+    assert_allclose(p, -1e-6 * alpha * g)
+
+
+# --------------------------------------------------------------------------------------------------- hessian_free
+
+def test_on_a_quadratic_without_damping_hessian_free_is_newton():
+    run = hessian_free(BOWL, START, curvature="hessian", damping=0.0, eps=1e-14)
+    assert_allclose(path(run, 1)[-1], BOWL.minimizers[0], rtol=1e-6)
+
+
+def test_damping_falls_to_two_thirds_where_the_model_is_right_and_rises_by_a_half_where_it_is_not():
+    run = hessian_free(BOWL, START, curvature="hessian")
+    assert_allclose([run["damping"] for _ in zip(range(3), run)], [2 / 3, 4 / 9, 8 / 27])
+    # from 3, the minimum of the model of √(1 + x²) is at −27, where f is far higher
+    slope = of_one(lambda x: np.sqrt(1 + x**2), lambda x: x / np.sqrt(1 + x**2), lambda x: (1 + x**2)**-1.5)
+    run = hessian_free(slope, [3.0], curvature="hessian", damping=1e-3)
+    next(run)
+    assert_allclose(run["damping"], 1.5e-3)
+    assert abs(run.theta[0]) < 3, "and the line search takes a shorter step"
+
+
+def test_a_step_solves_the_damped_equation():
+    damping = 0.7
+    run = hessian_free(RISK.whole, WEIGHTS, damping=damping, eps=1e-12, cg_steps=500)
+    g = RISK.whole.gradient(WEIGHTS)
+    G = RISK.whole.gauss_newton(WEIGHTS) @ np.eye(WEIGHTS.size)
+    next(run)
+    assert_allclose(run["p"], np.linalg.solve(G + damping * np.eye(len(G)), -g), atol=1e-6)
+
+
+def test_the_next_step_goes_on_from_the_last_one_and_is_cheaper_for_it():
+    def products(p):
+        counted = Counted(RISK.loss(1))
+        next(hessian_free(counted, WEIGHTS, p=p, damping=0.01, eps=1e-8))
+        return counted.products
+
+    run = hessian_free(RISK.loss(1), WEIGHTS, damping=0.01, eps=1e-8)
+    next(run)
+    assert products(p=run["p"]) < products(p=0.0)
+
+
+def test_the_preconditioner_is_the_diagonal_of_the_empirical_fisher_to_the_power_of_three_quarters():
+    batch = RISK.loss(1)
+    F = batch.empirical_fisher(WEIGHTS) @ np.eye(WEIGHTS.size)
+    M = preconditioner(batch, WEIGHTS, 0.1)
+    assert_allclose(M @ WEIGHTS, (np.diag(F) + 0.1)**-0.75 * WEIGHTS)
+    assert preconditioner(BOWL, START, 0.1) is None
+
+
+def test_with_the_preconditioner_it_comes_to_the_same_point_if_it_goes_on_long_enough():
+    ends = [path(hessian_free(RISK.loss(1), WEIGHTS, preconditioned=on, eps=1e-14, cg_steps=1000), 1)[-1]
+            for on in (True, False)]
+    assert_allclose(*ends, atol=1e-6)
+
+
+def test_of_the_points_on_the_way_the_one_is_taken_from_which_both_neighbours_lead_up():
+    f = {0: 5.0, 1: 1.0, 2: 3.0, 3: 2.0, 4: 4.0, 5: np.nan}
+    loss = Function(lambda x: f[int(x[0])])
+    points = [np.array([float(k)]) for k in range(6)]
+    assert lowest(loss, np.zeros(1), points[:5]) == 3
+    assert lowest(loss, np.zeros(1), points) == 3, "where f is not finite no step ends"
+    assert lowest(loss, np.zeros(1), points[:2]) == 1
+
+
+@pytest.mark.parametrize("method", [trust_region, newton_cg, hessian_free], ids=lambda method: method.__name__)
+def test_they_fit_a_network_as_far_down_as_scipy_does(method):
+    """From the same weights, with the Gauss-Newton matrix or the Hessian; scipy with BFGS."""
+    whole = RISK.whole
+    answer = optimize.minimize(whole.value, WEIGHTS, jac=whole.gradient, method="BFGS", options={"maxiter": 40})
+    assert whole.value(path(method(whole, WEIGHTS), 40)[-1]) < answer.fun + 0.05 < whole.value(WEIGHTS) - 0.3
+
+
+# ------------------------------------------------------------------------------------ the ends, and what is refused
+
+@pytest.mark.parametrize("method", [newton, *GUARDED, partial(newton_cg, curvature="differences"),
+                                    partial(hessian_free, curvature="hessian")])
+def test_at_a_minimum_they_stay_and_say_nothing(method):
+    x = path(method(BOWL, BOWL.minimizers[0]), 5)
+    assert_allclose(x, np.broadcast_to(BOWL.minimizers[0], x.shape), atol=1e-12)
+    x = path(method(Quadratic(np.eye(2)), [0.0, 0.0]), 5)
+    assert not x.any()
+
+
+@pytest.mark.parametrize("method", [*GUARDED, partial(hessian_free, curvature="hessian")])
+def test_where_all_is_flat_they_do_not_break(method):
+    plain = Plateau(edge=400.0)
+    assert np.isfinite(path(method(plain, [10.0, 10.0]), 10)).all()
+
+
+@pytest.mark.parametrize("method", [trust_region, newton_cg, hessian_free])
+def test_a_curvature_that_the_problem_has_not_is_refused(method):
+    with pytest.raises(NotImplementedError, match="not a likelihood"):
+        next(method(Rosenbrock(), Rosenbrock().start, curvature="fisher"))
+
+
+def test_a_share_outside_its_range_is_refused():
+    with pytest.raises(ValueError, match="eta is 2"):
+        trust_region(BOWL, START, eta=2)
+    with pytest.raises(ValueError, match="cg_steps is 0"):
+        newton_cg(BOWL, START, cg_steps=0)
+
+
+# ------------------------------------------------------------------------------- what they share with other methods
+
+def test_the_gain_ratio_is_one_where_the_model_is_right_or_all_is_rounding():
+    assert gain_ratio(5.0, 4.0, 1.0, float) == pytest.approx(1)
+    assert gain_ratio(5.0, 4.5, 1.0, float) == pytest.approx(0.5)
+    assert gain_ratio(5.0, 6.0, 1.0, float) == pytest.approx(-1)
+    assert gain_ratio(5.0, 5.0, 1e-30, float) == pytest.approx(1)
+    for f_new, predicted in ((np.inf, 1.0), (np.nan, 1.0), (4.0, -1.0), (4.0, np.nan)):
+        assert gain_ratio(5.0, f_new, predicted, float) == -np.inf
+    assert gain_ratio(0.0, 0.0, 0.0, float) == -np.inf
+
+
+def test_remembering_asks_nothing_twice_at_the_last_two_points():
+    counted, (a, b, c) = Counted(Rosenbrock()), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    losses = remembering(counted.losses())
+    _, loss = next(losses)
+    f, g = loss.value_and_gradient(a)
+    _, loss = next(losses)
+    assert f == counted.problem.value(a) and loss.value(a.copy()) == f and loss.gradient(a) is g
+    assert loss.hessian(a) is loss.hessian(a)
+    assert loss.value(b) == loss.value_and_gradient(b)[0] == counted.problem.value(b) and loss.gradient(a) is g
+    assert counted.values == 2 and counted.gradients == 2
+    assert loss.value(c) != loss.value(b)
+    assert counted.values == 4, "c took the place of b, and a was asked about later than b"
+
+
+def test_what_is_remembered_of_one_mini_batch_is_not_the_answer_of_the_next():
+    batches = EmpiricalRisk(NETWORK, RISK.X, RISK.Y, batch_size=10, seed=0)
+    for (t, loss), _ in zip(remembering(batches.losses()), range(3)):
+        assert loss.value(WEIGHTS) == batches.loss(t).value(WEIGHTS)
+        assert_array_equal(loss.gradient(WEIGHTS), batches.loss(t).gradient(WEIGHTS))
+
+
+def test_a_problem_without_the_answer_says_so_through_the_memory_too():
+    class Bare(Objective):
+        """Answers nothing."""
+
+    _, loss = next(remembering(Bare().losses()))
+    assert not hasattr(loss, "residuals")
+    with pytest.raises(NotImplementedError, match="has no value"):
+        loss.value(START)

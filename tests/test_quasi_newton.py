@@ -1,0 +1,338 @@
+"""Quasi-Newton methods in tests: each says something lecture 8 says."""
+from functools import partial
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import optimize
+
+from numopt.landscapes import Beale, Quadratic, Rosenbrock, Saddle, quadratic_with
+from numopt.linalg import conjugate_gradient_iterates
+from numopt.line_search import backtracking, exact, strong_wolfe
+from numopt.network import mlp
+from numopt.optimizers import bfgs, gradient_descent, lbfgs, newton, sr1
+from numopt.optimizers.quasi_newton import bfgs_update, sr1_update, two_loops
+from numopt.problems import Counted, Function
+from numopt.record import load, path, record, save
+from numopt.risk import EmpiricalRisk
+
+RNG = np.random.default_rng(0)
+Q = np.linalg.qr(RNG.standard_normal((6, 6)))[0]
+BOWL = quadratic_with([1, 2, 5, 10, 30, 100], Q, RNG.standard_normal(6))
+START = RNG.standard_normal(6)
+EXACT = partial(exact, tolerance=1e-12)
+VALLEYS = pytest.mark.parametrize("valley", [Rosenbrock(), Rosenbrock(10), Beale()], ids=["2", "10", "beale"])
+
+NETWORK = mlp([3, 4, 2])
+X = RNG.standard_normal((40, 3))
+LABELS = (X[:, 0] * X[:, 1] > 0).astype(int)
+WEIGHTS = NETWORK.initial(seed=1)
+WHOLE = EmpiricalRisk(NETWORK, X, LABELS, seed=0).whole
+
+
+@pytest.fixture(params=[sr1, bfgs, lbfgs], ids=lambda method: method.__name__)
+def method(request):
+    return request.param
+
+
+def pairs_of(n, count, seed=1):
+    """Steps in a quadratic of random curvature, positive definite: H, and its pairs (s, y)."""
+    rng = np.random.default_rng(seed)
+    root = rng.standard_normal((n, n))
+    H = root @ root.T + 0.1 * np.eye(n)
+    return H, tuple((s, H @ s) for s in rng.standard_normal((count, n)))
+
+
+# ------------------------------------------------------------------------------------------------- the two updates
+
+def test_after_the_update_bfgs_maps_the_last_change_of_the_gradient_to_the_last_step():
+    H, pairs = pairs_of(5, 4)
+    M = None
+    for s, y in pairs:
+        M = bfgs_update(M, s, y)
+        assert_allclose(M @ y, s, atol=1e-10)
+        assert_allclose(M, M.T, atol=1e-10)
+        assert np.linalg.eigvalsh(M).min() > 0
+
+
+def test_bfgs_is_the_product_form_of_nocedal_and_wright():
+    _, ((s, y), *_) = pairs_of(5, 1)
+    M = np.diag([1.0, 2, 3, 4, 5])
+    V = np.eye(5) - np.outer(y, s) / (y @ s)
+    assert_allclose(bfgs_update(M, s, y), V.T @ M @ V + np.outer(s, s) / (y @ s), atol=1e-10)
+
+
+def test_the_bfgs_update_that_kashyap_prints_breaks_the_secant_equation():
+    _, ((delta, phi), *_) = pairs_of(5, 1)
+    M, c = np.diag([1.0, 2, 3, 4, 5]), delta @ phi
+    first = (1 + phi @ M @ phi / c) * np.outer(delta, delta) / c
+    second = (np.outer(delta, phi) @ M + M @ np.outer(phi, delta)) / c
+    printed = M @ first - second  # without the + after M
+    assert np.linalg.norm(printed @ phi - delta) > 1
+    assert_allclose(M + first - second, bfgs_update(M, delta, phi), atol=1e-10)
+
+
+def test_of_all_symmetric_matrices_with_the_secant_equation_bfgs_is_the_nearest_in_its_norm():
+    """‖W½(M₊ − M)W½‖ in the Frobenius norm, for a W with W s = y: Nocedal and Wright, equation 6.16."""
+    H, ((s, y), *_) = pairs_of(4, 1)
+    L = np.linalg.cholesky(H)
+    M = np.diag([1.0, 2, 3, 4])
+    best = bfgs_update(M, s, y)
+    for seed in range(20):
+        E = np.random.default_rng(seed).standard_normal((4, 4))
+        P = np.eye(4) - np.outer(y, y) / (y @ y)
+        other = best + 0.1 * P @ (E + E.T) @ P
+        assert_allclose(other @ y, s, atol=1e-10)
+        assert np.linalg.norm(L.T @ (other - M) @ L) > np.linalg.norm(L.T @ (best - M) @ L)
+
+
+def test_the_first_matrix_is_scaled_by_the_curvature_of_the_first_step():
+    s, y = np.array([1.0, 0.0]), np.array([4.0, 3.0])
+    # γ = sᵀy / yᵀy = 4/25, and then the update with M = γI
+    assert_allclose(bfgs_update(None, s, y), bfgs_update(4 / 25 * np.eye(2), s, y))
+
+
+def test_a_pair_without_positive_curvature_is_left_out():
+    s, y, M = np.array([1.0, 0.0]), np.array([-1.0, 0.5]), np.diag([2.0, 3.0])
+    assert bfgs_update(M, s, y) is M and bfgs_update(None, s, y) is None
+
+
+def test_sr1_knows_the_hessian_after_n_independent_steps_of_any_kind_and_sign():
+    rng = np.random.default_rng(3)
+    H = Q @ np.diag([-3.0, -1, 0.5, 1, 2, 8]) @ Q.T
+    B = np.eye(6)
+    for s in rng.standard_normal((6, 6)):
+        B = sr1_update(B, s, H @ s)
+    assert_allclose(B, H, atol=1e-8)
+
+
+def test_sr1_keeps_all_earlier_pairs_on_a_quadratic_and_bfgs_only_the_last():
+    H, pairs = pairs_of(5, 3)
+    B, M = np.eye(5), np.eye(5)
+    for s, y in pairs:
+        B, M = sr1_update(B, s, y), bfgs_update(M, s, y)
+    assert_allclose([B @ s for s, _ in pairs], [y for _, y in pairs], atol=1e-8)
+    assert not np.allclose(M @ pairs[0][1], pairs[0][0], atol=1e-3)
+
+
+def test_sr1_skips_a_pair_whose_correction_would_be_nearly_infinite():
+    s = np.array([1.0, 0.0])
+    assert_array_equal(sr1_update(np.eye(2), s, np.array([1.0, 1.0])), np.eye(2))
+    assert_array_equal(sr1_update(np.eye(2), s, s), np.eye(2))
+    _, ((s, y), *_) = pairs_of(5, 1)
+    scaled = (s @ y) / (s @ s) * np.eye(5)
+    assert_array_equal(sr1_update(scaled, s, y), scaled)
+    assert not np.allclose(sr1_update(np.eye(5), s, y), np.eye(5))
+
+
+# ------------------------------------------------------------------------------------------------------ two loops
+
+def test_the_two_loops_multiply_with_the_matrix_that_bfgs_makes_of_the_same_pairs():
+    H, pairs = pairs_of(6, 4)
+    s, y = pairs[-1]
+    M = (s @ y) / (y @ y) * np.eye(6)
+    for s, y in pairs:
+        M = bfgs_update(M, s, y)
+    assert_allclose(two_loops(pairs, START), M @ START, atol=1e-10)
+
+
+def test_with_one_pair_lbfgs_takes_the_second_step_of_bfgs():
+    valley = Rosenbrock(4)
+    assert_allclose(path(lbfgs(valley, valley.start), 2), path(bfgs(valley, valley.start), 2), rtol=1e-10)
+
+
+def test_with_exact_steps_on_a_quadratic_lbfgs_is_bfgs_whatever_the_history_remembers():
+    """For both are conjugate gradients there: one pair is enough."""
+    steps = [path(lbfgs(BOWL, START, history=history, search=EXACT), 6) for history in (1, 3, 10)]
+    for ours in steps:
+        assert_allclose(ours, path(bfgs(BOWL, START, search=EXACT), 6), atol=1e-6)
+
+
+def test_the_history_holds_the_last_pairs_and_no_more():
+    run = lbfgs(Rosenbrock(), Rosenbrock().start, history=3)
+    kept = [run["pairs"] for _ in zip(range(8), run)]
+    assert [len(pairs) for pairs in kept] == [1, 2, 3, 3, 3, 3, 3, 3]
+    assert kept[3][:2] == kept[2][1:]
+    s, y = kept[-1][-1]
+    assert_allclose(y, Rosenbrock().gradient(run.theta) - Rosenbrock().gradient(run.theta - s), atol=1e-8)
+
+
+def test_a_longer_history_takes_fewer_steps():
+    valley = Quadratic(np.diag(np.logspace(0, 4, 40)))
+    runs = [lbfgs(valley, np.ones(40), history=history) for history in (1, 5, 40)]
+    few, more, all_ = (record(run, steps=1000, objective=valley, gradient=1e-4)["step"][-1] for run in runs)
+    assert few > more > all_
+
+
+# ------------------------------------------------------------------------------------------------- equivalences
+
+def test_with_exact_steps_on_a_quadratic_bfgs_takes_those_of_conjugate_gradients_and_ends_with_the_inverse_hessian():
+    linear = [START + x for x, *_ in conjugate_gradient_iterates(BOWL.A, BOWL.b - BOWL.A @ START)]
+    run = bfgs(BOWL, START, search=EXACT)
+    assert_allclose(path(run, 6)[1:], linear[:6], atol=1e-7)
+    assert_allclose(run["M"], np.linalg.inv(BOWL.A), atol=1e-6)
+
+
+def test_a_tight_wolfe_search_is_as_good_as_an_exact_one():
+    tight = partial(strong_wolfe, c1=1e-10, c2=1e-8, most=100)
+    assert_allclose(path(bfgs(BOWL, START, search=tight), 6)[-1], BOWL.minimizers[0], atol=1e-6)
+
+
+def test_bfgs_does_not_care_about_coordinates_if_its_first_matrix_does_not():
+    valley, A = Rosenbrock(4), RNG.standard_normal((4, 4))
+    there = Function(lambda x: valley.value(A @ x), lambda x: A.T @ valley.gradient(A @ x))
+    M = np.eye(4)
+    ours = path(bfgs(valley, valley.start, M=A @ M @ A.T), 15)
+    assert_allclose(path(bfgs(there, np.linalg.solve(A, valley.start), M=M), 15) @ A.T, ours, rtol=1e-4, atol=1e-6)
+
+
+def test_with_the_inverse_hessian_to_begin_with_the_first_step_is_newtons():
+    valley, start = Rosenbrock(), np.array([1.05, 1.1])
+    M = np.linalg.inv(valley.hessian(start))
+    assert_allclose(path(bfgs(valley, start, M=M), 1), path(newton(valley, start), 1))
+
+
+def test_with_the_printed_sign_the_direction_leads_uphill():
+    run = bfgs(Rosenbrock(), Rosenbrock().start)
+    for _ in zip(range(10), run):
+        assert run["g"] @ run["p"] < 0 < run["g"] @ -run["p"]
+
+
+def test_near_the_minimum_convergence_is_faster_than_any_share_of_the_error():
+    valley = Rosenbrock()
+    error = np.linalg.norm(path(bfgs(valley, [1.1, 1.1]), 12) - [1, 1], axis=1)
+    shares = error[1:] / error[:-1]
+    assert shares[-3:].max() < 0.1 and error[-1] < 1e-6
+    assert np.linalg.norm(path(gradient_descent(valley, [1.1, 1.1], lr=1e-3), 12)[-1] - [1, 1]) > 0.01
+
+
+def test_sr1_leaves_a_saddle_because_its_matrix_may_have_negative_curvature():
+    pass_ = Saddle(c=0.5)
+    run = sr1(pass_, [0.5, 1e-3])
+    lowest = min(np.linalg.eigvalsh(run["B"]).min() for _ in zip(range(40), run))
+    assert lowest < 0
+    assert_allclose(pass_.value(run.theta), pass_.minimum)
+
+
+# ---------------------------------------------------------------------------------------- agreement with scipy, torch
+
+@VALLEYS
+@pytest.mark.parametrize("ours, theirs, factor", [(bfgs, "BFGS", 1.5), (lbfgs, "L-BFGS-B", 1.5), (sr1, "BFGS", 3)])
+def test_they_find_what_scipys_find_and_ask_about_as_often(valley, ours, theirs, factor):
+    options = {"ftol": 0, "gtol": 1e-6} if theirs == "L-BFGS-B" else {"gtol": 1e-6}
+    start = valley.start if valley.size == 2 else 0.5 * valley.start  # elsewhere is another minimum
+    answer = optimize.minimize(valley.value, start, jac=valley.gradient, method=theirs, options=options)
+    counted = Counted(valley)
+    run = ours(counted, start)
+    assert record(run, steps=500, objective=valley, gradient=1e-6).reason == "gradient"
+    assert_allclose(run.theta, valley.minimizers[0], atol=1e-5)
+    assert_allclose(answer.x, valley.minimizers[0], atol=1e-4)
+    assert counted.gradients == counted.values <= factor * answer.nfev
+
+
+@pytest.mark.parametrize("ours, theirs", [(bfgs, "BFGS"), (lbfgs, "L-BFGS-B"), (sr1, "BFGS")])
+def test_they_fit_a_network_as_far_down_as_scipys(ours, theirs):
+    answer = optimize.minimize(WHOLE.value, WEIGHTS, jac=WHOLE.gradient, method=theirs, options={"maxiter": 60})
+    assert WHOLE.value(path(ours(WHOLE, WEIGHTS), 60)[-1]) < answer.fun + 0.05 < WHOLE.value(WEIGHTS) - 0.3
+
+
+@pytest.mark.parametrize("size", [2, 10])
+def test_lbfgs_finds_what_pytorchs_finds_and_asks_no_more_than_one_and_a_half_times_as_often(size):
+    """Not step by step: its first trial has length 1 in the 1-norm, and its search brackets otherwise."""
+    torch = pytest.importorskip("torch")
+    valley = Rosenbrock(size)
+    x = torch.tensor(0.5 * valley.start, requires_grad=True)
+    asked = []
+
+    def closure():
+        asked.append(1)
+        x.grad = torch.from_numpy(valley.gradient(x.detach().numpy()))
+        return torch.tensor(valley.value(x.detach().numpy()))
+
+    torch.optim.LBFGS([x], max_iter=500, history_size=10, line_search_fn="strong_wolfe", tolerance_grad=1e-6,
+                      tolerance_change=0, max_eval=10000).step(closure)
+    counted = Counted(valley)
+    run = lbfgs(counted, 0.5 * valley.start)
+    record(run, steps=500, objective=valley, gradient=1e-6)
+    assert_allclose(run.theta, x.detach().numpy(), atol=1e-5)
+    assert counted.gradients <= 1.5 * len(asked)
+
+
+# --------------------------------------------------------------------------------- the search, and mini-batches
+
+def test_every_pair_of_a_wolfe_search_has_positive_curvature_and_backtracking_leaves_some_out():
+    """From where Rosenbrock's valley is curved downwards along the step."""
+
+    def share_kept(search):
+        run, curvatures = lbfgs(Rosenbrock(), [-1.2, 1.0], search=search), []
+        for _ in zip(range(30), run):
+            curvatures.append(run["y"] @ run["s"])
+        return np.mean(np.array(curvatures) > 0)
+
+    assert share_kept(strong_wolfe) == 1 > share_kept(backtracking)
+
+
+def test_between_the_ends_of_a_step_the_gradient_is_that_of_one_mini_batch():
+    batches = EmpiricalRisk(NETWORK, X, LABELS, batch_size=10, seed=0)
+    run, x = lbfgs(batches, WEIGHTS), WEIGHTS
+    for theta, (t, batch) in zip(run, batches.losses()):
+        assert_allclose(run["s"], theta - x, atol=1e-12)
+        assert_allclose(run["y"], batch.gradient(theta) - batch.gradient(x), atol=1e-12)
+        x = theta
+        if t == 8:
+            break
+
+
+def test_on_one_objective_the_end_of_a_step_is_computed_once(method):
+    counted = Counted(Quadratic(np.eye(2)))
+    run = method(counted, [0.5, 0.0])
+    path(run, 1)
+    assert counted.gradients == 2 and not run.theta.any()
+
+
+def test_they_go_on_from_what_they_remember(method, tmp_path):
+    valley = Rosenbrock(4)
+    run = method(valley, valley.start)
+    path(run, 12)
+    save(tmp_path / "run.npz", theta=run.theta, **run.memory)
+    saved = load(tmp_path / "run.npz")
+    again = method(valley, saved.pop("theta"), **saved)
+    assert_array_equal(path(again, 8)[1:], path(method(valley, valley.start), 20)[13:])
+
+
+# ------------------------------------------------------------------------------------------------------- the ends
+
+def test_they_end_where_there_is_nothing_left_to_do(method):
+    assert len(path(method(Quadratic(np.eye(2)), [0.0, 0.0]), 5)) == 1
+    run = method(BOWL, START)
+    seen = record(run, steps=500)
+    assert_allclose(run.theta, BOWL.minimizers[0], atol=1e-6)
+    assert seen.reason == "finished" or method is sr1
+
+
+@pytest.mark.parametrize("method", [bfgs, lbfgs])
+def test_a_memory_that_leads_uphill_is_not_followed_and_one_that_leads_nowhere_is_forgotten(method):
+    wrong = {"M": -np.eye(6)} if method is bfgs else {"pairs": ((START, -START),)}
+    run = method(BOWL, START, **wrong)
+    record(run, steps=200)
+    assert_allclose(run.theta, BOWL.minimizers[0], atol=1e-6)
+
+
+def test_where_f_is_not_finite_the_step_is_shortened(method):
+    """A wall at 0.95, beyond which the first step leads: its length is 1."""
+    wall = Function(lambda x: (x[0] - 0.9)**2 - 1e-3 * np.log(0.95 - x[0]), lambda x: 2 * (x - 0.9) + 1e-3 / (0.95 - x))
+    lowest = optimize.brentq(lambda x: 2 * (x - 0.9) + 1e-3 / (0.95 - x), 0.5, 0.94, xtol=1e-15)
+    x = path(method(wall, [0.0]), 60)
+    assert x.max() < 0.95
+    assert_allclose(x[-1], lowest, atol=1e-7)
+
+
+def test_single_precision_stays_single_and_ends_near_the_minimum(method):
+    x = path(method(Rosenbrock(), np.array([-1.2, 1.0], np.float32)), 300)
+    assert x.dtype == np.float32
+    assert_allclose(x[-1], [1, 1], atol=2e-2)
+
+
+def test_a_history_of_no_pairs_is_refused():
+    with pytest.raises(ValueError, match="history is 0"):
+        lbfgs(BOWL, START, history=0)
