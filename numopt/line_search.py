@@ -245,7 +245,7 @@ def origin(loss, theta, p, f, g):
         f, g = loss.value_and_gradient(theta)
     slope = float(g @ p)
     if not math.isfinite(f) or not math.isfinite(slope):
-        raise ValueError(f"a line search starts where f and its slope are finite; here they are {f} and {slope}")
+        raise FloatingPointError(f"a line search starts where f and its slope are finite; they are {f} and {slope}")
     if slope > 0:
         raise ValueError(f"p is not a direction of descent: its slope gᵀp is {slope}, not negative, as it is for -g")
     return Trial(0.0, float(f), g, slope)

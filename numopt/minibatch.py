@@ -4,11 +4,15 @@
     loss.value(theta), loss.gradient(theta)
     loss.hessian(theta) @ v         and gauss_newton, fisher, empirical_fisher: each a matrix to multiply with
 """
+from math import sqrt
+
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from numopt.layers import Mode
+from numopt.losses import SquaredError
 from numopt.objective import Objective
+from numopt.problems import LeastSquares
 
 # Everything random has a stream of its own, default_rng([seed, t, number]).
 MASKS, LABELS, FACTORS, ORDER = 1, 2, 3, 4
@@ -149,6 +153,15 @@ class MiniBatch(Objective):
         z, _, _ = self.forward(theta)
         return np.stack([self.per_example_gradients(theta, np.broadcast_to(e, z.shape))
                          for e in np.eye(z.shape[1], dtype=z.dtype)], axis=1)
+
+    def least_squares(self):
+        """The same loss as ½‖r‖², with residuals r = (z − Y)/√n: what gauss_newton and levenberg_marquardt ask for."""
+        if not isinstance(self.network.loss, SquaredError):
+            raise NotImplementedError(f"{type(self.network.loss).__name__} is not a sum of squares; hessian_free and "
+                                      f"newton_cg take it, with curvature=\"gauss_newton\"")
+        root = sqrt(self.n)
+        return LeastSquares(lambda theta: (self.forward(theta)[0] - self.Y).ravel() / root,
+                            lambda theta: self.jacobian(theta).reshape(-1, self.size) / root, size=self.size)
 
     def gauss_newton_diagonal(self, theta):
         """The diagonal of the Gauss-Newton matrix, exactly: a backward pass for every output, for small nets."""

@@ -94,8 +94,10 @@ class Run:
                 finite = isfinite(theta @ theta) or np.isfinite(theta).all()
         except StopIteration:
             raise
-        except BaseException:
+        except BaseException as error:
             self._generator = self._loop(self.theta, **self.memory)
+            if isinstance(error, FloatingPointError):
+                raise Diverged(f"{self.name} became non-finite after step {self['t']}: {error}", self["t"]) from error
             raise
         variables = inspect.getgeneratorlocals(self._generator).copy()
         if not finite:

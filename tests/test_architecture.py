@@ -18,7 +18,7 @@ ARROWS = {
     "problems": {"objective", "wrappers"}, "shapes": {"objective", "problems"}, "landscapes": {"problems", "shapes"},
     "convolution": {"layers"}, "composition": {"layers"}, "normalization": {"layers"},
     "network": {"layers", "convolution", "composition", "normalization", "losses"},
-    "minibatch": {"objective", "layers"}, "wrappers": {"objective", "linalg"},
+    "minibatch": {"objective", "layers", "losses", "problems"}, "wrappers": {"objective", "linalg"},
     "risk": {"objective", "minibatch", "wrappers"},
     "interop": {"optimizer", "problems"},
     "check": {"", "losses", "risk"},
@@ -61,7 +61,7 @@ def test_the_package_needs_little(file):
 
 
 def test_importing_the_package_brings_in_neither_numba_nor_matplotlib_nor_a_network_client():
-    program = ("import sys, numopt.optimizers, numopt.landscapes, numopt.risk, numopt.network, numopt.record, numopt.data;"
+    program = ("import sys, numopt.optimizers, numopt.landscapes, numopt.risk, numopt.record, numopt.data;"
                "print([m for m in ('numba', 'matplotlib', 'tqdm', 'pooch', 'requests') if m in sys.modules])")
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True).stdout == "[]\n"
 

@@ -22,7 +22,8 @@ SETTINGS = {
     "gradient_descent": {"lr": 0.2}, "proximal_descent": {"lr": 0.2},
     "normalized_descent": {"lr": 0.1}, "sign_descent": {"lr": 0.02},
     "momentum": {"lr": 0.05}, "nesterov": {"lr": 0.05},
-    "delta_bar_delta": {"lr": 0.2}, "adagrad": {"lr": 0.1}, "rmsprop": {"lr": 0.02}, "adadelta": {"rho": 0.5, "eps": 1e-3},
+    "delta_bar_delta": {"lr": 0.2}, "adagrad": {"lr": 0.1}, "rmsprop": {"lr": 0.02},
+    "adadelta": {"rho": 0.5, "eps": 1e-3},
     "adam": {"lr": 0.02}, "amsgrad": {"lr": 0.02}, "nadam": {"lr": 0.02}, "adamw": {"lr": 0.02}, "lion": {"lr": 0.02},
     "gradient_rate": {"lr": 0.1}, "newton_rate": {"lr": 0.1}, "newton_rate_printed": {"lr": 0.1},
     "natural_gradient": {"lr": 0.3, "damping": 0.1}, "eigenbasis_normalized": {"damping": 0.1},
@@ -131,8 +132,8 @@ def test_the_loop_writes_into_no_array(name, optimizer):
     """It rebinds names and never assigns to elements, which somebody else may be holding."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(optimizer.func.__wrapped__)))
     for node in ast.walk(tree):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
         assert not isinstance(node, ast.AugAssign), f"{name} changes {ast.unparse(node.target)} in place"
+        targets = node.targets if isinstance(node, ast.Assign) else []
         assert not any(isinstance(target, ast.Subscript) for target in targets)
 
 

@@ -336,9 +336,9 @@ def test_bad_arguments_are_named(search):
         with pytest.raises(ValueError, match="alpha = "):
             search(loss, theta, -theta, alpha=alpha)
     for f in np.nan, np.inf:
-        with pytest.raises(ValueError, match="starts where f and its slope are finite"):
+        with pytest.raises(FloatingPointError, match="starts where f and its slope are finite"):
             search(loss, theta, -theta, f, theta)
-    with pytest.raises(ValueError, match="starts where f and its slope are finite"):
+    with pytest.raises(FloatingPointError, match="starts where f and its slope are finite"):
         search(loss, theta, -theta, 1.0, np.array([np.nan, 1.0]))
 
 

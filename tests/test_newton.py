@@ -367,3 +367,11 @@ def test_a_problem_without_the_answer_says_so_through_the_memory_too():
     assert not hasattr(loss, "residuals")
     with pytest.raises(NotImplementedError, match="has no value"):
         loss.value(START)
+
+
+def test_on_a_loss_without_a_bottom_a_line_search_ends_as_a_run_that_diverged():
+    """f = x² − exp y falls without end: at some step it is no longer finite, and that is said."""
+    slide = Function(lambda x: x[0]**2 - np.exp(x[1]), jac=lambda x: np.array([2 * x[0], -np.exp(x[1])]),
+                     hess=lambda x: np.diag([2.0, -np.exp(x[1])]))
+    found = record(newton_cg(slide, [1.0, 600.0]), steps=500, objective=slide)
+    assert found.reason == "diverged" and "step" in found.stopped and np.isfinite(found["value"]).all()
