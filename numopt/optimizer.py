@@ -28,12 +28,14 @@ WHOLE = "a whole number of at least 0", lambda x: isinstance(x, (int, np.integer
 HYPERPARAMETERS = {
     **dict.fromkeys(["lr", "eps", "weight_decay", "damping", "kappa", "least", "most", "psi", "delta", "epsilon",
                      "tau", "overlap", "radius", "gamma", "gradient_rate.alpha",
-                     "levenberg_marquardt.mu"], RATE),
+                     "levenberg_marquardt.mu", "safeguard", "aux_lr", "scale"], RATE),
     **dict.fromkeys(["beta", "mu", "rho", "beta1", "beta2"], DECAY),
     **dict.fromkeys(["phi", "alpha", "eta_minus", "eta", "power"], FRACTION),
     **dict.fromkeys(["eta_plus"], GROWTH),
-    **dict.fromkeys(["k", "window", "history", "cg_steps", "every", "block", "T1", "T2", "T3", "muon.steps"], COUNT),
-    "seed": WHOLE,
+    **dict.fromkeys(["k", "window", "history", "cg_steps", "every", "block", "T1", "T2", "T3", "muon.steps",
+                     "restart", "columns"], COUNT),
+    **dict.fromkeys(["seed", "start", "anderson.window"], WHOLE),
+    "cosine": ("a number in [-1, 1]", lambda x: -1 <= x <= 1),
 }
 # These may be functions of t as well.
 SCHEDULES = {"lr", "mu"}

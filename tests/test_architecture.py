@@ -20,6 +20,7 @@ ARROWS = {
     "network": {"layers", "convolution", "composition", "normalization", "losses"},
     "minibatch": {"objective", "layers", "losses", "problems"}, "wrappers": {"objective", "linalg"},
     "risk": {"objective", "minibatch", "wrappers"},
+    "systems": {"problems", "shapes"},
     "interop": {"optimizer", "problems"},
     "check": {"", "losses", "risk"},
 }
@@ -27,6 +28,7 @@ ARROWS = {
 TESTED_WITH = {"convolution": "layers", "composition": "layers", "shapes": "landscapes",
                "minibatch": "curvature"}
 OPTIMIZERS_MAY = {"optimizer", "schedules", "linalg", "spectra", "line_search", "kernels"}
+OPTIMIZERS_SHARE = {"averaging": {"optimizers.descent"}, "residual": {"optimizers.kronecker"}}
 
 
 def imports(file):
@@ -48,8 +50,7 @@ def inside(file):
 def test_the_arrows_point_one_way(file):
     if file.parent.name == "optimizers":
         if file.stem != "__init__":
-            allowed = OPTIMIZERS_MAY | ({"optimizers.descent"} if file.stem == "averaging" else set())
-            assert inside(file) <= allowed
+            assert inside(file) <= OPTIMIZERS_MAY | OPTIMIZERS_SHARE.get(file.stem, set())
     elif file.parent.name == "numopt":
         assert inside(file) <= ARROWS[file.stem]
 

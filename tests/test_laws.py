@@ -28,12 +28,15 @@ SETTINGS = {
     "gradient_rate": {"lr": 0.1}, "newton_rate": {"lr": 0.1}, "newton_rate_printed": {"lr": 0.1},
     "natural_gradient": {"lr": 0.3, "damping": 0.1}, "eigenbasis_normalized": {"damping": 0.1},
     "sophia": {"lr": 0.02}, "full_matrix_adagrad": {"lr": 0.1}, "kfac_martens": {"damping": 1.0}, "soap": {"lr": 0.02},
+    "gcr": {"window": 1}, "anderson": {"lr": 0.5}, "nltgcr": {"curvature": "fisher", "damping": 0.1},
+    "nltgcr_adaptive": {"curvature": "fisher", "damping": 0.1},
+    "nltgcr_fisher": {"lr": 0.1, "columns": 10, "preconditioned": True}, "fishleg": {"lr": 0.5, "every": 2},
     "polyak": {"inner": partial(momentum, lr=0.1)}, "lookahead": {"inner": partial(adam, lr=0.05)},
 }
 # Methods for an objective that is the same at every step; on mini-batches they have no promise to keep.
-WHOLE_ONLY = {"steepest_descent", "newton", "damped_newton", "nonlinear_cg"}
-# Newton's method asks for a Hessian that is positive definite everywhere, these two for residuals.
-CONVEX, SQUARES = {"newton"}, {"gauss_newton", "levenberg_marquardt"}
+WHOLE_ONLY = {"steepest_descent", "newton", "damped_newton", "nonlinear_cg", "anderson", "nltgcr_adaptive"}
+# The first two ask for a Hessian that is positive definite everywhere, the others for residuals.
+CONVEX, SQUARES = {"newton", "gcr"}, {"gauss_newton", "levenberg_marquardt"}
 WRAPPERS = {"polyak", "lookahead"}
 
 NETWORK = mlp([5, 4, 3])

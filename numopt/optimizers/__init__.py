@@ -17,6 +17,7 @@ from numopt.optimizers.natural import (
     gradient_norm_normalized, natural_gradient, normalized_natural_gradient)
 from numopt.optimizers.newton import damped_newton, hessian_free, newton, newton_cg, trust_region
 from numopt.optimizers.quasi_newton import bfgs, lbfgs, sr1
+from numopt.optimizers.residual import anderson, fishleg, gcr, nltgcr, nltgcr_adaptive, nltgcr_fisher
 
 __all__ = [
     "gradient_descent", "steepest_descent", "normalized_descent", "sign_descent", "proximal_descent",
@@ -30,6 +31,7 @@ __all__ = [
     "clipped_natural_gradient", "gradient_norm_clipped", "eigenbasis_clipped",
     "adahessian", "sophia",
     "full_matrix_adagrad", "kfac", "kfac_martens", "shampoo", "soap", "muon",
+    "gcr", "anderson", "nltgcr", "nltgcr_adaptive", "nltgcr_fisher", "fishleg",
     "polyak", "lookahead",
 ]
 
