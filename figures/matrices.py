@@ -1,0 +1,91 @@
+"""Six matrices go by the name of curvature: two of them are the same, and the others only look alike.
+
+A net of 8-6-6-5 units that tells the digits 0 to 4 by the sums over the rows of their images, 131 weights, after 30
+steps of Adam; the shades are sizes of entries, and the lines separate the layers.  The Gauss-Newton matrix is the
+Fisher matrix, to the last digits.  The Hessian has the curvature of the net besides; the sampled Fisher matrix the luck
+of one label for each example; the empirical one the labels of the data, which are no draw from the model.  K-FAC keeps
+only the blocks of the layers, and makes of each a Kronecker product.  Last, how far each is from F, ‖M − F‖ / ‖F‖, at
+the start and after the 30 steps.  K-FAC's blocks, which are compared with those of F, are near at the start, when the
+inputs of a layer do not yet tell how wrong the net is, and then no longer.
+
+Made for this course, after Martens and Grosse (2015), Figure 2, and Kunstner et al. (2019).          Lecture 11.
+"""
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LogNorm
+from scipy.linalg import block_diag
+
+from figures.style import BLACK
+from numopt.data import digits
+from numopt.linalg import dense
+from numopt.network import mlp
+from numopt.optimizers import adam
+from numopt.record import path
+from numopt.risk import MiniBatch
+
+NAMES = "Hessian", "Gauss-Newton", "Fisher F", "sampled Fisher", "empirical Fisher", "K-FAC"
+NETWORK = mlp([8, 6, 6, 5])
+ENDS = np.cumsum([block.size for block in NETWORK.blocks(np.zeros(NETWORK.size))])
+
+
+def problem():
+    """The loss of the net on the digits 0 to 4, and where its training starts."""
+    X, Y, *_ = digits(images=True, normalise=False)
+    rows = X.sum(axis=(2, 3))
+    rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    return MiniBatch(NETWORK, rows[Y < 5], Y[Y < 5]), NETWORK.initial(seed=0)
+
+
+def matrices(loss, theta):
+    """One for each name."""
+    of_layers = loss.kronecker_factors(theta, labels="exact")
+    operators = (loss.hessian(theta), loss.gauss_newton(theta), loss.fisher(theta),
+                 loss.fisher(theta, samples=1, seed=0), loss.empirical_fisher(theta))
+    kfac = block_diag(*(np.kron(G, A) for A, G in of_layers))
+    return [*(dense(operator, theta.size) for operator in operators), kfac]
+
+
+def compute(steps=30):
+    loss, start = problem()
+    end = path(adam(loss, start, lr=0.03), steps)[-1]
+    return {"before": np.array(matrices(loss, start)), "after": np.array(matrices(loss, end))}
+
+
+def blocks(F):
+    """F without what is between layers."""
+    return block_diag(*(F[a:b, a:b] for a, b in zip([0, *ENDS], ENDS)))
+
+
+def distances(stack):
+    """‖M − F‖ / ‖F‖ for each matrix M; for K-FAC within the blocks of the layers."""
+    F = stack[NAMES.index("Fisher F")]
+    wholes = [F] * 5 + [blocks(F)]
+    return [np.linalg.norm(M - whole) / np.linalg.norm(whole) for M, whole in zip(stack, wholes)]
+
+
+def draw(before, after):
+    figure = plt.figure(figsize=(6, 5.9))
+    above, below = figure.subfigures(2, 1, height_ratios=[1.3, 1])
+    axes = above.subplots(2, 4)
+    error = after[NAMES.index("K-FAC")] - blocks(after[NAMES.index("Fisher F")])
+    largest = np.abs(after).max()
+    for ax, name, M in zip(axes.flat, [*NAMES, "error of K-FAC"], [*after, error]):
+        shown = ax.imshow(np.maximum(np.abs(M), 1e-9), norm=LogNorm(largest / 1e3, largest), interpolation="nearest")
+        for end in ENDS[:-1]:
+            ax.axhline(end - 0.5, color="white", linewidth=0.7)
+            ax.axvline(end - 0.5, color="white", linewidth=0.7)
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        ax.set_title(name, fontsize=10)
+    axes[1, 3].set_axis_off()
+    bar = above.colorbar(shown, cax=axes[1, 3].inset_axes([0, 0.45, 1, 0.12]), orientation="horizontal", extend="min")
+    bar.set_label("size of an entry", fontsize=10)
+    ax, y = below.subplots(), np.arange(6)[::-1]
+    ax.hlines(y, 0, 2.1, color="0.88", linewidth=1, zorder=0)
+    ax.plot(distances(before), y, "o", color=BLACK, markerfacecolor="white", markersize=7, markeredgewidth=1.5)
+    ax.plot(distances(after), y, "o", color=BLACK, markersize=7)
+    ax.text(distances(before)[0], 4.6, "at the start", ha="center", va="top")
+    ax.text(distances(after)[0] + 0.05, 4.6, "after 30 steps", ha="center", va="top")
+    ax.set(xlabel="distance from F, as a share of F", xlim=(-0.05, 2.1), ylim=(-0.7, 5.7), xticks=[0, 0.5, 1, 1.5, 2])
+    ax.set_yticks(y, [*NAMES[:5], "K-FAC, its blocks"])
+    return figure

@@ -1,0 +1,75 @@
+"""Of the rates in use only one falls slowly enough to get anywhere, and fast enough to settle there: η / (β + t).
+
+Above, a thousand steps at each rate, all of which start at 0.1 or warm up to it.  The last depends on what it sees:
+here on the loss of gradient descent in a noisy valley, shown to it every 10 steps.  Below, what becomes of the others.
+With noise it takes Σ α_t = ∞ to get there from anywhere, and Σ α_t² < ∞ to settle: a line that in the long run falls
+more steeply than t^(−½), but no more steeply than 1 / t, as in the grey wedge.  The straight line that becomes a
+constant, which the lecture notes recommend right after these two conditions, does not meet the second.
+
+Ravasi's lecture notes, figure "PWLR"; the conditions are those of Robbins and Monro (1951).          Lecture 2.
+"""
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, label_line
+from numopt import schedules
+from numopt.landscapes import Noisy, Quadratic
+from numopt.optimizers import gradient_descent
+from numopt.record import record
+
+A = 0.1
+STEPS = 1000
+RATES = {"constant": schedules.constant(A),
+         "piecewise_linear": schedules.piecewise_linear(A, A / 100, 800),
+         "step": schedules.step(A, 300),
+         "exponential": schedules.exponential(A, 0.995),
+         "inverse_time": schedules.inverse_time(10, 99),
+         "cosine": schedules.cosine(A, STEPS),
+         "warm_up": schedules.warm_up(schedules.cosine(A, STEPS - 150), 150)}
+LINES = {"constant": (GREY, "--"), "piecewise_linear": (VERMILION, "-"), "step": (ORANGE, "-"),
+         "warm_up": (PURPLE, "--"), "exponential": (GREEN, "-"), "inverse_time": (BLUE, "-"), "cosine": (SKY, "-"),
+         "reduce_on_plateau": (BLACK, "-")}
+FIRST = np.arange(1, STEPS + 1)
+LONG_RUN = np.unique(np.geomspace(1, 1e6, 400).astype(int))
+
+
+def on_a_plateau():
+    """The rates that reduce_on_plateau gave to a run."""
+    valley, rate = Quadratic(np.diag([1.0, 10.0])), schedules.reduce_on_plateau(A, factor=0.3)
+    run = gradient_descent(Noisy(valley, 1.0), [3.0, 1.0], lr=rate)
+    watched = {"loss": valley.value, "rate": lambda theta: rate(run["t"])}
+    seen = record(run, STEPS, every=10, measure=watched, plateau=(rate, "loss"))
+    return np.repeat(seen["rate"][:-1], 10)
+
+
+def compute():
+    first = [[rate(t) for t in FIRST.tolist()] for rate in RATES.values()] + [on_a_plateau()]
+    long_run = [[rate(t) for t in LONG_RUN.tolist()] for rate in RATES.values()]
+    return {"first": np.array(first), "long_run": np.array(long_run)}
+
+
+def draw(first, long_run):
+    figure, (one, two, below) = plt.subplots(3, 1, figsize=(6, 7.6), height_ratios=[1, 1, 1.5])
+    rates = dict(zip([*RATES, "reduce_on_plateau"], first))
+    at = {"constant": (760, 0.104), "piecewise_linear": (310, 0.0135), "step": (210, 0.035), "warm_up": (620, 0.048),
+          "exponential": (75, 0.0035), "inverse_time": (1012, 0.007), "cosine": (570, 0.045),
+          "reduce_on_plateau": (275, 0.095)}
+    for i, (name, (color, style)) in enumerate(LINES.items()):
+        ax = one if i < 4 else two
+        ax.plot(FIRST, rates[name], color=color, linestyle=style)
+        ax.annotate(name.replace("_", " "), at[name], color=color, annotation_clip=False)
+    for ax in (one, two):
+        ax.set(xlim=(0, STEPS), ylim=(0, 0.115), yticks=[0, 0.05, 0.1], ylabel="rate $\\alpha_t$")
+    one.tick_params(labelbottom=False)
+    two.set_xlabel("step $t$")
+    for name, rate in zip(RATES, long_run):
+        color, style = LINES[name]
+        below.loglog(LONG_RUN, np.where(rate > 0, rate, np.nan), color=color, linestyle=style)
+    t, start = np.array([2e3, 1e6]), RATES["inverse_time"](2e3)
+    below.fill_between(t, start * t[0] / t, start * (t[0] / t)**0.5, color="0.88", linewidth=0, zorder=0)
+    below.set(xlabel="step $t$", ylabel="rate $\\alpha_t$", xlim=(1, 1e6), ylim=(1e-6, 0.3))
+    below.text(1.1e5, 3.3e-4, "$1 / \\sqrt{t}$", color="0.35", va="top", ha="left")
+    for name, y in [("constant", A), ("piecewise_linear", A / 100), ("inverse_time", 1e-5)]:
+        label_line(below, 1e6, y, name.replace("_", " "), LINES[name][0])
+    label_line(below, 2.6e3, 4e-6, "exponential, cosine,\nstep, warm up:\ntoo soon", BLACK)
+    return figure

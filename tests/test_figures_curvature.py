@@ -1,0 +1,466 @@
+"""The figures about curvature show what their captions claim: tested on the arrays that are drawn."""
+import inspect
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.sparse.linalg import eigsh
+
+from figures import (
+    edge_of_stability, gradient_noise, ill_conditioned_taylor, length_limits, matrices,
+    momentum_phase_diagram, piecewise_linear_rate, unified_table, vanishing_and_exploding)
+from numopt import schedules
+from numopt.data import digits
+from numopt.linalg import dense
+from numopt.network import mlp
+from numopt.optimizers import adam, gradient_descent
+from numopt.record import path
+from numopt.risk import MiniBatch
+
+
+# ----------------------------------------------------------------------------------------- momentum_phase_diagram
+
+def companion_radius(al, mu):
+    """The larger |eigenvalue| of (x, x_last) -> ((1 + mu - al) x - mu x_last, x)."""
+    return np.abs(np.linalg.eigvals(np.array([[1 + mu - al, -mu], [1.0, 0.0]]))).max()
+
+
+def test_momentum_phase_diagram_a_run_shrinks_as_the_companion_matrix_says(arrays):
+    rate = arrays("momentum_phase_diagram")["rate"]
+    AL, MU = momentum_phase_diagram.AL, momentum_phase_diagram.MU
+    expected = np.array([[companion_radius(al, mu) for al in AL] for mu in MU])
+    assert_allclose(rate[1:], expected[1:], atol=0.025)
+    assert np.median(np.abs(rate - expected)) < 1e-3
+
+
+def test_momentum_phase_diagram_it_diverges_from_twice_1_plus_mu_on(arrays):
+    rate = arrays("momentum_phase_diagram")["rate"]
+    AL, edge = momentum_phase_diagram.AL, 2 * (1 + momentum_phase_diagram.MU[:, None])
+    clear = np.abs(AL - edge) > 0.05
+    assert np.array_equal((rate > 1)[clear], (edge < AL)[clear]) and clear.mean() > 0.95
+
+
+def test_momentum_phase_diagram_between_the_curves_a_step_leaves_the_root_of_mu(arrays):
+    rate = arrays("momentum_phase_diagram")["rate"]
+    AL, mu = momentum_phase_diagram.AL, momentum_phase_diagram.MU[:, None]
+    between = ((1 - mu**0.5)**2 < AL - 0.05) & (AL + 0.05 < (1 + mu**0.5)**2)
+    assert_allclose(rate[between], np.broadcast_to(mu**0.5, rate.shape)[between], atol=0.01)
+    assert between.mean() > 0.4
+
+
+def test_momentum_phase_diagram_to_the_left_no_sign_changes_and_to_the_right_every_one(arrays):
+    flips = arrays("momentum_phase_diagram")["flips"]
+    AL, mu = momentum_phase_diagram.AL, momentum_phase_diagram.MU[:, None]
+    assert (flips[AL <= (1 - mu**0.5)**2 * (1 - 1e-9)] == 0).all()
+    assert (flips[(AL > (1 + mu**0.5)**2 + 0.05) & (AL < 4)] > 0.98).all()
+
+
+def test_momentum_phase_diagram_at_a_given_rate_it_is_fastest_on_the_left_curve(arrays):
+    rate = arrays("momentum_phase_diagram")["rate"]
+    AL, MU = momentum_phase_diagram.AL, momentum_phase_diagram.MU
+    some = (AL > 0.02) & (AL < 0.9)
+    best = MU[rate[:, some].argmin(axis=0)]
+    assert_allclose(best, (1 - AL[some]**0.5)**2, atol=0.03)
+
+
+def test_momentum_phase_diagram_the_marked_runs_are_of_the_four_kinds(arrays):
+    creeps, swings, flips, diverges = arrays("momentum_phase_diagram")["examples"]
+    assert (np.diff(creeps) < 0).all() and (creeps > 0).all()
+    assert 3 <= np.sum(swings[1:] * swings[:-1] < 0) <= 7
+    assert (flips[1:] * flips[:-1] < 0).all() and np.abs(flips[-1]) < 0.1
+    assert (diverges[1:] * diverges[:-1] < 0).all() and np.abs(diverges[-1]) > 5
+
+
+# ----------------------------------------------------------------------------------------- ill_conditioned_taylor
+
+def test_ill_conditioned_taylor_the_second_order_says_what_one_step_does_at_every_rate(arrays):
+    drawn, at, alpha = arrays("ill_conditioned_taylor"), ill_conditioned_taylor.AT, ill_conditioned_taylor.ALPHA
+    gg, gHg, change = drawn["gg"][at], drawn["gHg"][at], drawn["change"]
+    assert_allclose(change, -alpha * gg + alpha**2 / 2 * gHg, atol=0.02 * np.abs(change).max())
+    crossing = alpha[1:][np.flatnonzero(change[1:] > 0)[0]]
+    assert_allclose(crossing, 2 * gg / gHg, rtol=0.05)
+
+
+def test_ill_conditioned_taylor_the_printed_form_changes_the_loss_by_a_step_of_length_0(arrays):
+    drawn, at, alpha = arrays("ill_conditioned_taylor"), ill_conditioned_taylor.AT, ill_conditioned_taylor.ALPHA
+    printed = -drawn["gg"][at] + alpha**2 / 2 * drawn["gHg"][at]
+    assert alpha[0] == 0 and drawn["change"][0] == 0 and printed[0] < -0.9 * np.abs(printed).max()
+
+
+def test_ill_conditioned_taylor_the_loss_rises_where_the_curvature_is_above_2_over_alpha(arrays):
+    drawn, alpha = arrays("ill_conditioned_taylor"), ill_conditioned_taylor.RATE
+    rose, curvature = np.diff(drawn["value"]) > 0, (drawn["gHg"] / drawn["gg"])[:-1]
+    assert np.mean(rose == (curvature > 2 / alpha)) > 0.98 and 50 < rose.sum() < 150
+    assert not (curvature > 2 / alpha**2).any()
+
+
+def test_ill_conditioned_taylor_only_the_first_steps_are_too_long_for_the_second_order(arrays):
+    drawn, alpha = arrays("ill_conditioned_taylor"), ill_conditioned_taylor.RATE
+    actual = np.diff(drawn["value"])
+    taylor = (-alpha * drawn["gg"] + alpha**2 / 2 * drawn["gHg"])[:-1]
+    curvature = (drawn["gHg"] / drawn["gg"])[:-1]
+    assert actual[0] < 0 < taylor[0] and curvature[0] > 2 / alpha
+    assert np.corrcoef(actual[5:], taylor[5:])[0, 1] > 0.99
+
+
+# ------------------------------------------------------------------------------------------ piecewise_linear_rate
+
+def test_piecewise_linear_rate_every_schedule_is_drawn():
+    public = {name for name, thing in inspect.getmembers(schedules, callable)
+              if thing.__module__ == schedules.__name__ and thing.__doc__ and "checked" not in name}
+    assert set(piecewise_linear_rate.LINES) == public - {"schedule", "counted"}
+
+
+def test_piecewise_linear_rate_all_start_at_a_tenth_or_warm_up_to_it(arrays):
+    first = arrays("piecewise_linear_rate")["first"]
+    assert first.shape == (len(piecewise_linear_rate.LINES), piecewise_linear_rate.STEPS)
+    assert_allclose(first.max(axis=1), 0.1, rtol=2e-3)
+    falls = np.array([name != "warm_up" for name in [*piecewise_linear_rate.RATES, "reduce_on_plateau"]])
+    assert (np.diff(first[falls]) <= 1e-17).all() and first[~falls, 0] < 0.001
+
+
+@pytest.mark.parametrize("name", piecewise_linear_rate.RATES)
+def test_piecewise_linear_rate_only_inverse_time_meets_both_conditions(name, arrays):
+    t, rate = piecewise_linear_rate.LONG_RUN, arrays("piecewise_linear_rate")["long_run"]
+    rate = dict(zip(piecewise_linear_rate.RATES, rate))[name]
+    width = np.diff(t, append=t[-1])
+    ends = np.array([1e4, 1e5, 1e6])
+    sums, squares = (np.array([np.sum((power * width)[t < end]) for end in ends]) for power in (rate, rate**2))
+    still_grows, settles = np.diff(sums)[1] > 0.9 * np.diff(sums)[0] > 0, np.diff(squares)[1] < 0.2 * squares[0]
+    assert (still_grows and settles) == (name == "inverse_time")
+    assert still_grows == (name in ("inverse_time", "constant", "piecewise_linear"))
+    assert settles == (name not in ("constant", "piecewise_linear"))
+
+
+def test_piecewise_linear_rate_in_the_long_run_one_line_alone_has_the_steepness_that_is_asked_for(arrays):
+    t, rates = piecewise_linear_rate.LONG_RUN, arrays("piecewise_linear_rate")["long_run"]
+    late = t > 1e5
+    steep = {name: np.polyfit(np.log(t[late]), np.log(rate[late]), 1)[0]
+             for name, rate in zip(piecewise_linear_rate.RATES, rates) if (rate[late] > 0).all()}
+    assert [name for name, power in steep.items() if -1.001 <= power < -0.5] == ["inverse_time"]
+
+
+# ---------------------------------------------------------------------------------------- vanishing_and_exploding
+
+def test_vanishing_and_exploding_a_part_grows_by_its_eigenvalue_at_every_power(arrays):
+    parts = arrays("vanishing_and_exploding")["parts"]
+    N = np.arange(len(parts))[:, None]
+    assert_allclose(parts, parts[0] * vanishing_and_exploding.LAMBDA**N, rtol=1e-9)
+    grown = np.abs(parts[-1] / parts[0])
+    assert grown[0] > 100 and grown[1] > 100 and grown[3] < 0.01
+    assert vanishing_and_exploding.LAMBDA[1] < 1  # and so it would have to vanish, as printed
+
+
+def per_layer(norms):
+    """The factor from one layer to the next, in the geometric mean over the middle layers and the seeds."""
+    return np.exp(np.diff(np.log(norms[:, 5:-5]), axis=1).mean())
+
+
+def test_vanishing_and_exploding_glorots_weights_keep_the_size_of_both(arrays):
+    drawn = arrays("vanishing_and_exploding")
+    for name in ("forwards", "backwards"):
+        norms = drawn[name][0]
+        assert norms.max() / norms.min() < 40 and 0.95 < per_layer(norms) < 1.05
+        assert 4 < norms.max(axis=1).mean() / norms.min(axis=1).mean() < 20
+
+
+def test_vanishing_and_exploding_with_half_the_weights_both_halve(arrays):
+    drawn = arrays("vanishing_and_exploding")
+    assert_allclose(per_layer(drawn["forwards"][1]), 0.5, rtol=0.03)
+    assert_allclose(per_layer(drawn["backwards"][1]), 2.0, rtol=0.03)
+    assert drawn["backwards"][1, :, 0].max() < 1e-13
+
+
+def test_vanishing_and_exploding_with_deviation_1_units_are_saturated_and_derivatives_double(arrays):
+    drawn, units = arrays("vanishing_and_exploding"), vanishing_and_exploding.UNITS
+    forwards, backwards = drawn["forwards"][2, :, 1:], drawn["backwards"][2]
+    assert (forwards > 0.93 * units**0.5).all() and (forwards <= units**0.5).all()
+    # With inputs of ±1 a unit's sum z is normal with variance 64: E tanh'(z)² over its density, times 64 weights of 1.
+    z = np.linspace(-60, 60, 20001)
+    slope = np.cosh(z)**-4 * np.exp(-z**2 / (2 * 0.9 * units)) / np.sqrt(2 * np.pi * 0.9 * units)
+    assert_allclose(1 / per_layer(backwards), (units * slope.sum() * (z[1] - z[0]))**0.5, rtol=0.05)
+    assert backwards[:, 0].min() > 1e13 and 1.9 < 1 / per_layer(backwards) < 2.3
+
+
+def test_vanishing_and_exploding_the_derivatives_are_those_of_the_gradient(arrays):
+    X, Y, *_ = digits()
+    network = mlp([64, *[64] * 49, 10])
+    loss = MiniBatch(network, X[:1], Y[:1])
+    for start in vanishing_and_exploding.STARTS.values():
+        theta = network.initial(0, **start)
+        bias = [np.linalg.norm(g[:, -1]) for g in loss.blocks(loss.gradient(theta))]
+        A, G = zip(*loss.kronecker_factors(theta, labels="data"))
+        assert_allclose([np.sqrt(np.trace(G_i)) for G_i in G], bias, rtol=1e-9)
+
+
+# ------------------------------------------------------------------------------------------------------- matrices
+
+def named(stack):
+    return dict(zip(matrices.NAMES, stack))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """The net of `matrices` after its training, with the Jacobian of its outputs and their probabilities."""
+    loss, theta = matrices.problem()
+    theta = path(adam(loss, theta, lr=0.03), 30)[-1]
+    z = loss.network.outputs(theta, loss.X)
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    return loss, theta, loss.jacobian(theta), p / p.sum(axis=1, keepdims=True)
+
+
+def test_matrices_the_fisher_matrix_is_the_mean_over_labels_that_the_model_draws(arrays, trained):
+    loss, _, J, p = trained
+    g = [np.einsum("nc,ncj->nj", p - y, J) for y in np.eye(5)]  # for each label
+    expected = sum((p[:, [c]] * g[c]).T @ g[c] for c in range(5)) / loss.n
+    assert_allclose(named(arrays("matrices")["after"])["Fisher F"], expected, atol=1e-12)
+
+
+def test_matrices_gauss_newton_is_the_fisher_matrix(arrays, trained):
+    loss, _, J, p = trained
+    H = np.einsum("nc,cd->ncd", p, np.eye(5)) - p[:, :, None] * p[:, None, :]
+    expected = np.einsum("nci,ncd,ndj->ij", J, H, J, optimize=True) / loss.n
+    drawn = named(arrays("matrices")["after"])
+    assert_allclose(drawn["Gauss-Newton"], expected, atol=1e-12)
+    assert_allclose(drawn["Gauss-Newton"], drawn["Fisher F"], atol=1e-12)
+
+
+def test_matrices_the_empirical_fisher_is_that_of_the_data_s_own_labels(arrays, trained):
+    loss, theta, *_ = trained
+    g = loss.per_example_gradients(theta)
+    assert_allclose(named(arrays("matrices")["after"])["empirical Fisher"], g.T @ g / loss.n, atol=1e-12)
+
+
+def test_matrices_the_hessian_is_the_derivative_of_the_gradient(arrays, trained):
+    loss, theta, *_ = trained
+    columns = [(loss.gradient(theta + 1e-5 * e) - loss.gradient(theta - 1e-5 * e)) / 2e-5 for e in np.eye(theta.size)]
+    assert_allclose(named(arrays("matrices")["after"])["Hessian"], np.array(columns), atol=1e-8)
+
+
+def test_matrices_many_draws_lead_from_the_sampled_to_the_exact_fisher_matrix(arrays, trained):
+    loss, theta, *_ = trained
+    drawn = named(arrays("matrices")["after"])
+    off = np.linalg.norm(drawn["sampled Fisher"] - drawn["Fisher F"])
+    draws = dense(loss.fisher(theta, samples=25, seed=1), theta.size)
+    assert np.linalg.norm(draws - drawn["Fisher F"]) < off / 2
+
+
+def test_matrices_kfac_has_blocks_only_and_these_are_near_at_the_start_alone(arrays):
+    for stack, low, high in [(arrays("matrices")["before"], 0.2, 0.35), (arrays("matrices")["after"], 0.6, 0.8)]:
+        kfac, F = named(stack)["K-FAC"], named(stack)["Fisher F"]
+        assert_allclose(matrices.blocks(kfac), kfac)
+        assert low < np.linalg.norm(kfac - matrices.blocks(F)) / np.linalg.norm(matrices.blocks(F)) < high
+        for a, b in zip([0, *matrices.ENDS], matrices.ENDS):  # every block of rank one, once it is rearranged
+            outputs = 5 if b == matrices.ENDS[-1] else 6
+            rearranged = kfac[a:b, a:b].reshape(outputs, -1, outputs, (b - a) // outputs).transpose(0, 2, 1, 3)
+            assert np.linalg.matrix_rank(rearranged.reshape(outputs**2, -1), tol=1e-10) == 1
+
+
+def test_matrices_the_others_come_nearer_to_the_fisher_matrix_in_training(arrays):
+    drawn = arrays("matrices")
+    before, after = (dict(zip(matrices.NAMES, matrices.distances(drawn[when]))) for when in ("before", "after"))
+    assert before["Hessian"] > 1.5 and before["empirical Fisher"] > 0.7
+    assert 0.2 < after["Hessian"] < 0.5 and 0.2 < after["empirical Fisher"] < 0.5 and after["sampled Fisher"] < 0.3
+
+
+# -------------------------------------------------------------------------------------------------- unified_table
+
+def row(drawn, name):
+    """λ, ĝ and d̂ of the step of that method, as it was taken."""
+    return drawn[list(unified_table.METHODS).index(name)]
+
+
+def gain_and_length(lam, g_hat, d_hat):
+    """Δ_d and ‖d‖_H."""
+    return -(g_hat @ d_hat + lam @ d_hat**2 / 2), (lam @ d_hat**2)**0.5
+
+
+@pytest.mark.parametrize("problem", ["quadratic", "net"])
+def test_unified_table_the_formulas_are_the_steps(problem, arrays):
+    for name, formula in unified_table.FORMULAS.items():
+        lam, g_hat, d_hat = row(arrays("unified_table")[problem], name)
+        expected = formula(lam, g_hat)
+        scale = d_hat[-1] / expected[-1]
+        seen = np.abs(g_hat) > 1e-7 * np.abs(g_hat).max()  # where F is 0 there is no gradient, and rounding has no sign
+        assert seen.mean() > 0.9 and scale > 0
+        assert_allclose(d_hat[seen], scale * expected[seen], rtol=1e-4)
+
+
+@pytest.mark.parametrize("problem", ["quadratic", "net"])
+def test_unified_table_gains_and_lengths_are_zheng_s_once_corrected(problem, arrays):
+    drawn = arrays("unified_table")[problem]
+    lam, g_hat, _ = row(drawn, "Newton, natural")
+    gg, gHg, g_tilde = g_hat @ g_hat, lam @ g_hat**2, (g_hat**2 / lam).sum()**0.5
+    root = (g_hat**2 / lam**0.5).sum()
+    expected = {"Newton, natural": (g_tilde**2 / 2, g_tilde),                            # α = 1
+                "GN-normalized": (0.1 * root - 0.1**2 / 2 * gg, 0.1 * gg**0.5),           # ε = 0.1
+                "gradient descent": (0.01 * gg - 0.01**2 / 2 * gHg, 0.01 * gHg**0.5)}     # α / L = 0.01
+    for name, (gain, length) in expected.items():
+        assert_allclose(gain_and_length(*row(drawn, name)), (gain, length), rtol=1e-6)
+    printed = 0.01 * gg - 0.01**2 * gHg  # without the ½
+    assert abs(printed / expected["gradient descent"][0] - 1) > 1e-3
+    lam, g_hat, d_hat = row(drawn, "eigenbasis norm.")
+    seen = np.abs(g_hat) > 1e-7 * np.abs(g_hat).max()
+    gains = -(g_hat * d_hat + lam * d_hat**2 / 2)[seen]
+    assert_allclose((np.sqrt(lam) * np.abs(d_hat))[seen], 0.01, rtol=1e-6)
+    assert_allclose(gains, (0.01 * np.abs(g_hat) / np.sqrt(lam) - 0.01**2 / 2)[seen], rtol=1e-4, atol=1e-10)
+    assert not np.allclose(gains, (-0.01 * np.abs(g_hat) + 0.01**2 * lam / 2)[seen], rtol=0.1, atol=0)  # as printed
+
+
+@pytest.mark.parametrize("problem", ["quadratic", "net"])
+def test_unified_table_a_step_of_the_best_length_gains_half_its_square(problem, arrays):
+    for lam, g_hat, d_hat in arrays("unified_table")[problem]:
+        if not np.isnan(d_hat).any():
+            best = unified_table.best(lam, g_hat, d_hat)
+            gain, length = gain_and_length(lam, g_hat, best)
+            assert_allclose(gain, length**2 / 2)
+            assert all(gain_and_length(lam, g_hat, scale * best)[0] < gain for scale in (0.99, 1.01))
+
+
+def test_unified_table_without_single_examples_adam_is_sign_descent_and_shampoo_gradient_descent(arrays):
+    drawn = arrays("unified_table")["quadratic"]
+    for one, other in [("Adam", "sign descent"), ("Shampoo", "gradient descent")]:
+        a, b = (unified_table.best(*row(drawn, name)) for name in (one, other))
+        assert_allclose(a, b, rtol=1e-4, atol=1e-6 * np.abs(b).max())
+    assert np.isnan(row(drawn, "K-FAC")[2]).all()
+
+
+def test_unified_table_gradient_descent_serves_the_steep_and_newton_all(arrays):
+    for problem in ("quadratic", "net"):
+        gains = {name: unified_table.shares(*row(arrays("unified_table")[problem], name))[1]
+                 for name in unified_table.FORMULAS}
+        assert_allclose(gains["Newton, natural"], 1, rtol=1e-6)
+        assert (gains["gradient descent"][:3] < 0.03).all()
+        assert (gains["GN-normalized"][:3] > 5 * gains["gradient descent"][:3]).all()
+        assert (gains["Newton, natural"][:3] > 3 * gains["GN-normalized"][:3]).all()
+
+
+def test_unified_table_on_the_net_the_nearer_to_its_curvature_the_more_is_gained(arrays):
+    whole = {name: unified_table.shares(*row(arrays("unified_table")["net"], name))[2]
+             for name in unified_table.METHODS}
+    assert whole["GN-normalized"] > whole["K-FAC"] > whole["Shampoo"] > whole["Adam"] > whole["sign descent"]
+    assert_allclose(whole["Newton, natural"], 1, rtol=1e-6)
+    assert min(whole["K-FAC"], whole["L-BFGS"]) > 2 * max(whole["gradient descent"], whole["sign descent"])
+
+
+# -------------------------------------------------------------------------------------------------- length_limits
+
+@pytest.fixture
+def lengths(arrays):
+    """{method: ‖d_i‖_H for every eigenvector}"""
+    return dict(zip([method.__name__ for method, _ in length_limits.METHODS], arrays("length_limits")["lengths"]))
+
+
+def test_length_limits_the_natural_gradient_is_longest_where_the_curvature_is_small(lengths):
+    LAM, G_HAT = length_limits.LAM, length_limits.G_HAT
+    assert_allclose(lengths["natural_gradient"], G_HAT / np.sqrt(LAM), rtol=1e-6)
+    assert np.argmax(lengths["natural_gradient"]) == 0 and np.argmin(lengths["natural_gradient"]) == len(LAM) - 1
+
+
+def test_length_limits_a_limit_on_the_whole_step_only_shifts_it(lengths):
+    natural = lengths["natural_gradient"]
+    for name in ("normalized_natural_gradient", "clipped_natural_gradient"):
+        assert_allclose(np.linalg.norm(lengths[name]), length_limits.EPS["whole"], rtol=1e-6)
+        assert_allclose(lengths[name] / natural, lengths[name][0] / natural[0], rtol=1e-6)
+        assert lengths[name][0] < natural[0] / 5
+
+
+def test_length_limits_normalized_along_every_eigenvector_nothing_of_the_curvature_is_left(lengths):
+    eps, G_HAT = length_limits.EPS, length_limits.G_HAT
+    assert_allclose(lengths["gradient_norm_normalized"], eps["gradient"] * G_HAT, rtol=1e-6)
+    assert_allclose(lengths["eigenbasis_normalized"], eps["eigenvector"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name, normalized", [("gradient_norm_clipped", "gradient_norm_normalized"),
+                                              ("eigenbasis_clipped", "eigenbasis_normalized")])
+def test_length_limits_a_clipped_form_is_the_shorter_of_the_two(name, normalized, lengths):
+    natural, limit = lengths["natural_gradient"], lengths[normalized]
+    assert_allclose(lengths[name], np.minimum(natural, limit), rtol=1e-6)
+    assert 0.2 < np.mean(natural > limit) < 0.8
+
+
+def test_length_limits_gradient_norm_clipping_starts_at_one_curvature_and_eigenbasis_clipping_where_a_step_is_long(
+        lengths):
+    clipped = {name: lengths[name] < lengths["natural_gradient"] * (1 - 1e-6)
+               for name in ("gradient_norm_clipped", "eigenbasis_clipped")}
+    at = 1 / length_limits.EPS["gradient"]**2  # α > ε √λ is clipped
+    assert np.array_equal(clipped["gradient_norm_clipped"], length_limits.LAM < at * (1 - 1e-9))
+    assert np.count_nonzero(np.diff(clipped["eigenbasis_clipped"].astype(int))) > 1
+
+
+# ------------------------------------------------------------------------------------------------- gradient_noise
+
+def test_gradient_noise_batches_have_the_noise_that_the_formula_lets_expect(arrays):
+    drawn = arrays("gradient_noise")
+    assert_allclose(drawn["sampled"], drawn["exact"], rtol=0.05)
+    for p, squares in zip(gradient_noise.POWERS, drawn["squares"]):  # A = α H^(-p/2) has α λ^(-p/2) along e_i
+        expected = gradient_noise.ALPHA**2 * drawn["lam"]**-p * drawn["sigma"] / gradient_noise.B
+        steep = drawn["lam"] > 1.5 * gradient_noise.DAMPING
+        assert_allclose(squares[steep], expected[steep], rtol=0.3)
+        assert_allclose(np.mean(squares[steep] / expected[steep]), 1, rtol=0.02)
+
+
+def test_gradient_noise_the_covariance_is_near_k_times_the_curvature(arrays):
+    drawn = arrays("gradient_noise")
+    lam, sigma, k = drawn["lam"], drawn["sigma"], drawn["k"]
+    ratio = sigma / (k * lam)
+    assert drawn["distance"] < 0.3
+    assert np.mean(np.abs(np.log2(ratio[lam > 0.004])) < 1) > 0.9
+    assert np.median(ratio[(0.0015 < lam) & (lam < 0.003)]) < 0.6  # of which the damping is much, and has no noise
+
+
+def test_gradient_noise_by_newton_the_flat_are_noisy_by_descent_the_steep_and_in_between_all_alike(arrays):
+    drawn = arrays("gradient_noise")
+    middle = drawn["lam"] > 0.01
+    slopes = [np.polyfit(np.log(drawn["lam"][middle]), np.log(squares[middle]), 1)[0] for squares in drawn["squares"]]
+    assert_allclose(slopes, [-1, 0, 1], atol=0.15)
+
+
+def test_gradient_noise_zheng_s_totals_are_right_once_corrected_and_wrong_as_printed(arrays):
+    drawn = arrays("gradient_noise")
+    corrected, printed = (form(drawn["lam"], drawn["k"]) for form in (gradient_noise.predicted, gradient_noise.printed))
+    assert_allclose(corrected[1:], drawn["sampled"][1:], rtol=0.1)
+    assert 1 < corrected[0] / drawn["sampled"][0] < 2  # it counts all n directions, some of which have no noise
+    assert (np.abs(np.log(printed / drawn["sampled"])) > np.log(5)).all()
+    n, alpha, tr = len(drawn["lam"]), gradient_noise.ALPHA, drawn["lam"].sum()
+    share = drawn["k"] / gradient_noise.B
+    assert_allclose(corrected, share * alpha**2 / 2 * np.array([n, tr, (drawn["lam"]**2).sum()]))
+
+
+# ---------------------------------------------------------------------------------------------- edge_of_stability
+
+def test_edge_of_stability_the_sharpness_rises_to_2_over_the_rate_and_stays_there(arrays):
+    descent = arrays("edge_of_stability")["descent"]
+    for rate, sharpness in zip(edge_of_stability.RATES, descent):
+        assert sharpness[0] < 0.95 * 2 / rate < sharpness.max() < 1.3 * 2 / rate
+        assert_allclose(sharpness[-12:], 2 / rate, rtol=0.05)
+
+
+def test_edge_of_stability_adam_s_own_sharpness_stays_at_the_edge_of_its_moving_average(arrays):
+    for beta1, sharpness in zip(edge_of_stability.BETAS, arrays("edge_of_stability")["adam"]):
+        late = edge_of_stability.ADAM_RATE * sharpness[len(sharpness) // 2:] / edge_of_stability.edge(beta1)
+        assert 0.95 < late.mean() < 1.12 and late.min() > 0.85 and late.max() < 1.2
+    assert_allclose(edge_of_stability.edge(0.9), 38)
+    assert arrays("edge_of_stability")["adam"][0, 0] < 0.1 * 38 / edge_of_stability.ADAM_RATE
+
+
+@pytest.mark.parametrize("beta1", [0.0, 0.5, 0.9])
+def test_edge_of_stability_on_a_quadratic_a_moving_average_of_gradients_diverges_beyond_that_edge(beta1):
+    for share, diverges in [(0.99, False), (1.01, True)]:
+        lam = share * edge_of_stability.edge(beta1)  # the rate is 1; the state is (m, x)
+        step = np.array([[beta1, (1 - beta1) * lam], [-beta1, 1 - (1 - beta1) * lam]])
+        assert (np.abs(np.linalg.eigvals(step)).max() > 1) == diverges
+
+
+def test_edge_of_stability_the_sharpness_is_the_largest_eigenvalue():
+    loss, theta = edge_of_stability.problem()
+    run = gradient_descent(loss, theta, lr=0.4)
+    sharpness = edge_of_stability.sharpness(run, loss, 100)
+    expected, = eigsh(loss.hessian(run.theta), k=1, which="LA", v0=np.ones(theta.size), return_eigenvectors=False)
+    assert_allclose(sharpness[-1], expected, rtol=0.01)
+
+
+def test_edge_of_stability_there_the_training_goes_on():
+    loss, theta = edge_of_stability.problem()
+    values = np.array([loss.value(theta) for theta in path(gradient_descent(loss, theta, lr=0.5), 1000)])
+    assert values[1000] < values[200] / 5 and np.sum(np.diff(values[200:]) > 0) > 50
