@@ -3,7 +3,7 @@
     system = Bratu(16)
     nltgcr(system, system.start, curvature="jacobian")
 
-These are the problems on which He et al. (2024) try their method.  A system answers residuals(θ), which is f, and
+These are problems of He et al. (2024) and of the code beside it.  A system answers residuals(θ), which is f, and
 jacobian(θ), the matrix J of ∂fᵢ/∂θⱼ, to be multiplied with by @.  Whoever speaks of the residual r of a linear system
 b − Aθ = 0 has the sign turned round: r = −f, and a step p changes it by −Jp.
 """

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose
 from scipy.sparse.linalg import eigsh
 
 from figures import (
-    edge_of_stability, gradient_noise, ill_conditioned_taylor, length_limits, matrices,
-    momentum_phase_diagram, piecewise_linear_rate, unified_table, vanishing_and_exploding)
+    edge_of_stability, gradient_noise, ill_conditioned_taylor, length_limits, loss_surface,
+    matrices, momentum_phase_diagram, piecewise_linear_rate, unified_table, vanishing_and_exploding)
 from numopt import schedules
 from numopt.data import digits
 from numopt.linalg import dense
@@ -464,3 +464,38 @@ def test_edge_of_stability_there_the_training_goes_on():
     loss, theta = edge_of_stability.problem()
     values = np.array([loss.value(theta) for theta in path(gradient_descent(loss, theta, lr=0.5), 1000)])
     assert values[1000] < values[200] / 5 and np.sum(np.diff(values[200:]) > 0) > 50
+
+
+# --------------------------------------------------------------------------------------------------- loss_surface
+
+def test_loss_surface_the_two_are_the_same_net():
+    X, *_ = digits()
+    _, theta = loss_surface.trained()
+    other = loss_surface.rescaled(theta)
+    outputs, same = (loss_surface.NETWORK.outputs(weights, X) for weights in (theta, other))
+    assert_allclose(same, outputs, atol=1e-10)
+    assert np.linalg.norm(other) > 3 * np.linalg.norm(theta)
+
+
+def test_loss_surface_random_directions_make_it_look_narrower_where_its_weights_are_small(arrays):
+    one, other = arrays("loss_surface")["plain"]
+    middle = len(loss_surface.AXIS) // 2
+    assert_allclose(one[middle, middle], other[middle, middle])
+    assert np.mean(one < 0.3) > 4 * np.mean(other < 0.3) > 0
+
+
+def test_loss_surface_moved_in_proportion_to_every_unit_the_pictures_are_the_same(arrays):
+    one, other = arrays("loss_surface")["filterwise"]
+    assert_allclose(one, other, rtol=1e-9)
+    assert one.min() < 0.1 and one.max() > 3
+
+
+def test_loss_surface_every_unit_s_share_of_a_direction_is_as_long_as_its_weights():
+    network = loss_surface.NETWORK
+    theta = network.initial(seed=5)
+    delta, epsilon = (loss_surface.direction(theta, seed, True) for seed in (1, 2))
+    for W, D, E in zip(*map(network.blocks, (theta, delta, epsilon))):
+        for M in (D, E):
+            assert_allclose(np.linalg.norm(M, axis=1), np.linalg.norm(W[:, :-1], axis=1))
+            assert not M[:, -1].any()
+    assert abs(delta @ epsilon) < 0.1 * np.linalg.norm(delta) * np.linalg.norm(epsilon)

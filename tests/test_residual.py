@@ -221,6 +221,13 @@ def test_it_restarts_when_the_count_is_full():
     assert lengths == [1, 2, 3, 4, 1, 2, 3, 4, 1]
 
 
+def test_on_a_large_system_restarts_cost_more_than_they_are_good_for():
+    system = Bratu(40)
+    often, never = (norms(system, path(nltgcr(system, system.start, curvature="jacobian", restart=k), 130))[-1]
+                    for k in (25, 10**6))
+    assert never < 1e-10 < 1e-6 < often
+
+
 def test_the_safeguard_keeps_directions_short_that_have_nearly_the_same_image():
     limit = 3.0
     free, guarded = (nltgcr(WHOLE, WEIGHTS, curvature="fisher", damping=0.1, safeguard=s) for s in (1e9, limit))

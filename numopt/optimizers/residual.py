@@ -77,11 +77,12 @@ def nltgcr(problem, theta, *, lr=1.0, curvature="hessian", damping=0.0, window=1
     code.  J is taken anew at every point, and r = −∇f is no longer orthogonal to the images that it has left behind:
     so the step goes along all the directions of the window, not only the newest.  On a linear system it is `gcr`.
 
-    It starts afresh, with the newest direction alone, every `restart` steps, and when w is above the safeguard: w is a
-    bound on the largest entry of p, in units of 1/J, and grows as the images become dependent.  A step that would lead
-    uphill is turned round.  A `search`, such as line_search.backtracking, looks for a point where f is lower, or ½‖f‖²
-    for a system, first at lr times the step; if there is none, the method starts afresh or, having just done so, ends.
-    (The authors' first trial depends on the last one; their C code takes any point, for it compares f with itself.)
+    It starts afresh, with the newest direction alone, every `restart` steps, too soon for a large system, and when w is
+    above the safeguard: w is a bound on the largest entry of p, in units of 1/J, and grows as the images become
+    dependent.  A step that would lead uphill is turned round.  A `search`, such as line_search.backtracking, looks for
+    a point where f is lower, or ½‖f‖² for a system, first at lr times the step; if there is none, the method starts
+    afresh or, having just done so, ends.  (The authors' first trial depends on the last one; their C code takes any
+    point, for it compares f with itself.)
     """
     lr = schedule(lr)
     for t, loss in remembering(problem.losses(after=t)):
@@ -105,19 +106,19 @@ def nltgcr(problem, theta, *, lr=1.0, curvature="hessian", damping=0.0, window=1
 
 @optimizer
 def nltgcr_adaptive(problem, theta, *, lr=1.0, cosine=0.99, every=10, curvature="hessian", damping=0.0, window=10,
-                    restart=50, safeguard=1e3, t=0, pairs=(), guess=None, linear=0):
+                    restart=None, safeguard=1e3, t=0, pairs=(), guess=None, linear=0):
     """Take the residual to be what was predicted, as long as that is nearly what it is: it need not be computed then.
 
     He et al. (2024), the adaptive update.  It begins with true residuals, and turns linear at the step, called `linear`
     here, where the truth and the guess r − Σ αᵢ vᵢ have a cosine above `cosine`.  From then on it looks again after
     `every` so many steps, and if they no longer agree it starts afresh with true residuals, for which `linear` is 0.
     (A PyTorch code of theirs turns linear where the two are nearly orthogonal: it takes the cosine for a distance.)
-    With cosine=1 it never turns linear, and is `nltgcr`; with −1 it does at once, and is their linear update, an
-    inexact Newton method.
+    With cosine=1 it never turns linear, and is `nltgcr`; with −1 it does at once, and is their linear update: with
+    a `restart` an inexact Newton method, of which each restart is a step.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
-        if (t - 1) % restart == 0:
+        if restart and (t - 1) % restart == 0:
             pairs, guess, linear = (), None, 0
         r, J = guess, damped(getattr(loss, curvature)(theta), damping)
         if linear == 0 or (t - linear) % every == 0:

@@ -1,0 +1,88 @@
+"""Training makes the loss more curved, until the steps are on the edge of diverging; and there it goes on.
+
+A net of 64-32-10 units on 100 handwritten digits, with squared error and whole batches.  Above, the sharpness (the
+largest eigenvalue of the Hessian) under gradient descent: it rises to 2 / η, where on a quadratic gradient descent
+would begin to diverge (dashed), whatever the rate η.  Below, Adam at η = 0.003 and beta2 = 0.99: here it is the
+sharpness as Adam sees it, of P^(−½) H P^(−½) with P = diag(√v̂), times η, and the edge is that of gradient descent with
+the moving average m: 2 (1 + beta1) / (1 − beta1), which is 38 for the usual 0.9.  (There P changes from step
+to step, and without an average the sharpness stays a little above the edge.)
+
+Cohen et al. (2021), Figure 1, and Cohen et al. (2022), Figure 1, remade on another net.          Lectures 2 and 4.
+"""
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+from figures.style import BLACK, BLUE, VERMILION, label_line
+from numopt.data import digits
+from numopt.losses import SquaredError
+from numopt.network import mlp
+from numopt.optimizers import adam, gradient_descent
+from numopt.risk import MiniBatch
+from numopt.spectra import power_iteration
+
+RATES = 0.5, 0.4, 0.3
+BETAS = 0.9, 0.5, 0.0
+ADAM_RATE = 0.003
+EVERY = 25
+COLORS = VERMILION, BLACK, BLUE
+EXAMPLES = 100
+
+
+def problem():
+    """The loss of the net on the digits, and where its training starts."""
+    X, Y, *_ = digits()
+    network = mlp([64, 32, 10], loss=SquaredError())
+    return MiniBatch(network, X[:EXAMPLES], np.eye(10)[Y[:EXAMPLES]]), network.initial(seed=0, scale=0.5)
+
+
+def sharpness(run, loss, steps):
+    """The largest eigenvalue of P^(−½) H P^(−½) after every so many steps; P is I for gradient descent."""
+    found, v = [], None
+    for t, theta in zip(range(1, steps + 1), run):
+        if t % EVERY == 0:
+            H = loss.hessian(theta)
+            if run.name == "adam":
+                H = between(H, 1 / np.sqrt(np.sqrt(run["v_hat"]) + 1e-8))
+            largest, v = power_iteration(H, theta.size, start=v, steps=30, tolerance=0.03)
+            found.append(largest)
+    return found
+
+
+def between(H, root):
+    """diag(root) H diag(root)."""
+    return LinearOperator(H.shape, lambda u: root * (H @ (root * u.ravel())), dtype=H.dtype)
+
+
+def compute(steps=1000):
+    loss, theta = problem()
+    of_descent = [sharpness(gradient_descent(loss, theta, lr=rate), loss, steps) for rate in RATES]
+    start = partial(adam, loss, theta, lr=ADAM_RATE, beta2=0.99)
+    of_adam = [sharpness(start(beta1=beta1), loss, steps) for beta1 in BETAS]
+    return {"descent": np.array(of_descent), "adam": np.array(of_adam)}
+
+
+def edge(beta1):
+    """η times the sharpness at which gradient descent with a moving average of gradients begins to diverge."""
+    return 2 * (1 + beta1) / (1 - beta1)
+
+
+def draw(descent, adam):
+    figure, (above, below) = plt.subplots(2, 1, figsize=(6, 6.4), sharex=True)
+    t = EVERY * np.arange(1, descent.shape[1] + 1)
+    for ax, curves, limits, words in [
+            (above, descent, [2 / rate for rate in RATES], [f"$\\eta = {rate}$" for rate in RATES]),
+            (below, ADAM_RATE * adam, [edge(beta1) for beta1 in BETAS], [f"$\\beta_1 = {beta1}$" for beta1 in BETAS])]:
+        for curve, limit, word, color in zip(curves, limits, words, COLORS):
+            ax.axhline(limit, color=color, linewidth=1.2, linestyle="--")
+            ax.plot(t, curve, color=color)
+            label_line(ax, t[-1], limit, word, color)
+    above.set(ylabel="sharpness", title="gradient descent, and $2\\,/\\,\\eta$ (dashed)")
+    below.set(xlabel="step", ylabel="sharpness seen by Adam, times $\\eta$",
+              title="Adam, and $2\\,(1 + \\beta_1)\\,/\\,(1 - \\beta_1)$",
+              yscale="log", yticks=[1, 2, 6, 10, 38, 100], xlim=(0, t[-1]))
+    below.yaxis.set_major_formatter("{x:g}")
+    below.minorticks_off()
+    return figure
