@@ -1,7 +1,13 @@
 """What several test modules share."""
+import os
+
 import pytest
 
 import figures
+
+# Before anything imports NumPy.  The matrices here are small: to share one product out between threads would take longer than the product.
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

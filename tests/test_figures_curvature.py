@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from scipy.sparse.linalg import eigsh
 
 from figures import (
-    edge_of_stability, gradient_noise, ill_conditioned_taylor, length_limits, loss_surface,
+    batch_normalization, edge_of_stability, gradient_noise, ill_conditioned_taylor, length_limits, loss_surface,
     matrices, momentum_phase_diagram, piecewise_linear_rate, unified_table, vanishing_and_exploding)
 from numopt import schedules
 from numopt.data import digits
@@ -15,7 +15,7 @@ from numopt.linalg import dense
 from numopt.network import mlp
 from numopt.optimizers import adam, gradient_descent
 from numopt.record import path
-from numopt.risk import MiniBatch
+from numopt.risk import EmpiricalRisk, MiniBatch
 
 
 # ----------------------------------------------------------------------------------------- momentum_phase_diagram
@@ -499,3 +499,45 @@ def test_loss_surface_every_unit_s_share_of_a_direction_is_as_long_as_its_weight
             assert_allclose(np.linalg.norm(M, axis=1), np.linalg.norm(W[:, :-1], axis=1))
             assert not M[:, -1].any()
     assert abs(delta @ epsilon) < 0.1 * np.linalg.norm(delta) * np.linalg.norm(epsilon)
+
+
+# -------------------------------------------------------------------------------------------- batch_normalization
+
+def test_batch_normalization_a_deep_net_learns_from_weights_of_any_size(arrays):
+    plain, normalized = np.median(arrays("batch_normalization")["loss"][:, :, -5:], axis=2)
+    assert plain[1] < 0.05 and plain[0] > 0.7 and plain[2] > 0.7
+    assert (normalized < 0.1).all()
+
+
+def test_batch_normalization_all_three_begin_with_the_same_inputs_of_mean_0_and_variance_1(arrays):
+    given = arrays("batch_normalization")["given"][1, :, 0]
+    assert_allclose(given, np.broadcast_to(given[1], given.shape), atol=2e-3)
+    assert_allclose(given.mean(axis=1), 0, atol=1e-5)
+    assert_allclose(given.var(axis=1), 1, rtol=1e-3)
+
+
+def test_batch_normalization_without_it_they_vanish_or_saturate(arrays):
+    small, glorot, large = arrays("batch_normalization")["given"][0, :, 0].std(axis=1)
+    assert small < 0.01 and 0.1 < glorot < 1 and large > 3
+    normalized = arrays("batch_normalization")["given"][1].std(axis=2)
+    assert 0.8 < normalized.min() and normalized.max() < 1.5
+
+
+def test_batch_normalization_what_a_unit_is_given_then_is_its_beta_and_gamma(arrays):
+    given = arrays("batch_normalization")["given"][1]
+    assert abs(given[1, -1].mean()) > 0.03 and given[1, -1].std() > 1.05  # they are learned
+    again, _ = batch_normalization.train(True, 1.0, batch_normalization.EVERY)
+    assert_allclose(again[-1], given[1, 1], atol=1e-5)
+    X, Y, *_ = digits(dtype=np.float32)
+    network, _ = batch_normalization.net(True)
+    risk = EmpiricalRisk(network, X[:1400], Y[:1400], batch_size=100)
+    run = gradient_descent(risk, network.initial(seed=0, dtype=np.float32), lr=batch_normalization.RATE)
+    theta = path(run, batch_normalization.EVERY)[-1]
+    gamma, beta = network.blocks(theta)[-2][batch_normalization.UNIT]
+    assert_allclose([again[-1].std(), again[-1].mean()], [gamma, beta], atol=1e-4)
+
+
+def test_batch_normalization_the_inputs_are_not_normal_for_that(arrays):
+    for given in arrays("batch_normalization")["given"][1, :2, -1].astype(float):
+        z = (given - given.mean()) / given.std()
+        assert (z**4).mean() < 2.3  # 3 for a normal distribution, within 0.2 for 500 numbers

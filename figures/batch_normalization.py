@@ -1,0 +1,77 @@
+"""With batch normalization a deep net learns from weights of any size, as its units see inputs of the same size.
+
+Nets of eight hidden layers of 32 units with tanh learn handwritten digits, in mini-batches of 100 at the rate 0.3, from
+Glorot's weights times ½, 1 and 4; once as they are and once normalized before every tanh.  Above, what one unit of the
+last hidden layer is given: the median and the middle 70% over 500 examples.  Half as large, the weights let everything
+vanish on the way, and nothing is learned for long; four times as large, they saturate the units.  Normalized, all three
+begin with the same inputs, of mean 0 and variance 1, whose mean β and deviation γ are then learned.  (The lecture notes
+say that they are distributed as N(0, 1); they have its mean and variance, not its shape.)
+
+Ravasi's lecture notes, section "Batch Normalization"; cf. Ioffe and Szegedy (2015), Figure 1.          Lecture 13.
+"""
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures.style import BLACK, BLUE, VERMILION, label_line
+from numopt.data import digits
+from numopt.layers import Dense, Mode, Tanh
+from numopt.network import Network
+from numopt.normalization import BatchNorm
+from numopt.optimizers import gradient_descent
+from numopt.record import path
+from numopt.risk import EmpiricalRisk, MiniBatch
+
+SCALES = 0.5, 1.0, 4.0
+LINES = {0.5: (BLUE, "--"), 1.0: (BLACK, "-"), 4.0: (VERMILION, "-.")}
+UNITS, HIDDEN, UNIT = 32, 8, 3
+RATE, EVERY, SEEN = 0.3, 10, 500
+
+
+def net(normalized):
+    """The whole net, and that of its layers that end where the last tanh begins."""
+    layers = []
+    for inputs in [64] + [UNITS] * (HIDDEN - 1):
+        layers += [Dense(inputs, UNITS, bias=False), BatchNorm(UNITS)] if normalized else [Dense(inputs, UNITS)]
+        layers.append(Tanh())
+    return Network(*layers, Dense(UNITS, 10), inputs=64), Network(*layers[:-1], inputs=64)
+
+
+def train(normalized, scale, steps):
+    """What one unit is given, for each of the examples, and the loss, at the start and after every so many steps."""
+    X, Y, *_ = digits(dtype=np.float32)
+    network, lower = net(normalized)
+    run = gradient_descent(EmpiricalRisk(network, X[:1400], Y[:1400], batch_size=100),
+                           network.initial(seed=0, scale=scale, dtype=np.float32), lr=RATE)
+    given, loss, watched = [], [], MiniBatch(network, X[:SEEN], Y[:SEEN])
+    for theta in path(run, steps)[::EVERY]:
+        z, _ = lower.forward(theta[:lower.size], X[:SEEN], Mode(training=True))
+        given.append(z[:, UNIT])
+        loss.append(watched.value(theta))
+    return given, loss
+
+
+def compute(steps=200):
+    found = [train(normalized, scale, steps) for normalized in (False, True) for scale in SCALES]
+    given, loss = zip(*found)
+    return {"given": np.array(given).reshape(2, len(SCALES), -1, SEEN),
+            "loss": np.array(loss).reshape(2, len(SCALES), -1)}
+
+
+def draw(given, loss):
+    figure, axes = plt.subplots(2, 2, figsize=(6, 6), sharex=True, sharey="row")
+    t = EVERY * np.arange(loss.shape[-1])
+    for above, below, title, inputs, losses in zip(*axes, ["as it is", "batch-normalized"], given, loss):
+        for (scale, (color, style)), z, value in zip(LINES.items(), inputs, losses):
+            low, median, high = np.percentile(z, [15, 50, 85], axis=1)
+            above.fill_between(t, low, high, color=color, alpha=0.15, linewidth=0)
+            for line, width in [(low, 1), (median, 1.8), (high, 1)]:
+                above.plot(t, line, color=color, linestyle=style, linewidth=width)
+            below.semilogy(t, value, color=color, linestyle=style)
+        above.set_title(title)
+        below.set_xlabel("step")
+    for ax, heights in zip(axes[1], [(1.6, 0.0138, 0.95), (0.038, 0.019, 0.075)]):
+        for scale, height in zip(SCALES, heights):
+            label_line(ax, t[-1], height, f"× {scale:g}", LINES[scale][0])
+    axes[0, 0].set_ylabel("input of a deep unit")
+    axes[1, 0].set(ylabel="loss", xlim=(0, t[-1]))
+    return figure
