@@ -3,6 +3,7 @@
     python -m figures                    draw them all into figures/out
     python -m figures zigzag saddle      only these
     python -m figures --list             what there is, and what each one shows
+    python -m figures NAME --recompute   repeat the trainings that a picture is drawn from: see records.py
 
 A figure is a file NAME.py with a docstring, whose first line says what the figure shows and whose last paragraph says
 where it comes from; a function compute() that returns arrays by name; and a function draw(**arrays) that returns a
@@ -15,10 +16,12 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 
+from figures import records
+
 HERE = Path(__file__).parent
 RENDERED = HERE / "rendered"
 OUT = HERE / "out"
-NOT_FIGURES = {"style"}
+NOT_FIGURES = {"style", "records", "adaptive_rate"}
 
 # What a file says of itself besides the picture: nothing that changes from one day or version to the next.
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
@@ -46,11 +49,13 @@ def render(name, out=OUT, format="png"):
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    script = load(name)
+    script, record = load(name), records.named(name)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     with plt.style.context(HERE / "lectures.mplstyle"):
         figure = script.draw(**script.compute())
+        if record:
+            in_the_corner(figure, records.note(record))
         handle, temporary = tempfile.mkstemp(dir=out, prefix=f".{name}-", suffix=f".{format}")
         os.close(handle)
         try:
@@ -65,9 +70,25 @@ def render(name, out=OUT, format="png"):
     return out / f"{name}.{format}"
 
 
+def in_the_corner(figure, note):
+    """Below the picture on the right, in a strip of its own."""
+    strip = 0.17 / figure.get_figheight()
+    if figure.get_layout_engine() is not None:
+        figure.get_layout_engine().set(rect=(0, strip, 1, 1 - strip))
+    figure.text(0.995, strip / 4, note, fontsize=7.5, color="0.4", ha="right")
+
+
 def attempt(name, out=OUT, format="png"):
     """(the picture, None), or (None, what went wrong) in words: not every error survives the way between processes."""
     try:
         return render(name, out, format), None
     except Exception:
         return None, traceback.format_exc()
+
+
+def performed(name, data, run):
+    """Do one run of a record: None, or what went wrong in words."""
+    try:
+        records.perform(name, data, run)
+    except Exception:
+        return traceback.format_exc()

@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 import figures
+from figures import records
 
 
 def main(arguments=None):
@@ -20,6 +21,8 @@ def main(arguments=None):
     parser.add_argument("--out", default=figures.OUT, metavar="DIR", help="the folder for the pictures (figures/out)")
     parser.add_argument("--format", default="png", choices=sorted(figures.METADATA))
     parser.add_argument("-j", type=int, default=cores(), metavar="N", help="how many to draw at a time (%(default)s)")
+    parser.add_argument("--recompute", action="store_true", help="repeat the trainings of recorded figures, then draw")
+    parser.add_argument("--data", metavar="SET", help="the set to --recompute from, if not the figure's usual one")
     options = parser.parse_args(arguments)
     there = figures.names()
     unknown = [name for name in options.names if name not in there]
@@ -37,14 +40,55 @@ def main(arguments=None):
         for name in chosen:
             print(f"{name:24} {figures.caption(name)}")
         return 0
+    if options.data and not options.recompute:
+        parser.error("--data needs --recompute: a picture is drawn from the record that there is")
+    if options.recompute:
+        try:
+            again = {name: records.checked(name, options.data) for name in map(records.named, chosen) if name}
+        except (ValueError, FileNotFoundError) as error:
+            parser.error(str(error))
+        if not again:
+            parser.error(f"nothing is recorded of {', '.join(chosen)}: drawing is computing")
+        trouble = recompute(again, options.j)
+        if trouble:
+            return trouble
     return draw(chosen, options.out, options.format, options.j)
+
+
+def recompute(again, at_a_time):
+    """Do the runs that are missing of some records, in processes; write each record that is whole then."""
+    one_thread()
+    failed = set()
+    with ProcessPoolExecutor(at_a_time, mp_context=get_context("spawn")) as pool:
+        try:
+            to_do = {name: records.missing(name, data) for name, data in again.items()}
+            under_way = {pool.submit(figures.performed, name, again[name], run): (name, run)
+                         for name in again for run in to_do[name]}
+            for done in tqdm(as_completed(under_way), total=len(under_way), unit="run"):
+                name, run = under_way[done]
+                trouble = str(done.exception()) if done.exception() else done.result()
+                if trouble:
+                    failed.add(name)
+                    tqdm.write(f"{name}, {run}: {trouble}", file=sys.stderr)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            print("stopped; what is done is kept, and the same command goes on from there", file=sys.stderr)
+            return 130
+    for name, data in again.items():
+        if name not in failed:
+            print(records.complete(name, data))
+    return 1 if failed else 0
+
+
+def one_thread():
+    """One thread a process: the processes fill the machine, and sums come out the same whatever it has."""
+    for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"
 
 
 def draw(chosen, out, format, at_a_time):
     """Draw in processes of their own; one that fails does not stop the others."""
-    # One thread a process: the processes fill the machine, and sums come out the same whatever it has.
-    for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
-        os.environ[f"{library}_NUM_THREADS"] = "1"
+    one_thread()
     failed = []
     with ProcessPoolExecutor(min(at_a_time, len(chosen)), mp_context=get_context("spawn")) as pool:
         try:

@@ -1,17 +1,21 @@
 """The command python -m figures: what it says, what it leaves behind, and what it answers when something goes wrong."""
+import importlib.util
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 
 import figures
+from figures import records
 from figures.__main__ import main
+from numopt.record import load
 
 ROOT = Path(__file__).parent.parent
 
@@ -50,7 +54,7 @@ def folder(tmp_path):
     """A function that makes a folder of figures of their own, around the command, and gives the arguments to run it."""
     package = tmp_path / "figures"
     package.mkdir()
-    for name in ("__init__.py", "__main__.py", "lectures.mplstyle"):
+    for name in ("__init__.py", "__main__.py", "records.py", "lectures.mplstyle"):
         shutil.copy(ROOT / "figures" / name, package)
 
     def command(*arguments, **scripts):
@@ -104,7 +108,7 @@ def test_arguments_that_make_no_sense_are_refused(arguments, said, capsys):
 
 
 def test_neither_the_style_nor_a_file_of_the_package_is_a_figure():
-    assert {"style", "__init__", "__main__"}.isdisjoint(figures.names())
+    assert {"style", "records", "__init__", "__main__"}.isdisjoint(figures.names())
 
 
 # ---------------------------------------------------------------------------- what it leaves, and answers
@@ -163,3 +167,105 @@ def test_drawing_closes_its_figure_and_leaves_the_settings_alone(tmp_path):
     before, size = plt.get_fignums(), matplotlib.rcParams["font.size"]
     figures.render("nesterov_step", tmp_path)
     assert plt.get_fignums() == before and matplotlib.rcParams["font.size"] == size
+
+
+# ------------------------------------------------------------------------------ pictures drawn from a record
+
+# Two runs, of which the second fails as long as there is a file of the name "trouble".
+RECORDED = '''
+"""A line.
+
+Lecture 1.
+"""
+import pathlib
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures.records import recorded
+
+SETS = ("digits", "boston")
+SEED = 5
+
+
+def runs(data):
+    return {"a/1": partial(run, data, 1), "b 2": partial(run, data, 2)}
+
+
+def run(data, number):
+    with open("done", "a") as file:
+        file.write(f"{number}")
+    if number == 2 and pathlib.Path("trouble").exists():
+        return {"line": np.array([1.0, np.nan])}
+    return {"line": np.random.default_rng([SEED, number]).normal(size=len(data))}
+
+
+def compute():
+    return {name[0]: arrays["line"] for name, arrays in recorded("line").items()}
+
+
+def draw(a, b):
+    figure, ax = plt.subplots()
+    ax.plot(a)
+    ax.plot(b)
+    return figure
+'''
+
+
+def test_a_record_is_made_once_and_drawn_from_until_it_is_made_again(folder, tmp_path):
+    first = subprocess.run(**folder("--recompute", "--data", "boston", line=RECORDED))
+    assert first.returncode == 0 and (tmp_path / "done").read_text() in ("12", "21")
+    assert files(tmp_path / "figures" / "records") == ["line.npz"] and "line.npz" in first.stdout
+    record = load(tmp_path / "figures" / "records" / "line.npz")
+    assert (record["set"], record["seed"], record["date"]) == ("boston", 5, date.today().isoformat())
+    assert "NumPy" in record["made_with"] and record["runs"]["b 2"]["line"].shape == (len("boston"),)
+    picture = tmp_path / "figures" / "out" / "line.png"
+    drawn = picture.read_bytes()
+    assert subprocess.run(**folder("line")).returncode == 0
+    assert picture.read_bytes() == drawn and len((tmp_path / "done").read_text()) == 2
+    assert files(tmp_path / "figures" / "out") == ["line.png"]     # nothing is left of the parts
+
+
+@pytest.fixture
+def line(tmp_path, monkeypatch):
+    """The script above as figures.line, with a place for its record."""
+    (tmp_path / "line.py").write_text(RECORDED, encoding="utf-8")
+    specification = importlib.util.spec_from_file_location("figures.line", tmp_path / "line.py")
+    script = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(script)
+    monkeypatch.setitem(sys.modules, "figures.line", script)
+    monkeypatch.setattr(records, "RECORDS", tmp_path / "records")
+    monkeypatch.setattr(records, "PARTS", tmp_path / "parts")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_what_was_done_before_a_run_failed_is_not_repeated(line, tmp_path):
+    records.perform("line", "digits", "a/1")
+    (tmp_path / "trouble").touch()
+    with pytest.raises(ValueError, match="in the run 'b 2' the array 'line' is not finite"):
+        records.perform("line", "digits", "b 2")
+    assert records.missing("line", "digits") == ["b 2"] and records.missing("line", "boston") == ["a/1", "b 2"]
+    (tmp_path / "trouble").unlink()
+    records.perform("line", "digits", "b 2")
+    assert records.complete("line", "digits") == tmp_path / "records" / "line.npz"
+    assert list(records.recorded("line")) == ["a/1", "b 2"] and files(tmp_path / "parts") == []
+
+
+def test_what_another_version_of_the_script_has_left_is_not_used(line, tmp_path):
+    records.perform("line", "digits", "a/1")
+    (tmp_path / "line.py").write_text(RECORDED + "# changed", encoding="utf-8")
+    assert records.missing("line", "digits") == ["a/1", "b 2"]
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["zigzag", "--recompute"], "nothing is recorded of zigzag"), (["zigzag", "--data", "digits"], "needs --recompute"),
+    (["line", "--recompute", "--data", "iris"], "cannot be made from 'iris'; it can be from digits, boston")])
+def test_what_cannot_be_recomputed_is_refused_with_the_reason(arguments, said, folder):
+    refused = subprocess.run(**folder(*arguments, line=RECORDED, zigzag=GOOD))
+    assert refused.returncode == 2 and said in refused.stderr
+
+
+def test_without_its_record_a_figure_says_how_to_make_it(folder):
+    refused = subprocess.run(**folder("line", line=RECORDED))
+    assert refused.returncode == 1 and "make it with python -m figures line --recompute" in refused.stderr
