@@ -2,16 +2,10 @@
 from math import prod
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
+from numopt.image_kernels import (convolution, convolution_by_inputs, convolution_by_weights, max_pool,
+                                  max_pool_backward, max_pool_chosen, offsets, patches)
 from numopt.layers import Dense, Layer
-
-
-def offsets(k, stride, h, w):
-    """For each place (i, j) in a k × k window: where an image has what stands there, in all its h × w windows."""
-    for i in range(k):
-        for j in range(k):
-            yield i, j, (slice(None), slice(i, i + stride * h, stride), slice(j, j + stride * w, stride))
 
 
 class Conv2D(Dense):
@@ -39,26 +33,51 @@ class Conv2D(Dense):
         """How many patches there are along a side."""
         return (length + 2 * self.padding - self.k) // self.stride + 1
 
-    def rows(self, x):
-        """Every patch of every image, one a row (im2col)."""
-        p = self.padding
-        if p:
-            x = np.pad(x, ((0, 0), (p, p), (p, p), (0, 0)))
-        patches = sliding_window_view(x, (self.k, self.k), axis=(1, 2))[:, ::self.stride, ::self.stride]
-        return patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, self.inputs)
+    def matrix(self, w):
+        return w.reshape(self.shapes[0])
+
+    def weights(self, w):
+        """W alone."""
+        return self.split(w)[0]
+
+    def convolve(self, x, matrix):
+        """[W | b] times every patch of the images; W times them, if the matrix is W."""
+        return convolution(x, matrix, self.k, self.stride, self.padding)
+
+    def by_weights(self, x, dy, bias):
+        """The derivatives by [W | b], or by W, from those by y."""
+        return convolution_by_weights(x, dy, self.k, self.stride, self.padding, bias)
 
     def by_inputs(self, dy, W, shape):
-        """dy W, the derivatives by the patches, added up at every pixel over the patches it is in (col2im)."""
-        n, h, w, p = shape[0], self.places(shape[1]), self.places(shape[2]), self.padding
-        kernels = W.reshape(self.outputs, -1, self.channels).transpose(1, 0, 2)
-        dpatches = (dy @ kernels).reshape(self.k, self.k, n, h, w, self.channels)
-        dx = np.zeros((n, shape[1] + 2 * p, shape[2] + 2 * p, self.channels), dy.dtype)
-        for i, j, there in offsets(self.k, self.stride, h, w):
-            dx[there] += dpatches[i, j]
-        return dx[:, p:p + shape[1], p:p + shape[2]]
+        """The derivatives by x, images of that shape, from those by y."""
+        return convolution_by_inputs(dy, W, shape, self.k, self.stride, self.padding)
 
-    def shaped(self, y, shape):
-        return y.reshape(shape[0], self.places(shape[1]), self.places(shape[2]), self.outputs)
+    def forward(self, w, x, mode):
+        return self.convolve(x, self.matrix(w)), x
+
+    def backward(self, w, x, dy, dw, inputs=True):
+        if dw is not None:
+            self.matrix(dw)[:] = self.by_weights(x, dy, self.bias)
+        return self.by_inputs(dy, self.weights(w), x.shape) if inputs else None
+
+    def jvp(self, w, x, v, Rx):
+        Ry = self.convolve(x, self.matrix(v))
+        if Rx is not None:
+            Ry += self.convolve(Rx, self.weights(w))
+        return Ry, Rx
+
+    def r_backward(self, w, x, v, Rx, dy, Rdy, Rdw, inputs=True):
+        self.matrix(Rdw)[:] = self.by_weights(x, Rdy, self.bias)
+        if Rx is not None:
+            self.weights(Rdw)[:] += self.by_weights(Rx, dy, False)
+        if not inputs:
+            return None, None
+        W, V = self.weights(w), self.weights(v)
+        return self.by_inputs(dy, W, x.shape), self.by_inputs(Rdy, W, x.shape) + self.by_inputs(dy, V, x.shape)
+
+    def pairs(self, w, x, dy, inputs=True):
+        rows = patches(x, self.k, self.stride, self.padding)
+        return self.backward(w, x, dy, None, inputs), [(self, rows, dy.reshape(-1, self.outputs))]
 
 
 class Pool(Layer):
@@ -83,24 +102,16 @@ class MaxPool(Pool):
     """The largest value of each window; the first, where several are."""
 
     def forward(self, w, x, mode):
-        (_, there), *others = self.windows(x.shape)
-        y = x[there]
-        which = np.zeros(y.shape, np.min_scalar_type(self.k**2))
-        for number, there in others:
-            which = np.where(x[there] > y, which.dtype.type(number), which)
-            y = np.maximum(y, x[there])
+        y, which = max_pool(x, self.k, self.stride)
         return y, (which, x.shape)
 
     def backward(self, w, saved, dy, dw, inputs=True):
         which, shape = saved
-        dx = np.zeros(shape, dy.dtype)
-        for number, there in self.windows(shape):
-            dx[there] += dy * (which == number)
-        return dx
+        return max_pool_backward(dy, which, shape, self.k, self.stride)
 
     def jvp(self, w, saved, v, Rx):
-        which, shape = saved
-        return sum(Rx[there] * (which == number) for number, there in self.windows(shape)), None
+        which, _ = saved
+        return max_pool_chosen(Rx, which, self.k, self.stride), None
 
     def r_backward(self, w, saved, v, Rsaved, dy, Rdy, Rdw, inputs=True):
         return self.backward(w, saved, dy, None), self.backward(w, saved, Rdy, None)

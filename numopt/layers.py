@@ -17,6 +17,8 @@ from math import prod
 
 import numpy as np
 
+from numopt.vector_kernels import relu, relu_backward
+
 
 class Mode:
     """How a forward pass treats its batch.
@@ -80,65 +82,42 @@ class Dense(Layer):
         matrix = w.reshape(self.shapes[0])
         return (matrix[:, :-1], matrix[:, -1]) if self.bias else (matrix, matrix[:0, 0])
 
-    def rows(self, x):
-        """What W is multiplied with, one row for each of its outputs."""
-        return x
-
-    def by_inputs(self, dy, W, shape):
-        """The derivatives by x, of that shape, from those by y."""
-        return dy @ W
-
-    def shaped(self, y, shape):
-        """The output, from its rows."""
-        return y
-
     def forward(self, w, x, mode):
         W, b = self.split(w)
-        rows = self.rows(x)
-        y = rows @ W.T
+        y = x @ W.T
         if self.bias:
             y += b
-        return self.shaped(y, x.shape), (rows, x.shape)
+        return y, x
 
-    def backward(self, w, saved, dy, dw, inputs=True):
+    def backward(self, w, x, dy, dw, inputs=True):
         W, _ = self.split(w)
-        rows, shape = saved
-        dy = dy.reshape(-1, self.outputs)
         if dw is not None:
             dW, db = self.split(dw)
-            dW[:] = dy.T @ rows
+            np.matmul(dy.T, x, out=dW)
             if self.bias:
                 db[:] = dy.sum(axis=0)
-        return self.by_inputs(dy, W, shape) if inputs else None
+        return dy @ W if inputs else None
 
-    def jvp(self, w, saved, v, Rx):
+    def jvp(self, w, x, v, Rx):
         (W, _), (V, Rb) = self.split(w), self.split(v)
-        rows, shape = saved
-        Ry = rows @ V.T
+        Ry = x @ V.T
         if self.bias:
             Ry += Rb
-        Rrows = None
         if Rx is not None:
-            Rrows = self.rows(Rx)
-            Ry += Rrows @ W.T
-        return self.shaped(Ry, shape), Rrows
+            Ry += Rx @ W.T
+        return Ry, Rx
 
-    def r_backward(self, w, saved, v, Rsaved, dy, Rdy, Rdw, inputs=True):
+    def r_backward(self, w, x, v, Rx, dy, Rdy, Rdw, inputs=True):
         (W, _), (V, _), (RdW, Rdb) = self.split(w), self.split(v), self.split(Rdw)
-        (rows, shape), Rrows = saved, Rsaved
-        dy, Rdy = dy.reshape(-1, self.outputs), Rdy.reshape(-1, self.outputs)
-        RdW[:] = Rdy.T @ rows
-        if Rrows is not None:
-            RdW += dy.T @ Rrows
+        RdW[:] = Rdy.T @ x
+        if Rx is not None:
+            RdW += dy.T @ Rx
         if self.bias:
             Rdb[:] = Rdy.sum(axis=0)
-        if inputs:
-            return self.by_inputs(dy, W, shape), self.by_inputs(Rdy, W, shape) + self.by_inputs(dy, V, shape)
-        return None, None
+        return (dy @ W, Rdy @ W + dy @ V) if inputs else (None, None)
 
-    def pairs(self, w, saved, dy, inputs=True):
-        rows, shape = saved
-        return self.backward(w, saved, dy, None, inputs), [(self, rows, dy.reshape(-1, self.outputs))]
+    def pairs(self, w, x, dy, inputs=True):
+        return self.backward(w, x, dy, None, inputs), [(self, x, dy)]
 
     def example_gradients(self, x, dy, n):
         """dyᵀ [x 1] for each of the n examples, one a row: summed over the places where the matrix is used."""
@@ -211,13 +190,16 @@ class ReLU(Activation):
     """max(x, 0); at the kink its derivative is taken to be 0."""
 
     def value(self, x):
-        return np.maximum(x, 0)
+        return relu(x)
 
-    def slope(self, y):
-        return y > 0
+    def backward(self, w, y, dy, dw, inputs=True):
+        return relu_backward(y, dy)
+
+    def jvp(self, w, y, v, Rx):
+        return relu_backward(y, Rx), Rx
 
     def r_backward(self, w, y, v, Rx, dy, Rdy, Rdw, inputs=True):
-        return self.slope(y) * dy, self.slope(y) * Rdy
+        return relu_backward(y, dy), relu_backward(y, Rdy)
 
 
 class Dropout(Layer):

@@ -1,11 +1,10 @@
-"""Linear systems, matrices made of matrices, and roots.
+"""Linear systems, and matrices made of matrices.
 
 A matrix A is anything that can be multiplied by a vector with @: an array where it is small, a scipy LinearOperator
 where it is not.  Results have the precision of the vectors: what is single stays single.
 
     systems     conjugate_gradient, truncated_conjugate_gradient, steihaug, gcr, and the iterates behind them
-    matrices    damped, dense, nystrom
-    roots       inverse_root, inverse_root_newton, newton_schulz                     Lectures 6, 9, 11 and 12.
+    matrices    damped, dense, nystrom                                               Lectures 6, 9, 11 and 12.
 """
 import math
 from collections import deque
@@ -14,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
+
+from numopt.vector_kernels import dense_conjugate_gradient
 
 
 class Iterate(NamedTuple):
@@ -61,17 +62,28 @@ def conjugate_gradient(A, b, x=None, *, steps=None, tolerance=1e-10, preconditio
     """The solution of Ax = b for a symmetric positive definite A, by conjugate gradients from x (from 0).
 
     Until ‖b - Ax‖ ≤ tolerance ‖b‖, and at most so many steps (10 n).  The arguments are those of
-    `conjugate_gradient_iterates`.  To meet a direction of negative curvature is an error.
+    `conjugate_gradient_iterates`.  To meet a direction of negative curvature is an error.  From 0, an array or a matrix
+    with a method `solve` goes all the steps in one compiled call.
     """
-    b = vector(b)
-    iterates = conjugate_gradient_iterates(A, b, x, preconditioner)
-    x = np.zeros_like(b) if x is None else vector(x)
-    for x, r, p, curvature in islice(iterates, 10 * b.size if steps is None else steps):
-        if not curvature > 0:
-            raise ValueError(f"A is not positive definite: there is a direction with pᵀAp = {curvature}; add damping, "
-                             "or use conjugate_gradient_iterates and decide what to do there")
+    b, steps = vector(b), 10 * np.size(b) if steps is None else steps
+    if x is None and preconditioner is None and hasattr(A, "solve"):
+        return A.solve(b, steps, tolerance)
+    if x is None and preconditioner is None and isinstance(A, np.ndarray) and A.shape == (b.size, b.size):
+        x, curvature = dense_conjugate_gradient(A, start(A, b, None)[1], steps, tolerance)
+        return positive(curvature, x)
+    x, iterates = np.zeros_like(b) if x is None else vector(x), conjugate_gradient_iterates(A, b, x, preconditioner)
+    for x, r, p, curvature in islice(iterates, steps):
+        positive(curvature, x)
         if np.linalg.norm(r) <= tolerance * np.linalg.norm(b):
             break
+    return x
+
+
+def positive(curvature, x):
+    """x, or an error if the direction that led there has no positive curvature."""
+    if not curvature > 0:
+        raise ValueError(f"A is not positive definite: there is a direction with pᵀAp = {curvature}; add damping, "
+                         "or use conjugate_gradient_iterates and decide what to do there")
     return x
 
 
@@ -175,7 +187,7 @@ def gcr(A, b, x=None, *, steps=None, window=None, tolerance=1e-10):
     b = vector(b)
     iterates = gcr_iterates(A, b, x, window)
     x = np.zeros_like(b) if x is None else vector(x)
-    for x, r in islice(iterates, 10 * b.size if steps is None else steps):
+    for x, r in islice(iterates, steps):
         if np.linalg.norm(r) <= tolerance * np.linalg.norm(b):
             break
     return x
@@ -189,7 +201,10 @@ def damped(A, damping):
     damping = np.asarray(damping, precision(A))
     if isinstance(A, np.ndarray):
         return A + np.diag(np.broadcast_to(damping, n))
-    return LinearOperator(A.shape, lambda v: A @ v.ravel() + damping * v.ravel(), dtype=damping.dtype)
+    B = LinearOperator(A.shape, lambda v: A @ v.ravel() + damping * v.ravel(), dtype=damping.dtype)
+    if hasattr(A, "solve") and damping.ndim == 0 and damping > 0:
+        B.solve = lambda b, steps, tolerance: A.solve(b, damping.item(), steps, tolerance)
+    return B
 
 
 def dense(A, n):
@@ -228,64 +243,6 @@ def nystrom(A, indices):
     return Nystrom(C, C[indices])
 
 
-def inverse_root(A, p, *, damping=0.0, eps=None):
-    """(A + damping I)^(-1/p) of a symmetric positive semidefinite array, from its eigenvalues and eigenvectors.
-
-    Rounding leaves small eigenvalues anywhere about 0: those below eps times the largest are raised to that, where eps
-    is the rounding error of 1 if it is not given.
-    """
-    eigenvalues, Q = np.linalg.eigh(square(A))
-    smallest, largest = float(eigenvalues[0]), float(eigenvalues[-1])
-    rounding = float(np.finfo(eigenvalues.dtype).eps)
-    eigenvalues = np.maximum(eigenvalues, (rounding if eps is None else float(eps)) * largest) + float(damping)
-    if not eigenvalues[0] > 0 or smallest < -math.sqrt(rounding) * largest:
-        raise ValueError(f"no power -1/{p} of a matrix with the eigenvalue {smallest}: add damping to A")
-    return Q * eigenvalues**(-1 / p) @ Q.T
-
-
-def inverse_root_newton(A, p, *, damping=0.0, steps=100):
-    """(A + damping I)^(-1/p) of a symmetric positive definite array, from products only: coupled Newton iteration.
-
-    Guo and Higham (2006), Section 3, scaled as Anil et al. (2020) do for Shampoo.  M = Xᵖ A throughout, and goes to I.
-    Small eigenvalues of M first grow by (1 + 1/p)ᵖ at a time; near I the number of right digits doubles.
-    """
-    A = damped(square(A), damping)
-    if not A.any():
-        raise ValueError(f"no power -1/{p} of a matrix of zeros; add damping")
-    identity = np.eye(len(A), dtype=A.dtype)
-    z = (1 + p) / (2 * float(np.linalg.norm(A)))
-    X, M, error = z**(1 / p) * identity, z * A, math.inf
-    for _ in range(steps):
-        T = ((p + 1) * identity - M) / p
-        X, M = X @ T, np.linalg.matrix_power(T, p) @ M
-        before, error = error, float(np.linalg.norm(M - identity))
-        if before / 2 <= error < 0.1:  # no longer doubling: what is left is rounding
-            return X
-        if not error < 1e3 * len(A):
-            break
-    raise ValueError(f"no power -1/{p} found in {steps} steps: A is nearly singular or not positive: add damping to A")
-
-
-def newton_schulz(X, steps=5, coefficients=(3.4445, -4.7750, 2.0315)):
-    """Nearly the orthogonal matrix next to X: its singular vectors, with singular values of about 1.
-
-    Jordan et al. (2024), for Muon: five steps of an odd polynomial, σ ← aσ + bσ³ + cσ⁵, which with their coefficients
-    lifts small singular values fast: all above 0.002 ‖X‖ end between 0.68 and 1.21.  With (1.875, -1.25, 0.375) they go
-    to 1 itself, but slowly (Björck and Bowie 1971).
-    """
-    a, b, c = coefficients
-    if X.ndim != 2:
-        raise ValueError(f"newton_schulz takes a matrix, not an array of shape {X.shape}")
-    if len(X) > len(X.T):
-        return newton_schulz(X.T, steps, coefficients).T
-    X = X / (float(np.linalg.norm(X)) + 1e-7)
-    for _ in range(steps):
-        A = X @ X.T
-        B = b * A + c * A @ A
-        X = a * X + B @ X
-    return X
-
-
 def start(A, b, x):
     """x and b - Ax, for x = 0 without a product."""
     b = vector(b)
@@ -304,14 +261,6 @@ def vector(v):
     """An array of floating-point numbers, in single precision if they were."""
     v = np.asarray(v)
     return v.astype(np.result_type(v.dtype, np.float32), copy=False)
-
-
-def square(A):
-    """A dense symmetric matrix, which it is up to the caller to know."""
-    A = vector(A)
-    if A.ndim != 2 or len(A) != len(A.T):
-        raise ValueError(f"expected a square array, not one of shape {A.shape}; `dense` makes an array of an operator")
-    return A
 
 
 def precision(A):

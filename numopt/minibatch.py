@@ -4,12 +4,15 @@
     loss.value(theta), loss.gradient(theta)
     loss.hessian(theta) @ v         and gauss_newton, fisher, empirical_fisher: each a matrix to multiply with
 """
+from functools import partial
 from math import sqrt
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from numopt.layers import Mode
+from numopt.dense_kernels import dense_fisher_product, dense_fisher_solve
+from numopt.kernels import one_thread_of_blas, worth_compiling
+from numopt.layers import Activation, Dense, Dropout, Mode
 from numopt.losses import SquaredError
 from numopt.objective import Objective
 from numopt.problems import LeastSquares
@@ -94,7 +97,8 @@ class MiniBatch(Objective):
         """(1/n) Σ Jᵀ H J, with H the Hessian of the loss by the outputs (Schraudolph 2002)."""
         theta = constant(theta)
         z, _, _ = self.forward(theta)
-        return self.through_outputs(theta, lambda u: self.network.loss.hessian_product(z, self.Y, u))
+        G = self.through_outputs(theta, lambda u: self.network.loss.hessian_product(z, self.Y, u))
+        return self.compilable(G, theta, self.network.loss.fisher_root(z))  # G is F, for both losses
 
     def fisher(self, theta, samples=None, seed=None):
         """(1/n) Σ E[g gᵀ] over labels that the model draws: exactly, or the mean over so many drawn labels.
@@ -104,12 +108,33 @@ class MiniBatch(Objective):
         theta = self.with_examples(theta)
         z, _, _ = self.forward(theta)
         if samples is None:
-            return self.through_outputs(theta, lambda u: self.network.loss.fisher_product(z, u))
+            F = self.through_outputs(theta, lambda u: self.network.loss.fisher_product(z, u))
+            return self.compilable(F, theta, self.network.loss.fisher_root(z))
         if samples < 1:
             raise ValueError(f"samples is {samples}; it must be at least 1, or None for the exact Fisher matrix")
         rng = np.random.default_rng([*self.seed, LABELS] if seed is None else seed)
         drawn = [self.network.loss.gradient(z, self.network.loss.sample(z, rng)) for _ in range(samples)]
-        return self.through_outputs(theta, lambda u: outer_products(drawn, u))
+        F = self.through_outputs(theta, lambda u: outer_products(drawn, u))
+        return self.compilable(F, theta, [d / sqrt(samples) for d in drawn])
+
+    def compilable(self, F, theta, roots):
+        """F, the mean of Σ g gᵀ where g = Jᵀu for u in `roots`, with compiled twins where all matrices are dense."""
+        dense = len(self.network.inputs) == 1 and all(isinstance(layer, (Dense, Activation, Dropout))
+                                                      for layer in self.network.layers)
+        if dense and worth_compiling(theta, least=500):
+            small = self.n * sum(inputs for _, inputs in self.network.shapes) < 100_000
+            return DenseFisher(F, partial(self.inputs_and_derivatives, theta, roots), small)
+        return F
+
+    def inputs_and_derivatives(self, theta, roots):
+        """The inputs [x 1] of every dense layer, and the derivatives at its outputs, of which u in `roots` are those by
+        the outputs of the net: two vectors, laid out as dense_fisher_product takes them, and the layers' shapes."""
+        _, saved, _ = self.forward(theta)
+        with one_thread_of_blas():
+            _, pairs = self.network.pairs(theta, saved, np.stack(roots), inputs=False)
+        X = [np.concatenate([x, np.ones_like(x[:, :1])], axis=1) if layer.bias else x for layer, x, _ in pairs]
+        D = [dy.transpose(0, 2, 1) for _, _, dy in pairs]
+        return concatenated(X), concatenated(D), np.array(self.network.shapes)
 
     def sampled_fisher(self, theta):
         """The Fisher matrix with one label drawn for each example, another at every step."""
@@ -203,6 +228,35 @@ class MiniBatch(Objective):
         return self.network.blocks(vector)
 
 
+class DenseFisher(LinearOperator):
+    """F of a net of dense layers: a solve in one compiled call, and all products after a first where it is small.
+
+    In a large one BLAS takes nearly all the time of a product.
+    """
+
+    def __init__(self, F, inputs_and_derivatives, small):
+        super().__init__(F.dtype, F.shape)
+        self.F, self.inputs_and_derivatives, self.small = F, inputs_and_derivatives, small
+        self.products, self.known = 0, None
+
+    def arguments(self):
+        if self.known is None:
+            self.known = self.inputs_and_derivatives()
+        return self.known
+
+    def _matvec(self, v):
+        self.products += 1
+        if self.products == 1 or not self.small:
+            return self.F @ np.ravel(v)
+        return dense_fisher_product(*self.arguments(), np.ravel(v).astype(self.dtype, copy=False))
+
+    _rmatvec = _matvec
+
+    def solve(self, b, damping, steps, tolerance):
+        """The solution of (F + damping I) x = b by so many steps of conjugate gradients."""
+        return dense_fisher_solve(*self.arguments(), b, damping, steps, tolerance)
+
+
 def is_constant(theta):
     """Can nobody write into θ, neither directly nor, where it is a view, through the array that it is a view of?"""
     return theta.flags.owndata and not theta.flags.writeable
@@ -214,6 +268,11 @@ def constant(theta):
         theta = theta.copy()
         theta.flags.writeable = False
     return theta
+
+
+def concatenated(arrays):
+    """All their numbers, one after the other."""
+    return np.concatenate([array.ravel() for array in arrays])
 
 
 def symmetric(product, theta):

@@ -6,6 +6,7 @@
 
 The models of the sources have names: linear, logistic, mlp, cnn, lenet, lenet1, resnet18.
 """
+from contextlib import nullcontext
 from difflib import get_close_matches
 from math import prod, sqrt
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from numopt.composition import Chain, Residual
 from numopt.convolution import AveragePool, Conv2D, Flatten, MaxPool
+from numopt.kernels import Kernel, one_thread_of_blas
 from numopt.layers import Dense, Dropout, Mode, ReLU, Sigmoid, Tanh
 from numopt.losses import SoftmaxCrossEntropy, SquaredError
 from numopt.normalization import BatchNorm
@@ -51,11 +53,28 @@ class Network(Chain):
         random = np.random.default_rng(seed)
         return super().initial(random, lambda *fans: scale * deviation(*fans)).astype(dtype)
 
+    def threads(self):
+        """The twins of convolutions share out the images; the products of the other layers leave them their cores."""
+        return one_thread_of_blas() if len(self.inputs) == 3 and Kernel.numba else nullcontext()
+
     def forward(self, w, x, mode):
-        z, saved = super().forward(w, x, mode)
+        with self.threads():
+            z, saved = super().forward(w, x, mode)
         if not mode.training and next(mode.statistics, None) is not None:
             raise ValueError("statistics= has more pairs than this network has batch normalisations")
         return z, saved
+
+    def backward(self, w, saved, dy, dw, inputs=True):
+        with self.threads():
+            return super().backward(w, saved, dy, dw, inputs)
+
+    def jvp(self, w, saved, v, Rx):
+        with self.threads():
+            return super().jvp(w, saved, v, Rx)
+
+    def r_backward(self, w, saved, v, Rsaved, dy, Rdy, Rdw, inputs=True):
+        with self.threads():
+            return super().r_backward(w, saved, v, Rsaved, dy, Rdy, Rdw, inputs)
 
     def blocks(self, vector):
         """A vector shaped like theta as one matrix a layer: views [W | b]."""

@@ -57,8 +57,9 @@ def optimizer(loop):
 
     @functools.wraps(loop)
     def start(problem, theta, **arguments):
-        return Run(loop, problem, theta, arguments)
+        return Run(loop, problem, theta, arguments, start.twin)
 
+    start.twin = None  # a function of θ that gives the same loop with a compiled update: see optimizers/compiled.py
     return start
 
 
@@ -74,7 +75,7 @@ class Run:
     handed out: it raises Diverged.
     """
 
-    def __init__(self, loop, problem, theta, arguments):
+    def __init__(self, loop, problem, theta, arguments, twin=None):
         self.name = loop.__name__
         check_arguments(loop, arguments)
         self.theta = starting_point(problem, theta, self.name)
@@ -82,7 +83,7 @@ class Run:
         # Python numbers leave single precision single, NumPy's double ones do not.
         arguments = {name: value.item() if isinstance(value, np.generic) and name not in self._memory_names else value
                      for name, value in arguments.items()}
-        self._loop = functools.partial(loop, problem, **arguments)
+        self._loop = functools.partial(twin and twin(self.theta) or loop, problem, **defaults(loop) | arguments)
         self._generator = self._loop(self.theta)
         self._variables = inspect.getgeneratorlocals(self._generator).copy()
 
@@ -127,6 +128,12 @@ def memory_names(loop):
     """The keyword arguments from `t` onwards."""
     names = list(inspect.signature(loop).parameters)
     return names[names.index("t"):]
+
+
+def defaults(loop):
+    """The keyword arguments, as they are where nothing else is said."""
+    parameters = inspect.signature(loop).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters if parameter.kind == parameter.KEYWORD_ONLY}
 
 
 def frozen(theta):

@@ -12,13 +12,17 @@ NUMOPT = sorted((ROOT / "numopt").rglob("*.py"))
 # What each module of the package may import from the package.
 NOTHING = set()
 ARROWS = {
-    "objective": NOTHING, "optimizer": NOTHING, "schedules": NOTHING, "linalg": NOTHING, "line_search": NOTHING,
-    "losses": NOTHING, "layers": NOTHING, "data": NOTHING, "kernels": NOTHING, "__init__": NOTHING,
+    "objective": NOTHING, "optimizer": NOTHING, "schedules": NOTHING, "line_search": NOTHING,
+    "data": NOTHING, "kernels": NOTHING, "__init__": NOTHING,
+    "vector_kernels": {"kernels"}, "dense_kernels": {"kernels"}, "image_kernels": {"kernels"},
+    "linalg": {"vector_kernels"}, "roots": {"linalg"}, "losses": {"dense_kernels"}, "layers": {"vector_kernels"},
     "record": {"optimizer"}, "spectra": {"linalg"},
     "problems": {"objective", "wrappers"}, "shapes": {"objective", "problems"}, "landscapes": {"problems", "shapes"},
-    "convolution": {"layers"}, "composition": {"layers"}, "normalization": {"layers"},
-    "network": {"layers", "convolution", "composition", "normalization", "losses"},
-    "minibatch": {"objective", "layers", "losses", "problems"}, "wrappers": {"objective", "linalg"},
+    "convolution": {"layers", "image_kernels"}, "composition": {"layers"}, "normalization": {"layers"},
+    "network": {"layers", "convolution", "composition", "normalization", "losses",
+                "kernels"},
+    "minibatch": {"objective", "layers", "losses", "problems", "kernels", "dense_kernels"},
+    "wrappers": {"objective", "linalg"},
     "risk": {"objective", "minibatch", "wrappers"},
     "systems": {"problems", "shapes"},
     "interop": {"optimizer", "problems"},
@@ -26,9 +30,11 @@ ARROWS = {
 }
 # Modules whose tests stand with those of another.
 TESTED_WITH = {"convolution": "layers", "composition": "layers", "shapes": "landscapes",
-               "minibatch": "curvature"}
-OPTIMIZERS_MAY = {"optimizer", "schedules", "linalg", "spectra", "line_search", "kernels"}
-OPTIMIZERS_SHARE = {"averaging": {"optimizers.descent"}, "residual": {"optimizers.kronecker"}}
+               "minibatch": "curvature", "roots": "linalg", "compiled": "kernels",
+               "vector_kernels": "kernels", "dense_kernels": "kernels", "image_kernels": "kernels"}
+OPTIMIZERS_MAY = {"optimizer", "schedules", "linalg", "roots", "spectra", "line_search", "kernels", "vector_kernels"}
+OPTIMIZERS_SHARE = {"averaging": {"optimizers.descent"}, "residual": {"optimizers.kronecker"},
+                    "compiled": {"", "optimizers.adaptive", "optimizers.diagonal", "optimizers.momentum"}}
 
 
 def imports(file):
@@ -58,12 +64,13 @@ def test_the_arrows_point_one_way(file):
 @pytest.mark.parametrize("file", NUMOPT, ids=lambda file: str(file.relative_to(ROOT)))
 def test_the_package_needs_little(file):
     outside = {name.split(".")[0] for name in imports(file)} - set(sys.stdlib_module_names) - {"numopt"}
-    assert outside <= {"numpy", "scipy", "numba", "tqdm"}
+    assert outside <= {"numpy", "scipy", "numba", "threadpoolctl", "tqdm"}
 
 
 def test_importing_the_package_brings_in_neither_numba_nor_matplotlib_nor_a_network_client():
     program = ("import sys, numopt.optimizers, numopt.landscapes, numopt.risk, numopt.record, numopt.data;"
-               "print([m for m in ('numba', 'matplotlib', 'tqdm', 'pooch', 'requests') if m in sys.modules])")
+               "known = 'numba', 'threadpoolctl', 'matplotlib', 'tqdm', 'pooch', 'requests';"
+               "print([m for m in known if m in sys.modules])")
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True).stdout == "[]\n"
 
 

@@ -13,6 +13,7 @@ from scipy.special import expit
 
 from numopt.composition import Chain, Residual
 from numopt.convolution import AveragePool, Conv2D, Flatten, MaxPool
+from numopt.image_kernels import patches
 from numopt.layers import Dense, Dropout, Mode, ReLU, Sigmoid, Tanh
 from numopt.normalization import BatchNorm
 
@@ -286,7 +287,7 @@ def test_a_convolution_by_hand():
 
 def test_a_patch_is_laid_out_as_row_column_channel():
     image = np.arange(2 * 3 * 2.0).reshape(1, 2, 3, 2)
-    assert_array_equal(Conv2D(2, 1, 2).rows(image), [[0, 1, 2, 3, 6, 7, 8, 9], [2, 3, 4, 5, 8, 9, 10, 11]])
+    assert_array_equal(patches(image, 2, 1, 0), [[0, 1, 2, 3, 6, 7, 8, 9], [2, 3, 4, 5, 8, 9, 10, 11]])
 
 
 def test_a_convolution_of_the_whole_image_is_a_dense_layer():

@@ -1,6 +1,7 @@
 """Every optimizer there is, by name."""
 from difflib import get_close_matches
 
+import numopt.optimizers.compiled  # noqa: F401  (it gives four of them their twins)
 from numopt.optimizers.adaptive import (
     adadelta, adagrad, adam, adamw, amsgrad, delta_bar_delta, lion, nadam, rmsprop, rprop)
 from numopt.optimizers.averaging import lookahead, polyak

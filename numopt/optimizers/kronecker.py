@@ -18,8 +18,9 @@ from math import sqrt
 
 import numpy as np
 
-from numopt.linalg import damped, inverse_root, newton_schulz
+from numopt.linalg import damped
 from numopt.optimizer import optimizer
+from numopt.roots import inverse_root, newton_schulz
 from numopt.schedules import schedule
 
 

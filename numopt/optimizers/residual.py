@@ -25,6 +25,7 @@ from numopt.line_search import remembering
 from numopt.optimizer import Diverged, optimizer
 from numopt.optimizers.kronecker import between, damped_inverses
 from numopt.schedules import schedule
+from numopt.vector_kernels import orthogonal
 
 
 @optimizer
@@ -225,8 +226,8 @@ def orthonormal(p, v, pairs=()):
     """
     w, before = float(np.abs(p).max()), np.linalg.norm(v)
     for p_i, v_i, w_i in pairs:
-        tau = v @ v_i
-        p, v, w = p - tau * p_i, v - tau * v_i, w + abs(float(tau)) * w_i
+        p, v, tau = orthogonal(p, v, p_i, v_i)
+        w = w + abs(tau) * w_i
     length = float(np.linalg.norm(v))
     if not length > 10 * np.finfo(v.dtype).eps * before:
         return p, v, inf

@@ -1,0 +1,167 @@
+"""The hot loops of networks of dense layers, each written twice: see kernels.py."""
+import numpy as np
+
+from numopt.kernels import helper, kernel, prange
+
+
+@kernel(pays=lambda z, u: z.size >= 5_000)
+def softmax_hessian_product(z, u):
+    """H u for each example, a row, where H = diag(p) − p pᵀ and p = softmax(z)."""
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    p = p / p.sum(axis=1, keepdims=True)
+    return p * u - p * (p * u).sum(axis=1, keepdims=True)
+
+
+@softmax_hessian_product.twin()
+def softmax_hessian_product_compiled(z, u):
+    out = np.empty_like(z)
+    for e in range(len(z)):
+        largest = z[e, 0]
+        for c in range(1, z.shape[1]):
+            largest = max(largest, z[e, c])
+        total = weighted = z.dtype.type(0)
+        for c in range(z.shape[1]):
+            out[e, c] = np.exp(z[e, c] - largest)
+            total += out[e, c]
+            weighted += out[e, c] * u[e, c]
+        for c in range(z.shape[1]):
+            out[e, c] = out[e, c] / total * (u[e, c] - weighted / total)
+    return out
+
+
+@kernel(pays=lambda X, D, shapes, v: X.size >= 1_000)
+def dense_fisher_product(X, D, shapes, v):
+    """F v for F = 1/n Σ g gᵀ, where the g are R for each of n examples, and gradients of a network of dense layers.
+
+    A layer has the matrix [W | b], and a row (outputs, inputs) in shapes.  X holds its inputs [x 1], one example a row,
+    one layer after the other, and D the derivatives at its outputs, (R, outputs, n): g is then d xᵀ, layer by layer.
+    """
+    parts = list(layers(X, D, shapes, v))
+    gv = sum(np.sum(d * (V @ x.T), axis=1) for V, x, d in parts)
+    return np.concatenate([(np.sum(gv[:, None] * d, axis=0) @ x).ravel() for V, x, d in parts]) / gv.shape[1]
+
+
+@dense_fisher_product.twin()
+def dense_fisher_product_compiled(X, D, shapes, v):
+    Fv = np.empty((parts_of(X), v.size), v.dtype)
+    multiply(X, transposed(X, shapes), D, shapes, v, Fv)
+    return Fv[0]
+
+
+def layers(X, D, shapes, v):
+    """(V, x, d) of each layer: views of the three vectors."""
+    n = X.size // shapes[:, 1].sum()
+    roots = D.size // (n * shapes[:, 0].sum())
+    start = start_x = start_d = 0
+    for o, i in shapes:
+        yield (v[start:start + o * i].reshape(o, i), X[start_x:start_x + n * i].reshape(n, i),
+               D[start_d:start_d + roots * o * n].reshape(roots, o, n))
+        start, start_x, start_d = start + o * i, start_x + n * i, start_d + roots * o * n
+
+
+@helper
+def parts_of(X):
+    """How many threads are to share the examples."""
+    return 1 if X.size < 100_000 else 2
+
+
+@helper
+def transposed(X, shapes):
+    """The inputs of each layer with an example a column, for one part of the examples after the other."""
+    out, inputs = np.empty_like(X), 0
+    for layer in range(len(shapes)):
+        inputs += shapes[layer, 1]
+    n, parts = X.size // inputs, parts_of(X)
+    for part in range(parts):
+        first, m = part * n // parts, (part + 1) * n // parts - part * n // parts
+        start, end = 0, inputs * first
+        for layer in range(len(shapes)):
+            i = shapes[layer, 1]
+            x, x_transposed = X[start:start + n * i].reshape(n, i), out[end:end + i * m].reshape(i, m)
+            for e in range(m):
+                for j in range(i):
+                    x_transposed[j, e] = x[first + e, j]
+            start, end = start + n * i, end + i * m
+    return out
+
+
+@helper(parallel=True)
+def multiply(X, X_transposed, D, shapes, v, Fv):
+    """F v into the first row of `Fv`, which has one for each part of the examples."""
+    parts, inputs, outputs = len(Fv), 0, 0
+    for layer in range(len(shapes)):
+        outputs, inputs = outputs + shapes[layer, 0], inputs + shapes[layer, 1]
+    n = X.size // inputs
+    roots = D.size // (n * outputs)
+    for part in prange(parts):
+        first, last = part * n // parts, (part + 1) * n // parts
+        multiply_part(X, X_transposed[inputs * first:inputs * last], D, shapes, v, roots, n, first, Fv[part])
+    for part in range(1, parts):
+        for i in prange(v.size):
+            Fv[0, i] += Fv[part, i]
+
+
+@helper
+def multiply_part(X, X_transposed, D, shapes, v, roots, n, first, Fv):
+    """1/n Σ g (gᵀv) over one part of the examples, into `Fv`."""
+    m, start, start_x, start_d = len(X_transposed) * n // len(X), 0, 0, 0
+    gv = np.zeros((roots, m), v.dtype)
+    for layer in range(len(shapes)):
+        o, i = shapes[layer]
+        z = np.dot(v[start:start + o * i].reshape(o, i), X_transposed[start_x:start_x + i * m].reshape(i, m))
+        for c in range(roots):
+            for k in range(o):
+                d = D[start_d + (c * o + k) * n + first:start_d + (c * o + k) * n + first + m]
+                for e in range(m):
+                    gv[c, e] += d[e] * z[k, e]
+        start, start_x, start_d = start + o * i, start_x + i * m, start_d + roots * o * n
+    start = start_x = start_d = 0
+    for layer in range(len(shapes)):
+        o, i = shapes[layer]
+        z = np.zeros((o, m), v.dtype)
+        for c in range(roots):
+            for k in range(o):
+                d = D[start_d + (c * o + k) * n + first:start_d + (c * o + k) * n + first + m]
+                for e in range(m):
+                    z[k, e] += d[e] * gv[c, e]
+        z /= v.dtype.type(n)
+        x = X[start_x + first * i:start_x + (first + m) * i].reshape(m, i)
+        np.dot(z, x, Fv[start:start + o * i].reshape(o, i))
+        start, start_x, start_d = start + o * i, start_x + n * i, start_d + roots * o * n
+
+
+@kernel(pays=lambda X, D, shapes, b, damping, steps, tolerance: X.size >= 1_000)
+def dense_fisher_solve(X, D, shapes, b, damping, steps, tolerance):
+    """The solution of (F + damping I) x = b by conjugate gradients; see dense_fisher_product, and linalg.py."""
+    x, r, p, rr = np.zeros_like(b), b, b, b @ b
+    enough = tolerance**2 * rr
+    for _ in range(steps):
+        if rr <= enough:
+            break
+        Ap = dense_fisher_product.numpy(X, D, shapes, p) + damping * p
+        alpha = rr / (p @ Ap)
+        x = x + alpha * p
+        r = r - alpha * Ap
+        rr, rr_before = r @ r, rr
+        p = r + rr / rr_before * p
+    return x
+
+
+@dense_fisher_solve.twin()
+def dense_fisher_solve_compiled(X, D, shapes, b, damping, steps, tolerance):
+    number = b.dtype.type
+    X_transposed, Fp = transposed(X, shapes), np.empty((parts_of(X), b.size), b.dtype)
+    x, r, p, rr = np.zeros_like(b), b.copy(), b.copy(), np.dot(b, b)
+    enough = number(tolerance)**2 * rr
+    for _ in range(steps):
+        if rr <= enough:
+            break
+        multiply(X, X_transposed, D, shapes, p, Fp)
+        alpha = rr / (np.dot(p, Fp[0]) + number(damping) * np.dot(p, p))
+        for i in range(b.size):
+            x[i] += alpha * p[i]
+            r[i] -= alpha * (Fp[0, i] + number(damping) * p[i])
+        rr, rr_before = np.dot(r, r), rr
+        for i in range(b.size):
+            p[i] = r[i] + rr / rr_before * p[i]
+    return x

@@ -1,0 +1,184 @@
+"""The hot loops, each written twice: first in NumPy, to be read, and underneath for the compiler.
+
+    adam(theta, g, m, ...)                  the compiled twin, where there is Numba and enough to do
+    with reading(): adam(theta, g, ...)     the NumPy version
+    adam.numpy, adam.compiled               each by its name
+
+The NumPy version is the definition.  Its twin agrees with it to rounding, and is here only because it is faster for
+sizes that somebody uses: the docstring says how much, measured on two cores in single precision.  Both hand out new
+arrays and write into none that they are given.  This is what makes a twin of a loop; the loops are in
+vector_kernels.py, dense_kernels.py and image_kernels.py.
+"""
+import ctypes
+import logging
+import os
+import threading
+from contextlib import contextmanager, suppress
+from functools import cache
+
+import numpy as np
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt, in glibc
+USUAL = {"no_cfunc_wrapper": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}  # for Numba
+prange = range  # a loop whose turns the threads share out: Numba's own, once Numba is there
+
+
+class Kernel:
+    """One hot loop, in two versions.
+
+    Its twin runs where `pays` says of the arguments that there is enough to do, and all of their numbers have one
+    precision, single or double.  Numba is imported at the first such call; what it has compiled it keeps on the disk
+    for the next process.  Where it is missing, the NumPy versions run, and a line says so.
+    """
+
+    known = []          # every kernel there is
+    uncompiled = []     # (function, options) of the twins that Numba has not been given yet, and of what they call
+    reading = False     # are the NumPy versions asked for?
+    numba = None        # the module; False where there is none
+    lock = threading.RLock()  # not all of Numba's ways to share out work can be entered twice
+
+    def __init__(self, function, pays):
+        self.numpy, self.pays = function, pays
+        self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
+        Kernel.known.append(self)
+
+    def twin(self, **options):
+        """Decorator: this function, compiled with these options, does the same."""
+
+        def remember(function):
+            self.twin_function = helper(function, **options)
+            return function
+
+        return remember
+
+    def __call__(self, *arguments):
+        if Kernel.reading or not self.pays(*arguments) or not one_precision(arguments) or not started():
+            return self.numpy(*arguments)
+        return self.compiled(*arguments)
+
+    def compiled(self, *arguments):
+        if not started():
+            raise ImportError(f"{self.__name__}.compiled needs Numba; {self.__name__}.numpy does not")
+        with Kernel.lock, one_thread_of_blas():
+            compile_all()
+            return self.twin_function.__globals__[self.twin_function.__name__](*map(constant, arguments))
+
+    def __repr__(self):
+        return f"<kernel {self.__module__}.{self.__name__}>"
+
+
+def kernel(pays):
+    """Decorator: this is the NumPy version of a kernel, whose twin stands underneath."""
+    return lambda function: Kernel(function, pays)
+
+
+def helper(function=None, **options):
+    """Decorator: a function that twins call, compiled with these options."""
+    if function is None:
+        return lambda function: helper(function, **options)
+    Kernel.uncompiled.append((function, options))
+    return function
+
+
+@contextmanager
+def reading():
+    """Run the NumPy versions."""
+    before, Kernel.reading = Kernel.reading, True
+    try:
+        yield
+    finally:
+        Kernel.reading = before
+
+
+def one_precision(arguments):
+    """Are all arrays, but for those of whole numbers, of one precision, single or double?"""
+    found = {argument.dtype.char for argument in arguments if isinstance(argument, np.ndarray)} - set("bBhHiIlLqQ")
+    return found in ({"f"}, {"d"})
+
+
+def constant(argument):
+    """An array as one that is contiguous and cannot be written into: for the compiler all are then of one type."""
+    if isinstance(argument, np.ndarray):
+        argument = np.ascontiguousarray(argument).view()
+        argument.flags.writeable = False
+    return argument
+
+
+def worth_compiling(theta, least=5_000):
+    """Is there enough to do in a vector as long as θ for the twins, and Numba, and does nobody want to read?"""
+    return theta.size >= least and not Kernel.reading and started()
+
+
+def started():
+    """Is there Numba?  It is imported when this is first asked."""
+    if Kernel.numba is None:
+        Kernel.numba = False
+        try:
+            import numba
+        except Exception as missing:  # not installed, or not made for this Python or this NumPy
+            logging.getLogger("numopt").warning("numopt runs its NumPy versions, for there is no Numba: %s", missing)
+            return False
+        if not numba.config.DISABLE_JIT:
+            Kernel.numba = numba
+            keep_freed_memory()
+            with suppress(KeyError, ValueError):  # no more threads than BLAS has been allowed
+                numba.set_num_threads(min(numba.get_num_threads(), int(os.environ["OMP_NUM_THREADS"])))
+            if hasattr(os, "register_at_fork"):  # a fork does not have the threads of its parent
+                os.register_at_fork(after_in_child=lambda: setattr(Kernel, "numba", False))
+    return bool(Kernel.numba)
+
+
+def keep_freed_memory():
+    """Let the C library keep up to 256 MB of freed memory for the next arrays, where it is glibc.
+
+    It would return the arrays of a step to the system and ask for them again at the next, page by page: of a step of
+    Adam on the 2 × 90 net, with 1.1 MB for every vector of its weights, that was a third.
+    """
+    with suppress(AttributeError, OSError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
+        mallopt(M_TRIM_THRESHOLD, 256 * 2**20)
+
+
+def compile_all():
+    """Give Numba the twins, and put what it makes of each in its place in its module: it compiles when one is called.
+
+    Division by zero gives inf, as it does in NumPy: a loop that has to look out for it is not vectorised.  Sums may be
+    taken in any order, and a sum and a product may be rounded as one.
+    """
+    while Kernel.uncompiled:
+        function, options = Kernel.uncompiled.pop(0)
+        function.__globals__["prange"] = Kernel.numba.prange
+        options = USUAL | options
+        try:
+            compiled = Kernel.numba.njit(cache=True, **options)(function)
+        except RuntimeError:  # there is no folder that the compiled code could be kept in
+            compiled = Kernel.numba.njit(**options)(function)
+        function.__globals__[function.__name__] = compiled
+
+
+@contextmanager
+def one_thread_of_blas():
+    """Matrix products use one thread each, where twins share out the work: one pool of threads at a time.
+
+    NumPy's and SciPy's copies of BLAS have threads of their own, which stay awake for a while after a product.  With
+    those beside Numba's on two cores, a step of a convolutional network took twice as long.
+    """
+    libraries = libraries_of_blas()
+    before = [library.num_threads for library in libraries]
+    for library in libraries:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, number in zip(libraries, before):
+            library.set_num_threads(number)
+
+
+@cache
+def libraries_of_blas():
+    """Every copy of BLAS in this process."""
+    from scipy.linalg import cython_blas  # so that SciPy's, which the twins call, is among them
+    from threadpoolctl import ThreadpoolController
+    assert cython_blas
+    return ThreadpoolController().select(user_api="blas").lib_controllers

@@ -1,0 +1,184 @@
+"""The hot loops over long vectors, and over small systems of equations, each written twice: see kernels.py."""
+import numpy as np
+
+from numopt.kernels import kernel, prange
+
+
+@kernel(pays=lambda theta, *others: theta.size >= 5_000)
+def momentum(theta, g, v, lr, mu):
+    """θ and v after a step of gradient descent with momentum."""
+    v = mu * v - lr * g
+    return theta + v, v
+
+
+@momentum.twin()
+def momentum_compiled(theta, g, v, lr, mu):
+    lr, mu = theta.dtype.type(lr), theta.dtype.type(mu)
+    theta_new, v_new = np.empty_like(theta), np.empty_like(theta)
+    for i in range(theta.size):
+        v_new[i] = mu * v[i] - lr * g[i]
+        theta_new[i] = theta[i] + v_new[i]
+    return theta_new, v_new
+
+
+@kernel(pays=lambda theta, *others: theta.size >= 5_000)
+def rmsprop(theta, g, s, lr, rho, eps):
+    """θ and s after a step of RMSProp."""
+    s = rho * s + (1 - rho) * g**2
+    return theta - lr * g / (np.sqrt(s) + eps), s
+
+
+@rmsprop.twin()
+def rmsprop_compiled(theta, g, s, lr, rho, eps):
+    number = theta.dtype.type
+    lr, eps, keep, add = number(lr), number(eps), number(rho), number(1 - rho)
+    theta_new, s_new = np.empty_like(theta), np.empty_like(theta)
+    for i in range(theta.size):
+        s_i = keep * s[i] + add * g[i] * g[i]
+        s_new[i] = s_i
+        theta_new[i] = theta[i] - lr * g[i] / (np.sqrt(s_i) + eps)
+    return theta_new, s_new
+
+
+@kernel(pays=lambda theta, *others: theta.size >= 5_000)
+def adam(theta, g, m, v, lr, beta1, beta2, eps, t):
+    """θ, m, v and the corrected m and v after step t of Adam."""
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    m_hat = m / (1 - beta1**t)
+    v_hat = v / (1 - beta2**t)
+    return theta - lr * m_hat / (np.sqrt(v_hat) + eps), m, v, m_hat, v_hat
+
+
+@adam.twin()
+def adam_compiled(theta, g, m, v, lr, beta1, beta2, eps, t):
+    number = theta.dtype.type
+    lr, eps, unbias_m, unbias_v = number(lr), number(eps), number(1 / (1 - beta1**t)), number(1 / (1 - beta2**t))
+    keep1, add1, keep2, add2 = number(beta1), number(1 - beta1), number(beta2), number(1 - beta2)
+    theta_new, m_new, v_new = np.empty_like(theta), np.empty_like(theta), np.empty_like(theta)
+    m_hat, v_hat = np.empty_like(theta), np.empty_like(theta)
+    for i in range(theta.size):
+        m_i = keep1 * m[i] + add1 * g[i]
+        v_i = keep2 * v[i] + add2 * g[i] * g[i]
+        m_new[i], v_new[i] = m_i, v_i
+        m_hat[i], v_hat[i] = unbias_m * m_i, unbias_v * v_i
+        theta_new[i] = theta[i] - lr * (unbias_m * m_i) / (np.sqrt(unbias_v * v_i) + eps)
+    return theta_new, m_new, v_new, m_hat, v_hat
+
+
+@kernel(pays=lambda theta, *others: theta.size >= 5_000)
+def adahessian(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_decay, t):
+    """θ, m, v and the corrected m and v after step t of AdaHessian, with the averaged diagonal D of the Hessian."""
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * D**2
+    m_hat = m / (1 - beta1**t)
+    v_hat = v / (1 - beta2**t)
+    return theta - lr * (m_hat / (np.sqrt(v_hat)**power + eps) + weight_decay * theta), m, v, m_hat, v_hat
+
+
+@adahessian.twin()
+def adahessian_compiled(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_decay, t):
+    number = theta.dtype.type
+    lr, decay, unbias_m, unbias_v = (number(lr), number(weight_decay), number(1 / (1 - beta1**t)),
+                                     number(1 / (1 - beta2**t)))
+    keep1, add1, keep2, add2, eps = number(beta1), number(1 - beta1), number(beta2), number(1 - beta2), number(eps)
+    theta_new, m_new, v_new = np.empty_like(theta), np.empty_like(theta), np.empty_like(theta)
+    m_hat, v_hat = np.empty_like(theta), np.empty_like(theta)
+    for i in range(theta.size):
+        m_i = keep1 * m[i] + add1 * g[i]
+        v_i = keep2 * v[i] + add2 * D[i] * D[i]
+        m_new[i], v_new[i] = m_i, v_i
+        m_hat[i], v_hat[i] = unbias_m * m_i, unbias_v * v_i
+        root = np.sqrt(unbias_v * v_i)
+        if power != 1:
+            root = root**number(power)
+        theta_new[i] = theta[i] - lr * (unbias_m * m_i / (root + eps) + decay * theta[i])
+    return theta_new, m_new, v_new, m_hat, v_hat
+
+
+@kernel(pays=lambda p, *others: p.size >= 5_000)
+def orthogonal(p, v, p_i, v_i):
+    """v made orthogonal to the unit vector v_i, p changed along with it, and how much of v_i there was in v."""
+    tau = v @ v_i
+    return p - tau * p_i, v - tau * v_i, float(tau)
+
+
+@orthogonal.twin()
+def orthogonal_compiled(p, v, p_i, v_i):
+    tau = v.dtype.type(0)
+    for j in range(v.size):
+        tau += v[j] * v_i[j]
+    p_new, v_new = np.empty_like(p), np.empty_like(v)
+    for j in range(v.size):
+        p_new[j] = p[j] - tau * p_i[j]
+        v_new[j] = v[j] - tau * v_i[j]
+    return p_new, v_new, float(tau)
+
+
+@kernel(pays=lambda A, b, steps, tolerance: 10 <= b.size <= 500)
+def dense_conjugate_gradient(A, b, steps, tolerance):
+    """x with Ax = b, by so many steps of conjugate gradients, and pᵀAp in the last direction: see linalg.py."""
+    x, r, p, rr, curvature = np.zeros_like(b), b, b, b @ b, 1.0
+    enough = tolerance**2 * rr
+    for _ in range(steps):
+        if rr <= enough:
+            break
+        Ap = A @ p
+        curvature = p @ Ap
+        if not curvature > 0:
+            break
+        alpha = rr / curvature
+        x = x + alpha * p
+        r = r - alpha * Ap
+        rr, rr_before = r @ r, rr
+        p = r + rr / rr_before * p
+    return x, float(curvature)
+
+
+@dense_conjugate_gradient.twin()
+def dense_conjugate_gradient_compiled(A, b, steps, tolerance):
+    x, r, p, rr, curvature = np.zeros_like(b), b.copy(), b.copy(), np.dot(b, b), b.dtype.type(1)
+    enough = b.dtype.type(tolerance)**2 * rr
+    for _ in range(steps):
+        if rr <= enough:
+            break
+        Ap = np.dot(A, p)
+        curvature = np.dot(p, Ap)
+        if not curvature > 0:
+            break
+        alpha = rr / curvature
+        for i in range(b.size):
+            x[i] += alpha * p[i]
+            r[i] -= alpha * Ap[i]
+        rr, rr_before = np.dot(r, r), rr
+        for i in range(b.size):
+            p[i] = r[i] + rr / rr_before * p[i]
+    return x, float(curvature)
+
+
+@kernel(pays=lambda x, *others: x.size >= 50_000)
+def relu(x):
+    """max(x, 0)."""
+    return np.maximum(x, 0)
+
+
+@relu.twin(parallel=True)
+def relu_compiled(x):
+    flat, y = x.reshape(-1), np.empty(x.size, x.dtype)
+    for i in prange(x.size):
+        y[i] = 0 if flat[i] < 0 else flat[i]
+    return y.reshape(x.shape)
+
+
+@kernel(pays=lambda x, *others: x.size >= 50_000)
+def relu_backward(y, dy):
+    """The derivatives by x, from those by y = max(x, 0)."""
+    return (y > 0) * dy
+
+
+@relu_backward.twin(parallel=True)
+def relu_backward_compiled(y, dy):
+    y_flat, dy_flat, dx = y.reshape(-1), dy.reshape(-1), np.empty(y.size, y.dtype)
+    for i in prange(y.size):
+        dx[i] = dy_flat[i] if y_flat[i] > 0 else 0
+    return dx.reshape(y.shape)

@@ -1,0 +1,420 @@
+"""Every hot loop stands twice, and both versions are the same; where there is no Numba, the NumPy versions run."""
+import inspect
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from itertools import islice, product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse.linalg import LinearOperator
+from threadpoolctl import threadpool_info
+
+from numopt import dense_kernels, image_kernels, kernels, vector_kernels
+from numopt.kernels import Kernel, reading
+from numopt.landscapes import Quadratic
+from numopt.linalg import conjugate_gradient, damped
+from numopt.minibatch import MiniBatch
+from numopt.network import cnn, mlp
+from numopt.optimizers import adahessian, adam, momentum, natural_gradient, rmsprop
+from numopt.risk import EmpiricalRisk
+
+ROOT = Path(__file__).parent.parent
+PRECISIONS = [np.float32, np.float64]
+
+needs_numba = pytest.mark.skipif(not kernels.started(), reason="there is no Numba, or it is switched off")
+
+
+# --------------------------------------------------------------------------------------- both versions agree
+
+def normal(random, dtype):
+    return lambda *shape: random.standard_normal(shape).astype(dtype)
+
+
+def vectors(a):
+    """One weight, an odd number of them, and more than a processor takes at a time."""
+    for n in (1, 7, 1003):
+        yield [a(n), a(n), a(n), a(n)**2]
+
+
+def images(a):
+    """(images, k, stride, padding): odd sides, patches that leave pixels over, overlap, or reach beyond the border."""
+    for shape, k, stride, padding in [((1, 3, 3, 1), 3, 1, 1), ((3, 7, 5, 2), 3, 2, 1), ((2, 5, 8, 3), 2, 2, 0),
+                                      ((9, 6, 6, 4), 5, 1, 2), ((2, 4, 5, 1), 1, 1, 0), ((2, 6, 7, 2), 2, 3, 0)]:
+        yield a(*shape), k, stride, padding
+
+
+def outputs_of(x, k, stride, padding, channels, a):
+    h, w = (image_kernels.places(length, k, stride, padding) for length in x.shape[1:3])
+    return a(len(x), h, w, channels)
+
+
+def nets(a):
+    """The arguments of dense_fisher_product: one layer or three, one root or several, one example or many."""
+    for n, roots, shapes in [(1, 1, [(1, 1)]), (5, 3, [(3, 4), (2, 4)]), (600, 2, [(7, 150), (3, 8), (2, 4)])]:
+        shapes = np.array(shapes)
+        outputs, inputs = shapes.sum(axis=0)
+        yield a(n * inputs), a(roots * outputs * n), shapes, a(int(shapes.prod(axis=1).sum()))
+
+
+def positive(n, a):
+    A = a(n, n)
+    return A @ A.T / n + np.eye(n, dtype=A.dtype)
+
+
+CASES = {
+    "momentum": lambda a: ((x, g, v, 0.1, 0.9) for x, g, v, _ in vectors(a)),
+    "rmsprop": lambda a: ((x, g, s, 0.1, 0.9, 1e-8) for x, g, _, s in vectors(a)),
+    "adam": lambda a: ((x, g, m, v, 0.1, 0.9, 0.999, 1e-8, t) for (x, g, m, v), t in product(vectors(a), (1, 100))),
+    "adahessian": lambda a: ((x, g, D, m, v, 0.1, 0.9, 0.99, 1e-4, power, 0.01, 3)
+                             for (x, g, D, v), m, power in zip(vectors(a), (a(1), a(7), a(1003)), (1.0, 0.5, 0))),
+    "orthogonal": lambda a: vectors(a),
+    "relu": lambda a: [(a(1),), (a(7, 3),), (a(2, 5, 3, 4),)],
+    "relu_backward": lambda a: [(a(1), a(1)), (a(2, 5, 3, 4), a(2, 5, 3, 4))],
+    "dense_conjugate_gradient": lambda a: ((positive(n, a), a(n), steps, 1e-3)
+                                           for n, steps in [(1, 1), (9, 5), (33, 7)]),
+    "softmax_hessian_product": lambda a: [(a(1, 2), a(1, 2)), (a(7, 10), a(7, 10)), (100 * a(5, 3), a(5, 3))],
+    "dense_fisher_product": lambda a: nets(a),
+    "dense_fisher_solve": lambda a: ((X, D, shapes, b, 1.0, steps, 1e-3)
+                                     for (X, D, shapes, b), steps in zip(nets(a), (1, 4, 3))),
+    "convolution": lambda a: ((x, a(o, k * k * x.shape[3] + bias), k, stride, padding)
+                              for (x, k, stride, padding), o, bias in product(images(a), (1, 5), (0, 1))),
+    "convolution_by_weights": lambda a: ((x, outputs_of(x, k, stride, padding, 5, a), k, stride, padding, bias)
+                                         for (x, k, stride, padding), bias in product(images(a), (False, True))),
+    "convolution_by_inputs": lambda a: ((outputs_of(x, k, stride, padding, 5, a), a(5, k * k * x.shape[3]), x.shape, k,
+                                         stride, padding) for x, k, stride, padding in images(a)),
+    "max_pool": lambda a: ((x, k, stride) for x, k, stride, _ in images(a)),
+    "max_pool_chosen": lambda a: ((x, which_of(x, k, stride), k, stride) for x, k, stride, _ in images(a)),
+    "max_pool_backward": lambda a: ((outputs_of(x, k, stride, 0, x.shape[3], a), which_of(x, k, stride),
+                                     x.shape, k, stride) for x, k, stride, _ in images(a)),
+}
+
+
+def which_of(x, k, stride):
+    return image_kernels.max_pool.numpy(x, k, stride)[1]
+
+
+def arrays_of(result):
+    return [np.asarray(part) for part in (result if isinstance(result, tuple) else (result,))]
+
+
+def test_every_kernel_is_tried_here():
+    assert sorted(kernel.__name__ for kernel in Kernel.known) == sorted(CASES)
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize("kernel", Kernel.known, ids=lambda kernel: kernel.__name__)
+def test_the_twin_agrees_with_the_numpy_version_to_rounding(kernel, dtype):
+    cases = list(CASES[kernel.__name__](normal(np.random.default_rng(0), dtype)))
+    assert len(cases) >= 2
+    for arguments in cases:
+        before = [np.copy(argument) for argument in arguments]
+        both = arrays_of(kernel.numpy(*arguments)), arrays_of(kernel.compiled(*arguments))
+        for mine, twins in zip(*both, strict=True):
+            assert mine.shape == twins.shape and mine.dtype == twins.dtype
+            scale = np.abs(mine).max(initial=1.0)
+            assert_allclose(twins, mine, rtol=0, atol=300 * np.finfo(dtype).eps * scale)
+        for argument, copy in zip(arguments, before):
+            assert_array_equal(argument, copy)
+
+
+@needs_numba
+@pytest.mark.parametrize("kernel", Kernel.known, ids=lambda kernel: kernel.__name__)
+def test_the_twin_takes_arrays_that_are_views_and_arrays_that_nobody_may_write_into(kernel):
+    *_, arguments = CASES[kernel.__name__](normal(np.random.default_rng(1), np.float64))
+    views = [np.repeat(argument, 2, axis=-1)[..., ::2] if isinstance(argument, np.ndarray) else argument
+             for argument in arguments]
+    for view in views:
+        if isinstance(view, np.ndarray):
+            view.flags.writeable = False
+    for mine, twins in zip(arrays_of(kernel.numpy(*arguments)), arrays_of(kernel.compiled(*views)), strict=True):
+        assert_allclose(twins, mine, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("kernel", Kernel.known, ids=lambda kernel: kernel.__name__)
+def test_the_twin_stands_directly_underneath_with_the_same_arguments(kernel):
+    assert inspect.signature(kernel.twin_function) == inspect.signature(kernel.numpy)
+    assert kernel.twin_function.__name__ == f"{kernel.__name__}_compiled" and kernel.__doc__
+    source = inspect.getsource(sys.modules[kernel.__module__])
+    definitions = [line.split("(")[0].removeprefix("def ") for line in source.splitlines() if line.startswith("def ")]
+    assert definitions[definitions.index(kernel.__name__) + 1] == f"{kernel.__name__}_compiled"
+
+
+# ---------------------------------------------------------------------------------------- when which one runs
+
+class Seen(Exception):
+    """The NumPy version was called."""
+
+
+@pytest.fixture
+def caught(monkeypatch):
+    """A kernel whose NumPy version tells that it was called."""
+    def tell(*arguments):
+        raise Seen
+
+    monkeypatch.setattr(vector_kernels.momentum, "numpy", tell)
+    return vector_kernels.momentum
+
+
+def arguments_of(n, dtype=np.float32, other=None):
+    return np.ones(n, dtype), np.ones(n, dtype), np.ones(n, other or dtype), 0.1, 0.9
+
+
+@needs_numba
+def test_the_twin_runs_where_there_is_enough_to_do_in_one_precision(caught):
+    caught(*arguments_of(10_000))
+    for few_or_mixed in (arguments_of(10), arguments_of(10_000, np.float32, np.float64),
+                         arguments_of(10_000, np.longdouble)):
+        with pytest.raises(Seen):
+            caught(*few_or_mixed)
+
+
+def test_while_reading_the_numpy_versions_run_and_afterwards_what_ran_before(caught):
+    before = Kernel.reading
+    with reading():
+        with reading(), pytest.raises(Seen):
+            caught(*arguments_of(10_000))
+        with pytest.raises(Seen):
+            caught(*arguments_of(10_000))
+    assert Kernel.reading is before
+
+
+def run(program, **environment):
+    path = {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False,
+                          env=os.environ | path | environment)
+
+
+TRAINING = """
+import numpy as np
+from numopt.network import mlp
+from numopt.optimizers import adam
+from numopt.risk import EmpiricalRisk
+random = np.random.default_rng(0)
+X, Y, network = random.standard_normal((40, 90)), random.integers(0, 3, 40), mlp([90, 60, 3])
+run = adam(EmpiricalRisk(network, X, Y), network.initial(0), lr=0.01)
+for theta in [next(run) for _ in range(20)]: pass
+print(f"{EmpiricalRisk(network, X, Y).whole.value(theta):.9f}")
+"""
+
+
+@needs_numba
+def test_without_numba_the_numpy_versions_run_and_one_line_says_so():
+    without = run("import sys; sys.modules['numba'] = None\n" + TRAINING)
+    assert without.returncode == 0, without.stderr
+    assert without.stderr.count("numopt runs its NumPy versions, for there is no Numba") == 1
+    assert len(without.stderr.splitlines()) == 1
+    switched_off, usual = run(TRAINING, NUMBA_DISABLE_JIT="1"), run(TRAINING)
+    assert switched_off.stderr == usual.stderr == ""
+    assert without.stdout == switched_off.stdout == usual.stdout
+
+
+def test_asking_for_a_twin_without_numba_says_what_there_is_instead(monkeypatch):
+    monkeypatch.setattr(Kernel, "numba", False)
+    with pytest.raises(ImportError, match="adam.compiled needs Numba; adam.numpy does not"):
+        vector_kernels.adam.compiled()
+
+
+@needs_numba
+def test_where_nothing_can_be_kept_on_the_disk_the_twins_are_compiled_all_the_same(monkeypatch):
+    asked = []
+
+    def njit(**options):
+        def compiled(function):
+            asked.append(options)
+            if options.get("cache"):
+                raise RuntimeError("cannot cache function: no locator available")
+            return function
+
+        return compiled
+
+    def some_twin(x):
+        return x + 1
+
+    monkeypatch.setattr(Kernel, "numba", type("Numba", (), {"njit": staticmethod(njit), "prange": range}))
+    monkeypatch.setattr(Kernel, "uncompiled", [(some_twin, {})])
+    monkeypatch.setitem(some_twin.__globals__, "some_twin", some_twin)
+    monkeypatch.setitem(some_twin.__globals__, "prange", range)
+    kernels.compile_all()
+    assert [options.get("cache", False) for options in asked] == [True, False] and Kernel.uncompiled == []
+
+
+# --------------------------------------------------------------------------------------------------- threads
+
+def threads():
+    return {library["filepath"]: library["num_threads"] for library in threadpool_info()
+            if library["user_api"] == "blas"}
+
+
+def test_where_twins_share_out_the_work_blas_has_one_thread_and_afterwards_what_it_had_before():
+    before = threads()
+    with kernels.one_thread_of_blas():
+        assert set(threads().values()) == {1}
+    assert threads() == before
+
+
+@needs_numba
+def test_two_threads_may_call_a_twin_at_once():
+    x = np.random.default_rng(0).standard_normal((64, 16, 16, 8))
+    wanted, found = image_kernels.max_pool.numpy(x, 2, 2)[0], []
+
+    def work():
+        found.extend(image_kernels.max_pool(x, 2, 2)[0] for _ in range(5))
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(found) == 10
+    for y in found:
+        assert_array_equal(y, wanted)
+
+
+def in_the_child(queue, x):
+    queue.put((bool(Kernel.numba), vector_kernels.relu(x).sum()))
+
+
+@needs_numba
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_which_has_no_threads_of_its_parent_runs_the_numpy_versions():
+    x = np.random.default_rng(0).standard_normal((100, 1000))
+    vector_kernels.relu(x)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=in_the_child, args=(queue, x))
+    child.start()
+    compiled, total = queue.get(timeout=60)
+    child.join()
+    assert not compiled and total == pytest.approx(np.maximum(x, 0).sum())
+
+
+# --------------------------------------------------------------------------- what is made of the kernels elsewhere
+
+METHODS = {"momentum": (momentum, {"lr": 0.02}), "rmsprop": (rmsprop, {}), "adam": (adam, {"lr": 0.02}),
+           "adahessian": (adahessian, {"lr": 0.05, "power": 0.7, "weight_decay": 0.01})}
+
+
+def wide(dtype):
+    """A quadratic of 6,000 coordinates, enough for the twins, and where to start."""
+    random = np.random.default_rng(3)
+    A = LinearOperator((6000, 6000), lambda v, d=random.uniform(0.5, 2, 6000).astype(dtype): d * v.ravel(), dtype=dtype)
+
+    class Wide(Quadratic):
+        size = 6000
+
+        def __init__(self):
+            pass
+
+        def value(self, theta):
+            return float(theta @ (A @ theta)) / 2
+
+        def gradient(self, theta):
+            return A @ theta
+
+        def hessian(self, theta):
+            return A
+
+    return Wide(), random.standard_normal(6000).astype(dtype)
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize("name", METHODS)
+def test_the_compiled_loop_is_the_loop_of_its_module_with_all_its_variables(name, dtype):
+    method, hyperparameters = METHODS[name]
+    problem, theta = wide(dtype)
+    fast = method(problem, theta, **hyperparameters)
+    with reading():
+        slow = method(problem, theta, **hyperparameters)
+    assert fast._loop.func is not slow._loop.func
+    for _ in range(4):
+        next(fast)
+        with reading():
+            next(slow)
+    names = set(inspect.signature(method).parameters) | {"g"} | {"m_hat", "v_hat"} & set(slow._variables)
+    assert names - {"theta"} <= set(fast._variables)
+    assert fast.theta.dtype == dtype and set(fast.memory) == set(slow.memory)
+    for variable in ["theta", *fast.memory, *names & {"m_hat", "v_hat", "g"}]:
+        assert_allclose(fast[variable], slow[variable], rtol=1e-3 if dtype == np.float32 else 1e-11, atol=1e-6)
+
+
+@needs_numba
+@pytest.mark.parametrize("name", METHODS)
+def test_the_compiled_loop_goes_on_to_the_last_bit_and_asks_its_schedule(name):
+    method, hyperparameters = METHODS[name]
+    problem, theta = wide(np.float32)
+    asked = []
+
+    def rate(t):
+        asked.append(t)
+        return 0.02 / t
+
+    whole = method(problem, theta, **hyperparameters | {"lr": rate})
+    first = [next(whole) for _ in range(3)][-1]
+    memory = {key: value if np.ndim(value) == 0 else value.copy() for key, value in whole.memory.items()}
+    kept = {key: np.copy(value) for key, value in whole.memory.items()}
+    last = list(islice(whole, 3))[-1]
+    assert asked == [1, 2, 3, 4, 5, 6]
+    resumed = method(problem, first, **hyperparameters | {"lr": rate}, **memory)
+    assert_array_equal(list(islice(resumed, 3))[-1], last)
+    for key, value in kept.items():
+        assert_array_equal(memory[key], value)
+    assert not last.flags.writeable
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype, close", [(np.float32, 1e-3), (np.float64, 1e-9)])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
+@pytest.mark.parametrize("matrix", ["fisher", "sampled_fisher", "gauss_newton", "empirical_fisher"])
+def test_a_solve_with_a_fisher_matrix_is_that_of_the_layers(matrix, activation, dtype, close):
+    random = np.random.default_rng(2)
+    network = mlp([20, 15, 12, 4], activation=activation, dropout=0.1)
+    loss = MiniBatch(network, random.standard_normal((30, 20)).astype(dtype), random.integers(0, 4, 30))
+    theta = network.initial(0, dtype=dtype)
+    theta.flags.writeable = False
+    g = loss.gradient(theta)
+    F = getattr(loss, matrix)(theta)
+    compiled = conjugate_gradient(damped(F, 0.1), g, steps=8), F @ g, F @ (F @ g)
+    with reading():
+        F = getattr(loss, matrix)(theta)
+        mine = conjugate_gradient(damped(F, 0.1), g, steps=8), F @ g, F @ (F @ g)
+    for a, b in zip(compiled, mine):
+        assert a.dtype == b.dtype == dtype
+        assert_allclose(a, b, rtol=0, atol=close * np.abs(b).max())
+
+
+@needs_numba
+def test_a_natural_gradient_step_solves_in_one_compiled_call(monkeypatch):
+    calls = []
+    original = dense_kernels.dense_fisher_solve.twin_function
+    monkeypatch.setattr("numopt.minibatch.dense_fisher_solve", lambda *how: calls.append(how) or np.zeros_like(how[3]))
+    random, network = np.random.default_rng(2), mlp([20, 25, 4])
+    risk = EmpiricalRisk(network, random.standard_normal((30, 20)), random.integers(0, 4, 30))
+    next(natural_gradient(risk, network.initial(0), cg_steps=7, damping=0.3))
+    assert len(calls) == 1 and calls[0][4:6] == (0.3, 7) and original
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_a_convolutional_network_has_the_same_derivatives_compiled(dtype):
+    random, network = np.random.default_rng(2), cnn((12, 12, 3), channels=16)
+    X, Y = random.standard_normal((40, 12, 12, 3)).astype(dtype), random.integers(0, 10, 40)
+    theta, v = network.initial(0, dtype=dtype), random.standard_normal(network.size).astype(dtype)
+    theta.flags.writeable = False
+
+    def derivatives():
+        loss = MiniBatch(network, X, Y)
+        return [loss.gradient(theta), loss.hessian(theta) @ v, loss.fisher(theta) @ v]
+
+    compiled = derivatives()
+    with reading():
+        for a, b in zip(compiled, derivatives()):
+            assert a.dtype == dtype
+            assert_allclose(a, b, rtol=0, atol=2000 * np.finfo(dtype).eps * np.abs(b).max())
