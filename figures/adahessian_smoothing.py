@@ -1,0 +1,91 @@
+"""Divided by the curvature of one place, or of one draw, a step may lead anywhere; an average of it can be trusted.
+
+Above, a bowl with ripples that can hardly be seen: f falls towards 0 everywhere, but its curvature, 1 in the mean, goes
+from −2 to 4.  AdaHessian at the rate 1, from six places: with beta2 = 0 it divides by the |f″| of the place, and where
+that is nearly zero the step leads far away; with beta2 = 0.999 it divides by the root of the mean of all f″² so far,
+and arrives from all six.  (Of the squares: that root is 2.3 for these ripples, not the 1 of the bowl.  And the first
+average is of one value: from a place where f″ is nearly zero that step leads far away as well.)
+
+Below, a net of 64-16-10 units on the handwritten digits.  For each step the curvature D of the weights is estimated
+from one draw on 64 images.  Without an average only a small rate will do, averages over time allow thirty times that,
+and quicker still are those of |D| over the inputs of each unit as well, which is what the authors' program takes.  In
+the mean of D itself, as the paper has it, much cancels, and where little is left the step is too long.
+
+Kashyap (2022), Figure 14, after Yao et al. (2021), on our own problems; there, 1000 iterations and 7.       Lecture 10.
+"""
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures.style import BLACK, BLUE, ORANGE
+from numopt.data import digits
+from numopt.landscapes import Function
+from numopt.network import mlp
+from numopt.optimizers import adahessian
+from numopt.record import path
+from numopt.risk import EmpiricalRisk
+
+RIPPLES, FREQUENCY = 3.0, 10.0
+F = Function(lambda theta: theta[0]**2 / 2 + RIPPLES / FREQUENCY**2 * (1 - np.cos(FREQUENCY * theta[0])),
+             jac=lambda theta: theta + RIPPLES / FREQUENCY * np.sin(FREQUENCY * theta),
+             hess=lambda theta: np.diag(1 + RIPPLES * np.cos(FREQUENCY * theta)), size=1)
+STARTS = np.linspace(3, 4, 6)
+X = np.linspace(-4, 4, 801)
+RATES = np.array([0.01, 0.03, 0.1, 0.3])
+WAYS = {"nothing": {"beta2": 0.0, "block": 1},
+        "over time": {"block": 1},
+        "over time, D over units": {},
+        "over time, |D| over units": {"averaging": "absolute"}}
+TARGET, MOST = 0.2, 80
+
+
+def steps_to_target(risk, theta, lr, **how):
+    """How many steps it takes, counted in fives; infinite where the loss explodes, nan where there are not enough."""
+    loss = risk.whole
+    for t, theta in zip(range(1, MOST + 1), adahessian(risk, theta, lr=lr, **how)):
+        if t % 5 == 0:
+            f = loss.value(theta)
+            if f < TARGET:
+                return t
+            if f > 10:
+                return np.inf
+    return np.nan
+
+
+def compute(steps=140, seed=0):
+    curvature = [F.hessian(np.array([x]))[0, 0] for x in X]
+    runs = {name: np.array([path(adahessian(F, np.array([theta]), lr=1.0, beta2=beta2), steps)[:, 0]
+                            for theta in STARTS]) for name, beta2 in [("local", 0.0), ("averaged", 0.999)]}
+    images, labels, *_ = digits()
+    network = mlp([64, 16, 10])
+    risk, start = EmpiricalRisk(network, images, labels, batch_size=64, seed=seed), network.initial(seed=seed)
+    counts = [[steps_to_target(risk, start, lr, **how) for lr in RATES.tolist()] for how in WAYS.values()]
+    return runs | {"f": np.array([F.value(np.array([x])) for x in X]), "curvature": np.array(curvature),
+                   "steps": np.array(counts)}
+
+
+def draw(local, averaged, f, curvature, steps):
+    figure = plt.figure(figsize=(7, 5.6))
+    above, below = figure.add_gridspec(2, 1, height_ratios=[1.5, 1])
+    left, right = above.subgridspec(1, 2, width_ratios=[1, 1.35])
+    bowl, bends = (figure.add_subplot(place) for place in left.subgridspec(2, 1))
+    bowl.plot(X, f, color=BLACK)
+    bowl.set(title="$f$", xticks=[], ylim=(0, 9))
+    bends.plot(X, curvature, color=BLACK, linewidth=1)
+    bends.set(title="$f\\,''$", xlabel="$\\theta$", yticks=[-2, 1, 4])
+    way = figure.add_subplot(right)
+    way.semilogy(np.abs(local).T, color=ORANGE, linewidth=1)
+    way.semilogy(np.abs(averaged).T, color=BLUE, linewidth=1.4)
+    way.set(title="distance from the minimum", xlabel="step", ylim=(1e-5, 1e5), xlim=(0, 140))
+    way.text(75, 2e3, "divided by $|f\\,''|$", color=ORANGE, ha="right")
+    way.text(4, 1.2e-4, "divided by\nan average", color=BLUE, va="center")
+    table = figure.add_subplot(below)
+    table.imshow(np.where(np.isfinite(steps), steps, np.nan), cmap="cividis_r", vmin=0, vmax=180, aspect="auto")
+    for i, j in np.ndindex(steps.shape):
+        count = steps[i, j]
+        word = f"{count:.0f}" if np.isfinite(count) else "explodes" if np.isinf(count) else f"over {MOST}"
+        table.text(j, i, word, ha="center", va="center", color=BLACK if np.isfinite(count) else "0.4")
+    table.set(xticks=range(len(RATES)), xticklabels=[f"{rate:g}" for rate in RATES], xlabel="rate",
+              yticks=range(len(WAYS)), yticklabels=WAYS, title=f"digits: steps to a loss of {TARGET}, averaging ...")
+    table.tick_params(length=0)
+    table.spines[:].set_visible(False)
+    return figure

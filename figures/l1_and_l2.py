@@ -1,0 +1,96 @@
+"""A price on Σ |θᵢ| makes parameters exactly zero; a price on Σ θᵢ² makes them all small, and none of them zero.
+
+One pixel of the handwritten digits is predicted from its neighbours by least squares.  Above, from two of them: θ is
+where a level line of the loss touches the diamond of L1 or the disc of L2, and a diamond is apt to be touched at a
+corner, where one of the two is zero.  The dotted line is the way that θ goes as the price rises, from least squares
+(cross) to zero.  Below, the weights of all eight neighbours: under L1 each is dropped at some price, the last when it
+is the largest derivative at θ = 0; under L2 all go towards zero together, and none arrives.  (To pay a price and to be
+allowed a norm is the same: the diamond and the disc are those of the norms that the solutions have.)
+
+Kashyap (2022), Figure 13, after Murphy (2022), on our own data; Tibshirani (1996), Figure 2.          Lecture 13.
+"""
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, contours, minimum
+from numopt.data import digits
+from numopt.landscapes import Quadratic
+from numopt.optimizers import newton, proximal_descent
+from numopt.record import path
+from numopt.wrappers import Lasso, Ridge
+
+PIXEL = 3, 4  # row and column
+NEIGHBOURS = {"above": (-1, 0), "left": (0, -1), "below": (1, 0), "above left": (-1, -1), "right": (0, 1),
+              "above right": (-1, 1), "below left": (1, -1), "below right": (1, 1)}
+COLORS = BLUE, VERMILION, GREEN, BLACK, ORANGE, SKY, PURPLE, "0.6"
+LINES = "-", "-", "-", "--", "--", "--", ":", ":"
+LOWERED = {"below left": 0.06, "below right": 0.055}  # names are written above their lines, but not these
+L1, L2 = 0.38, 1.5  # the prices of the solutions above
+L1_PRICES, L2_PRICES = np.geomspace(1e-3, 1, 61), np.geomspace(1e-2, 1e3, 61)
+
+
+def least_squares(names):
+    """½ the mean of (xᵀθ − y)², for a pixel y and some of its neighbours x, all with mean 0 and deviation 1."""
+    images = digits().X_train.reshape(-1, 8, 8)
+    row, column = PIXEL
+    X = np.column_stack([images[:, row + i, column + j] for i, j in map(NEIGHBOURS.get, names)])
+    y = images[:, row, column]
+    return Quadratic(X.T @ X / len(y), X.T @ y / len(y), y @ y / len(y) / 2)
+
+
+def lasso(loss, price, theta, steps=80):
+    """Where the loss and the price of L1 are least, from θ on."""
+    lr = 1 / np.linalg.eigvalsh(loss.A)[-1].item()
+    return path(proximal_descent(Lasso(loss, price), theta, lr=lr), steps)[-1]
+
+
+def ridge(loss, price):
+    """The same of L2: it is a quadratic, and Newton's method is there after a step."""
+    return path(newton(Ridge(loss, price), np.zeros(loss.size)), 1)[-1]
+
+
+def lasso_path(loss):
+    """The solutions for all the prices; each begins at the one before."""
+    thetas = [loss.minimizers[0]]
+    for price in L1_PRICES:
+        thetas.append(lasso(loss, price, thetas[-1]))
+    return np.array(thetas[1:])
+
+
+def compute():
+    two, eight = least_squares(["above", "left"]), least_squares(NEIGHBOURS)
+    return {"H": two.A, "b": two.b, "lasso": lasso(two, L1, np.zeros(2)), "ridge": ridge(two, L2),
+            "lasso_way": lasso_path(two), "ridge_way": np.array([ridge(two, price) for price in L2_PRICES]),
+            "lasso_path": lasso_path(eight), "ridge_path": np.array([ridge(eight, price) for price in L2_PRICES])}
+
+
+def draw(H, b, lasso, ridge, lasso_way, ridge_way, lasso_path, ridge_path):
+    figure, (above, below) = plt.subplots(2, 2, figsize=(7, 7.2), sharey="row", height_ratios=[1, 1.4])
+    loss = Quadratic(H, b)
+    angle = np.linspace(0, 2 * np.pi, 201)
+    disc = np.linalg.norm(ridge) * np.column_stack([np.cos(angle), np.sin(angle)])
+    diamond = np.abs(lasso).sum() * np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])
+    for ax, theta, allowed, way, title in [(above[0], lasso, diamond, lasso_way, "L1: $\\theta_2$ is zero"),
+                                           (above[1], ridge, disc, ridge_way, "L2: neither is zero")]:
+        ax.fill(*allowed.T, facecolor="0.88", edgecolor="0.5")
+        ax.axhline(0, color="0.6", linewidth=0.8)
+        ax.axvline(0, color="0.6", linewidth=0.8)
+        levels = loss.minimum + np.array([0.15, 0.4, 1, 1.7, 2.6]) * (loss.value(theta) - loss.minimum)
+        contours(ax, loss, np.linspace(-0.42, 1.12, 78), np.linspace(-0.42, 0.78, 61), levels,
+                 colors=["0.75", "0.75", BLACK, "0.75", "0.75"], linewidths=[0.8, 0.8, 1.3, 0.8, 0.8])
+        ax.plot(*np.vstack([loss.minimizers, way, [[0, 0]]]).T, color=BLUE, linestyle=":")
+        minimum(ax, *loss.minimizers[0])
+        ax.plot(*theta, "o", color=BLACK, markersize=7, zorder=4)
+        ax.set(aspect="equal", title=title, xlabel="$\\theta_1$ (the pixel above)",
+               xlim=(-0.42, 1.12), ylim=(-0.42, 0.78))
+    above[0].set_ylabel("$\\theta_2$ (on the left)")
+    for ax, prices, thetas, title in [(below[0], L1_PRICES, lasso_path, "L1: dropped, each at its price"),
+                                      (below[1], L2_PRICES, ridge_path, "L2: smaller and smaller")]:
+        ax.axhline(0, color="0.6", linewidth=0.8)
+        for line, color, linestyle in zip(thetas.T, COLORS, LINES):
+            ax.semilogx(prices, line, color=color, linestyle=linestyle)
+        ax.set(xlabel="price", title=title, xlim=prices[[0, -1]])
+    for line, name, color in zip(lasso_path.T, NEIGHBOURS, COLORS):
+        below[0].text(1.2e-3, line[0] + 0.012 - LOWERED.get(name, 0), name, color=color, fontsize=9.5)
+    below[0].set_ylabel("weights of the neighbours")
+    return figure
