@@ -1,4 +1,4 @@
-"""python -m data_scripts NAME: fetch one data set, check it, and store it where numopt.data reads it."""
+"""python -m data_scripts NAME: fetch one data set, check it, and store it where numopt.data reads it; or measure."""
 import argparse
 import difflib
 import sys
@@ -13,9 +13,11 @@ from numopt import data
 def main(arguments=None, sources=SOURCES):
     """Run one command; return its exit code: 0 done, 1 not done (one line says why), 130 interrupted."""
     parser = argparse.ArgumentParser(prog="python -m data_scripts", description=__doc__)
-    parser.add_argument("name", nargs="?", help="a data set, or channel_statistics: Table 1 of Memon et al. (2024)")
+    parser.add_argument("name", nargs="?", help="a data set; channel_statistics: Table 1 of Memon et al. (2024); "
+                        "timing: their Table 3, seconds an epoch")
     parser.add_argument("--from", dest="path", help="take a local copy (an archive, a folder, .gz, .xz or plain files)")
     parser.add_argument("--prefix", action="store_true", help="accept files that hold only the first records of a set")
+    parser.add_argument("--against", choices=["torch"], help="with timing: PyTorch's optimizers beside ours")
     parser.add_argument("--list", action="store_true", help="the data sets, and which are in place")
     given = parser.parse_args(arguments)
     try:
@@ -23,11 +25,14 @@ def main(arguments=None, sources=SOURCES):
             print(listing(sources))
         elif given.name == "channel_statistics":
             print(channel_statistics.report(data.cifar10(normalise=False)))
+        elif given.name == "timing":
+            from data_scripts import timing
+            print(timing.main(given.against))
         elif given.name in sources:
             print(fetch(given.name, sources[given.name], given.path, given.prefix))
         else:
-            raise DataError(unknown(given.name, [*sources, "channel_statistics"]))
-    except (DataError, OSError) as error:
+            raise DataError(unknown(given.name, [*sources, "channel_statistics", "timing"]))
+    except (DataError, ImportError, OSError) as error:
         print("data_scripts:", str(error).replace("\n", " "), file=sys.stderr)
         return 1
     except KeyboardInterrupt:

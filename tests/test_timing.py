@@ -1,0 +1,84 @@
+"""What is timed is what it is said to be: plain Python trains the same net, and the parts are counted right."""
+from functools import partial
+from itertools import islice
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from data_scripts import element_loops, timing
+from data_scripts.__main__ import main
+from numopt.kernels import Kernel, started
+from numopt.minibatch import MiniBatch
+from numopt.network import mlp
+from numopt.optimizers import adam, natural_gradient, nltgcr_fisher, rmsprop
+from numopt.risk import EmpiricalRisk
+
+SIZES = 5, 4, 3, 3
+RANDOM = np.random.default_rng(0)
+X, Y = RANDOM.standard_normal((7, 5)), RANDOM.integers(0, 3, 7)
+THETA = mlp(SIZES).initial(0)
+METHODS = {"adam": adam, "rmsprop": rmsprop, "nltgcr": partial(nltgcr_fisher, start=0),
+           "natural_gradient": partial(natural_gradient, cg_steps=10)}
+
+
+def test_in_plain_python_the_gradient_and_the_fisher_product_are_those_of_the_network():
+    net, loss = element_loops.Net(SIZES), MiniBatch(mlp(SIZES), X, Y)
+    v = np.random.default_rng(1).standard_normal(THETA.size)
+    assert_allclose(net.gradient(THETA.tolist(), X.tolist(), Y.tolist()), loss.gradient(THETA), atol=1e-14)
+    assert_allclose(net.fisher_product(THETA.tolist(), X.tolist(), v.tolist()), loss.fisher(THETA) @ v, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_in_plain_python_a_method_takes_the_same_steps(name):
+    loop = getattr(element_loops, name)(element_loops.Net(SIZES), THETA.tolist(), X.tolist(), Y.tolist())
+    run = METHODS[name](EmpiricalRisk(mlp(SIZES), X, Y), THETA)
+    for ours, theirs in islice(zip(loop, run), 3):
+        assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)  # conjugate gradients magnify rounding
+
+
+def test_the_multiplications_are_those_of_the_passes():
+    # one layer of 2 x 3: forward 6, by weights 6; the product: V x 6, by weights 6
+    assert element_loops.multiplications([(2, 3, 1)], batch=5) == 5 * 12
+    assert element_loops.multiplications([(2, 3, 1)], batch=1, fisher_products=1) == 24
+    # a second of 4 x 2 used at 10 places: by its inputs as well, and W Rx
+    both = [(2, 3, 1), (4, 2, 10)]
+    assert element_loops.multiplications(both, 1) == 12 + 240
+    assert element_loops.multiplications(both, 1, 2) == 12 + 240 + 2 * (12 + 320)
+    assert [sum(o * (i + 1) if places == 1 else o * i + o for o, i, places in timing.matrices(name))
+            for name in timing.NETS] == [timing.network(name).size for name in timing.NETS]
+
+
+def test_a_median_is_over_the_turns_without_the_first_and_everybody_has_turns(monkeypatch):
+    clock = iter(np.arange(0, 1e6, 0.05))
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+    calls = {"a": 0, "b K-FAC": 0}
+
+    def step(name):
+        calls[name] += 1
+
+    found = timing.medians({name: partial(step, name) for name in calls}, seconds=3, least=4)
+    assert found["a"] == pytest.approx(0.05 / 4) and found["b K-FAC"] == pytest.approx(0.05 / 10)  # a step took 50 ms
+    assert calls["a"] >= 3 + 4 * 5 and calls["b K-FAC"] >= 3 + 10 * 5
+
+
+@pytest.mark.skipif(not started(), reason="there is no Numba, or it is switched off")
+def test_the_time_to_compile_is_that_of_every_kernel():
+    timing.call_all()
+    for kernel in Kernel.known:
+        assert kernel.twin_function.__globals__[kernel.twin_function.__name__].signatures, kernel
+
+
+def test_the_table_has_every_net_and_method_and_says_what_was_measured_with():
+    epochs = {"CNN | Adam | NumPy": 12.345, "2x90 MLP | nlTGCR | Python": 4321.0}
+    record = {"made_with": "a machine", "runs": {
+        "epochs": epochs, "batches": 0.25, "compile": 21.0, "products": {"Fisher solve, digits net, compiled": 1.5}}}
+    table = timing.report(record)
+    for words in ("a machine", "12.35", "4321.00", "1.50 ms", "0.25 s", "21.0 s", *timing.NETS, *timing.METHODS):
+        assert words in table
+
+
+def test_without_pytorch_the_comparison_says_so(monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    assert main(["timing", "--against", "torch"]) == 1
+    assert "torch" in capsys.readouterr().err
