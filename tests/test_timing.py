@@ -19,7 +19,7 @@ RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.standard_normal((7, 5)), RANDOM.integers(0, 3, 7)
 THETA = mlp(SIZES).initial(0)
 METHODS = {"adam": adam, "rmsprop": rmsprop, "nltgcr": partial(nltgcr_fisher, start=0),
-           "natural_gradient": partial(natural_gradient, cg_steps=10)}
+           "natural_gradient": partial(natural_gradient, cg_steps=4)}
 
 
 def test_in_plain_python_the_gradient_and_the_fisher_product_are_those_of_the_network():
@@ -31,10 +31,11 @@ def test_in_plain_python_the_gradient_and_the_fisher_product_are_those_of_the_ne
 
 @pytest.mark.parametrize("name", METHODS)
 def test_in_plain_python_a_method_takes_the_same_steps(name):
-    loop = getattr(element_loops, name)(element_loops.Net(SIZES), THETA.tolist(), X.tolist(), Y.tolist())
+    fewer = {"cg_steps": 4} if name == "natural_gradient" else {}  # more of them magnify rounding
+    loop = getattr(element_loops, name)(element_loops.Net(SIZES), THETA.tolist(), X.tolist(), Y.tolist(), **fewer)
     run = METHODS[name](EmpiricalRisk(mlp(SIZES), X, Y), THETA)
     for ours, theirs in islice(zip(loop, run), 3):
-        assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)  # conjugate gradients magnify rounding
+        assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
 
 
 def test_the_multiplications_are_those_of_the_passes():
