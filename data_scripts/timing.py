@@ -24,8 +24,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data_scripts import element_loops
+from data_scripts import element_loops, kernel_timing
 from numopt import kernels
+from numopt.kernels import Kernel
 from numopt.linalg import conjugate_gradient, damped
 from numopt.losses import SoftmaxCrossEntropy
 from numopt.minibatch import MiniBatch
@@ -215,6 +216,17 @@ def torch_gauss_newton(sizes, X, v):
     return product
 
 
+def loops_of_kernels(seconds=0.3):
+    """{kernel, use: (milliseconds in NumPy, compiled)}, the medians."""
+    found = {}
+    for kernel in Kernel.known:
+        for use, arguments in kernel_timing.cases()[kernel.__name__].items():
+            both = {"NumPy": partial(kernel.numpy, *arguments), "compiled": partial(kernel.compiled, *arguments)}
+            median = medians(both, seconds)
+            found[f"{kernel.__name__}, {use}"] = [1e3 * median["NumPy"], 1e3 * median["compiled"]]
+    return found
+
+
 def batches(seconds=1.0):
     """Seconds for the mini-batches of a shuffled epoch of 50,000 images, without training on them."""
     X = np.random.default_rng(SEED).standard_normal((50_000, 3072), np.float32)
@@ -250,7 +262,8 @@ def call_all():
 
 def measured(against_torch=False, seconds=20.0):
     """Everything, as one dict of arrays and texts."""
-    record = {"compile": compiling(), "batches": batches(), "products": products(against_torch, seconds)}
+    record = {"compile": compiling(), "batches": batches(), "products": products(against_torch, seconds),
+              "kernels": loops_of_kernels()}
     found = epochs(against_torch, seconds)
     return {"set": "numbers drawn at random", "seed": SEED, "date": date.today().isoformat(), "made_with": machine(),
             "runs": record | {"epochs": {" | ".join(key): epoch for key, epoch in found.items()}}}
@@ -279,7 +292,9 @@ def report(record):
             lines.append(f"{name:10s}{method:18s}" + "".join(f"{'':10s}" if s is None else f"{s:10.2f}" for s in times))
     lines += ["", *(f"{what:40s}{ms:10.2f} ms" for what, ms in runs["products"].items()),
               f"{'mini-batches of an epoch':40s}{runs['batches']:10.2f} s",
-              f"{'compiling all kernels, once':40s}{runs['compile']:10.1f} s"]
+              f"{'compiling all kernels, once':40s}{runs['compile']:10.1f} s", "",
+              f"{'milliseconds of a hot loop':50s}{'NumPy':>10s}{'compiled':>10s}",
+              *(f"{what:50s}{numpy:10.3f}{compiled:10.3f}" for what, (numpy, compiled) in runs["kernels"].items())]
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from data_scripts import element_loops, timing
+from data_scripts import element_loops, kernel_timing, timing
 from data_scripts.__main__ import main
 from numopt.kernels import Kernel, started
 from numopt.minibatch import MiniBatch
@@ -73,9 +73,11 @@ def test_the_time_to_compile_is_that_of_every_kernel():
 def test_the_table_has_every_net_and_method_and_says_what_was_measured_with():
     epochs = {"CNN | Adam | NumPy": 12.345, "2x90 MLP | nlTGCR | Python": 4321.0}
     record = {"made_with": "a machine", "runs": {
-        "epochs": epochs, "batches": 0.25, "compile": 21.0, "products": {"Fisher solve, digits net, compiled": 1.5}}}
+        "epochs": epochs, "batches": 0.25, "compile": 21.0, "products": {"Fisher solve, digits net, compiled": 1.5},
+        "kernels": {"adam, 5 weights": [0.5, 0.125]}}}
     table = timing.report(record)
-    for words in ("a machine", "12.35", "4321.00", "1.50 ms", "0.25 s", "21.0 s", *timing.NETS, *timing.METHODS):
+    for words in ("a machine", "12.35", "4321.00", "1.50 ms", "0.25 s", "21.0 s", "0.125", *timing.NETS,
+                  *timing.METHODS):
         assert words in table
 
 
@@ -83,3 +85,7 @@ def test_without_pytorch_the_comparison_says_so(monkeypatch, capsys):
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
     assert main(["timing", "--against", "torch"]) == 1
     assert "torch" in capsys.readouterr().err
+
+
+def test_every_hot_loop_is_timed():
+    assert set(kernel_timing.cases()) == {kernel.__name__ for kernel in Kernel.known}

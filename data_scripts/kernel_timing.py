@@ -1,0 +1,49 @@
+"""Every hot loop in both versions, at the sizes at which the nets of the papers use it, in single precision."""
+import numpy as np
+
+BATCH = 128
+
+
+def cases():
+    """{kernel: {what it is used for: its arguments}}."""
+    random = np.random.default_rng(0)
+
+    def a(*shape):
+        return random.standard_normal(shape, np.float32)
+
+    def net(*sizes, roots=10):
+        """The arguments of dense_fisher_product: all labels of a net of dense layers."""
+        shapes = np.array([(o, i + 1) for i, o in zip(sizes[:-1], sizes[1:])])
+        outputs, inputs = shapes.sum(axis=0)
+        return a(BATCH * inputs), a(roots * outputs * BATCH), shapes, a(int(shapes.prod(axis=1).sum()))
+
+    def vectors(update):
+        return {f"{n:,} weights": update(n) for n in (5_000, 285_670)}
+
+    first, second = a(BATCH, 32, 32, 3), a(BATCH, 16, 16, 32)  # what the two convolutions of the CNN are given
+    y_first, y_second = a(BATCH, 32, 32, 32), a(BATCH, 16, 16, 32)
+    which = random.integers(0, 4, (BATCH, 16, 16, 32), np.uint16)
+    A = a(100, 100)
+    digits, wide = net(64, 32, 32, 10), net(3072, 90, 90, 10)
+    return {
+        "momentum": vectors(lambda n: (a(n), a(n), a(n), 0.01, 0.9)),
+        "rmsprop": vectors(lambda n: (a(n), a(n), a(n)**2, 1e-3, 0.9, 1e-8)),
+        "adam": vectors(lambda n: (a(n), a(n), a(n), a(n)**2, 1e-3, 0.9, 0.999, 1e-8, 10)),
+        "adahessian": vectors(lambda n: (a(n), a(n), a(n), a(n), a(n)**2, 0.1, 0.9, 0.999, 1e-4, 1.0, 0.0, 10)),
+        "orthogonal": vectors(lambda n: (a(n), a(n), a(n), a(n))),
+        "relu": {"first of the CNN": (y_first,)},
+        "relu_backward": {"first of the CNN": (y_first, y_first)},
+        "dense_conjugate_gradient": {f"{n} unknowns, 20 steps": (np.eye(n, dtype=np.float32) + A[:n, :n] @ A[:n, :n].T,
+                                                                 a(n), 20, 0.0) for n in (10, 100)},
+        "softmax_hessian_product": {f"{n} examples": (a(n, 10), a(n, 10)) for n in (500, 5_000)},
+        "dense_fisher_product": {"digits net": digits},
+        "dense_fisher_solve": {"digits net, 10 steps": (*digits, 0.01, 10, 0.0),
+                               "2x90 MLP, 10 steps": (*wide, 0.01, 10, 0.0)},
+        "convolution": {"first of the CNN": (first, a(32, 28), 3, 1, 1), "second": (second, a(32, 289), 3, 1, 1)},
+        "convolution_by_weights": {"first of the CNN": (first, y_first, 3, 1, 1, True),
+                                   "second": (second, y_second, 3, 1, 1, True)},
+        "convolution_by_inputs": {"second of the CNN": (y_second, a(32, 288), second.shape, 3, 1, 1)},
+        "max_pool": {"first of the CNN": (y_first, 2, 2)},
+        "max_pool_chosen": {"first of the CNN": (y_first, which, 2, 2)},
+        "max_pool_backward": {"first of the CNN": (second, which, y_first.shape, 2, 2)},
+    }

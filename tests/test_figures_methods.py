@@ -1,0 +1,322 @@
+"""The figures that compare methods show what their captions claim: tested on the arrays that are drawn."""
+from itertools import combinations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from figures import HERE, accuracy_table, loss_histories, method_family_tree as tree, sensitivity
+from figures.records import recorded
+from figures.style import METHODS
+from numopt import data, optimizers
+from numopt.optimizers import (
+    adam, adamw, gradient_descent, lion, lookahead, momentum, natural_gradient, nltgcr, nltgcr_adaptive,
+    normalized_natural_gradient, clipped_natural_gradient, sign_descent)
+from numopt.record import path
+
+# --------------------------------------------------------------------------------------------- method_family_tree
+
+
+def drawn_tree(arrays):
+    with plt.style.context(HERE / "lectures.mplstyle"):
+        figure = tree.draw(**arrays("method_family_tree"))
+    figure.canvas.draw()
+    return figure
+
+
+def test_method_family_tree_every_optimizer_is_there_once_and_after_the_one_that_it_comes_from():
+    names = [name for name, *_ in tree.TREE]
+    assert sorted(names) == sorted(optimizers.__all__) and len(names) == 55
+    for i, (_, parent, _) in enumerate(tree.TREE):
+        assert parent is None or parent in names[:i]
+
+
+def test_method_family_tree_it_descends_from_three():
+    assert [name for name, parent, _ in tree.TREE if parent is None] == ["gradient_descent", "newton", "gcr"]
+
+
+def test_method_family_tree_what_is_called_the_same_goes_the_same_way(arrays):
+    drawn = arrays("method_family_tree")
+    assert drawn["apart"].max() < 1e-8 and drawn["steps"].min() >= 6
+    assert len({name for name, *_ in tree.same()}) == 27
+
+
+def test_method_family_tree_the_runs_that_are_compared_are_of_the_methods_that_are_named():
+    for (name, _, other), runs in tree.same().items():
+        assert [run.name for run in runs] == [name, other]
+
+
+@pytest.mark.parametrize("child, parent", [
+    (momentum(tree.NET, tree.START, lr=0.1, mu=0.1), gradient_descent(tree.NET, tree.START, lr=0.1)),
+    (lion(tree.NET, tree.START, lr=0.1, beta1=0.9), sign_descent(tree.NET, tree.START, lr=0.1)),
+    (adamw(tree.NET, tree.START, weight_decay=0.1), adam(tree.NET, tree.START)),
+    (lookahead(tree.NET, tree.START, k=1, alpha=0.9), gradient_descent(tree.NET, tree.START)),
+    (clipped_natural_gradient(tree.NET, tree.START, epsilon=1), normalized_natural_gradient(tree.NET, tree.START)),
+    (clipped_natural_gradient(tree.NET, tree.START, lr=0.1),
+     natural_gradient(tree.NET, tree.START, lr=0.1, solver="dense")),
+    (nltgcr_adaptive(tree.WHOLE, tree.START, curvature="fisher", damping=0.1, cosine=0),
+     nltgcr(tree.WHOLE, tree.START, curvature="fisher", damping=0.1)),
+], ids=lambda run: run.name)
+def test_method_family_tree_at_another_setting_it_goes_another_way(child, parent):
+    one, other = path(child, tree.STEPS), path(parent, tree.STEPS)
+    assert np.abs(one - other).max() > 1e-4 * np.abs(other - other[0]).max()
+
+
+def test_method_family_tree_a_double_line_leads_to_the_parent_and_a_name_is_that_of_another_method(arrays):
+    figure = drawn_tree(arrays)
+    texts = {text.get_text() for text in figure.axes[0].texts}
+    parents = {name: parent for name, parent, _ in tree.TREE}
+    to_parent = {name for name, _, other in tree.same() if other == parents[name]}
+    assert len(to_parent) == 22
+    double = [line for line in figure.axes[0].lines if line.get_color() == "black" and line.get_linestyle() == "-"]
+    assert len(double) == 2 * (22 + 1), "one more is in the legend"
+    assert {"mu = 0", "weight_decay = 0", "mu = 0: gradient descent", "gamma = 0: Lion"} <= texts
+    plt.close(figure)
+
+
+def test_method_family_tree_a_line_is_single_where_the_runs_part(arrays):
+    drawn = arrays("method_family_tree")
+    figure = tree.draw(**drawn | {"apart": np.ones_like(drawn["apart"])})
+    assert sum(line.get_color() == "black" and line.get_linestyle() == "-" for line in figure.axes[0].lines) == 2
+    plt.close(figure)
+
+
+def test_method_family_tree_no_text_lies_on_another_or_leaves_the_picture(arrays):
+    figure = drawn_tree(arrays)
+    texts = [text for text in figure.axes[0].texts if text.get_text()]
+    boxes = [text.get_window_extent() for text in texts]
+    for box, text in zip(boxes, texts):
+        assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and figure.bbox.y0 <= box.y0, text.get_text()
+    points = figure.dpi / 72
+    for (a, first), (b, second) in combinations(zip(boxes, texts), 2):
+        across, up = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert across <= 0 or up < 3 * points, (first.get_text(), second.get_text())  # the room of ascenders and tails
+    plt.close(figure)
+
+
+def test_method_family_tree_the_number_of_a_method_is_its_lecture():
+    assert {name: tree.lecture(name) for name in ("adam", "newton", "gauss_newton", "kfac", "lookahead")} == {
+        "adam": 4, "newton": 6, "gauss_newton": 6, "kfac": 11, "lookahead": 13}
+    assert {tree.lecture(name) for name in optimizers.__all__} == set(tree.LECTURES)
+
+
+def test_every_method_has_a_color_and_a_line_of_its_own_among_its_family():
+    assert set(METHODS) == set(optimizers.__all__)
+    for one, other in combinations(optimizers.__all__, 2):
+        if tree.lecture(one) == tree.lecture(other):
+            assert METHODS[one][:2] != METHODS[other][:2], (one, other)
+    assert len({label for *_, label in METHODS.values()}) == len(METHODS)
+
+
+# ---------------------------------------------------------------------------------------------------- sensitivity
+
+def windows(arrays):
+    return {name: sensitivity.window(losses) for name, losses in arrays("sensitivity").items()}
+
+
+def test_sensitivity_every_first_order_method_with_a_rate_is_there(arrays):
+    drawn = arrays("sensitivity")
+    without_rate = {"steepest_descent", "adadelta"}
+    assert {tree.lecture(name) for name in drawn} == {2, 3, 4, 13}
+    assert set(drawn) == {name for name in optimizers.__all__ if tree.lecture(name) in (2, 3, 4, 13)} - without_rate - {
+        "proximal_descent"}
+    assert all(losses.shape == (5, len(sensitivity.RATES)) for losses in drawn.values())
+
+
+def test_sensitivity_tuned_every_method_but_rprop_does_well(arrays):
+    for name, losses in arrays("sensitivity").items():
+        assert (np.median(losses, axis=0).min() < 0.01) == (name != "rprop"), name
+        assert (sensitivity.window(losses) is None) == (name == "rprop"), name
+
+
+def test_sensitivity_the_windows_are_factors_of_10_to_56_and_adams_is_as_wide_as_momentums(arrays):
+    wide = {name: found[1] / found[0] for name, found in windows(arrays).items() if found}
+    assert 9 < min(wide.values()) and max(wide.values()) < 57
+    assert 31 < wide["adam"] < 33 and abs(wide["adam"] - wide["momentum"]) < 1e-6
+    assert wide["lion"] == min(wide.values())
+
+
+def test_sensitivity_the_windows_are_not_broken_by_bad_rates(arrays):
+    for name, found in windows(arrays).items():
+        if found:
+            inside = (sensitivity.RATES >= found[0]) & (sensitivity.RATES <= found[1])
+            assert (np.median(arrays("sensitivity")[name][:, inside], axis=0) < sensitivity.GOOD).all()
+
+
+def test_sensitivity_the_rates_of_the_first_window_are_400_times_those_of_lion(arrays):
+    names = sensitivity.ordered(arrays("sensitivity"))
+    assert names[-2:] == ["lion", "rprop"]
+    (a, b, _), (c, d, _) = (windows(arrays)[name] for name in (names[0], "lion"))
+    assert 350 < np.sqrt(a * b / (c * d)) < 450
+
+
+def test_sensitivity_for_rprop_the_rate_hardly_matters_and_the_loss_is_bad(arrays):
+    median = np.median(arrays("sensitivity")["rprop"], axis=0)
+    start = median[sensitivity.RATES <= 0.11]
+    assert start.min() > 0.1 and start.max() / start.min() < 2.5
+    adam_there = np.median(arrays("sensitivity")["adam"], axis=0)[sensitivity.RATES <= 0.11]
+    assert adam_there.max() / adam_there.min() > 1000
+
+
+def test_sensitivity_each_curve_is_high_on_both_sides(arrays):
+    for name, losses in arrays("sensitivity").items():
+        assert np.median(losses, axis=0)[-1] > 2, name
+        assert name == "rprop" or np.median(losses, axis=0)[0] > 2, name
+
+
+@pytest.mark.parametrize("name, i", [("gradient_descent", 16), ("adam", 8), ("lookahead", 18)])
+def test_sensitivity_the_record_is_what_the_script_computes(name, i, arrays, monkeypatch):
+    monkeypatch.setattr(sensitivity, "RATES", sensitivity.RATES[i:i + 1])
+    found = sensitivity.losses("digits", name, sensitivity.SEED)["loss"]
+    assert found == pytest.approx(arrays("sensitivity")[name][0, i], rel=0.02)
+
+
+# ------------------------------------------------------------------------------------------------- loss_histories
+
+NETS, COMPARED = list(loss_histories.NETS), list(loss_histories.COMPARED)
+ADAM, RMSPROP, NLTGCR, KFAC = range(4)
+
+
+def histories(arrays):
+    """(at the paper's rate, each at its best): the mean over the seeds, [net, method, epoch]."""
+    drawn = arrays("loss_histories")
+    mean = drawn["loss"].mean(axis=3)
+    best = np.take_along_axis(mean, drawn["best"][:, :, None, None], axis=2)[:, :, 0]
+    return mean[:, :, loss_histories.RATES.index(0.001)], best
+
+
+def test_loss_histories_at_the_rate_of_the_paper_nltgcr_ends_at_ten_times_the_loss_of_the_next(arrays):
+    ends = histories(arrays)[0][..., -1]
+    assert COMPARED == ["adam", "rmsprop", "nltgcr_fisher", "kfac"]
+    assert (ends[:, NLTGCR] > 10 * np.delete(ends, NLTGCR, axis=1).max(axis=1)).all()
+
+
+def test_loss_histories_at_that_rate_four_fifths_of_its_fall_on_dense_nets_are_in_the_first_epoch(arrays):
+    paper = histories(arrays)[0][:2, NLTGCR]
+    assert ((paper[:, 0] - paper[:, 1]) > 0.8 * (paper[:, 0] - paper[:, -1])).all()
+    others = histories(arrays)[0][:2, [ADAM, RMSPROP]]
+    assert ((others[..., 0] - others[..., 1]) < 0.7 * (others[..., 0] - others[..., -1])).all()
+
+
+def test_loss_histories_the_jump_is_that_of_the_conjugate_gradients():
+    X, Y, *_ = data.digits(dtype=np.float32)
+    network = loss_histories.NETS["2 × 90"]((64,), 10)
+    risk, theta = loss_histories.EmpiricalRisk(network, X, Y, batch_size=128), network.initial(0, dtype=np.float32)
+    first = {start: risk.whole.value(path(optimizers.nltgcr_fisher(risk, theta, start=start), 1)[-1])
+             for start in (0, 1)}
+    assert first[0] > 0.99 * risk.whole.value(theta) and first[1] < 0.4 * risk.whole.value(theta)
+
+
+def test_loss_histories_nltgcrs_own_rate_is_one_on_every_net(arrays):
+    assert {loss_histories.RATES[k] for k in arrays("loss_histories")["best"][:, NLTGCR]} == {1.0}
+
+
+def test_loss_histories_the_best_rates_of_the_others_are_not_at_an_end_of_those_that_were_tried(arrays):
+    others = arrays("loss_histories")["best"][:, [ADAM, RMSPROP, KFAC]]
+    assert others.min() > 0 and others.max() < len(loss_histories.RATES) - 1
+
+
+def test_loss_histories_with_the_best_rates_nltgcr_is_ahead_at_first_and_behind_at_last(arrays):
+    best = histories(arrays)[1]
+    late = best[..., -5:].mean(axis=-1)
+    for other in (ADAM, RMSPROP):
+        assert (best[:, NLTGCR, 1] < best[:, other, 1]).all() and (late[:, NLTGCR] > late[:, other]).all()
+
+
+def test_loss_histories_at_the_rate_of_the_paper_kfac_ends_lowest(arrays):
+    assert (histories(arrays)[0][..., -1].argmin(axis=1) == KFAC).all()
+
+
+def test_loss_histories_all_methods_start_at_the_same_loss(arrays):
+    start = arrays("loss_histories")["loss"][..., 0]
+    np.testing.assert_allclose(start, np.broadcast_to(start[:, :1, :1], start.shape), rtol=1e-6)
+
+
+@pytest.mark.parametrize("net, name, lr", [("5 × 30", "nltgcr_fisher", 1.0), ("2 × 90", "kfac", 0.001),
+                                           ("CNN", "adam", 0.001)])
+def test_loss_histories_the_record_is_what_the_script_computes(net, name, lr, monkeypatch):
+    monkeypatch.setattr(loss_histories, "SEEDS", 1)
+    monkeypatch.setattr(loss_histories, "EPOCHS", 2)
+    found = loss_histories.histories("digits", net, name, lr)["loss"]
+    kept = recorded("loss_histories")[f"{net}, {name}, {lr:g}"]["loss"]
+    np.testing.assert_allclose(found[0], kept[0, :3], rtol=0.02)
+
+
+def test_loss_histories_the_script_takes_images_of_another_size_with_colors(monkeypatch):
+    random = np.random.default_rng(0)
+    small = data.Dataset(random.standard_normal((40, 12, 12, 3)).astype(np.float32), np.arange(40) % 4,
+                         random.standard_normal((8, 12, 12, 3)).astype(np.float32), np.arange(8) % 4,
+                         None, None, (), (), "")
+    monkeypatch.setattr(data, "cifar10", lambda images, dtype: small)
+    monkeypatch.setattr(loss_histories, "BATCH", 8)
+    monkeypatch.setattr(loss_histories, "EPOCHS", 6)
+    assert len(loss_histories.runs("cifar10")) == 3 * 4 * 9
+    for net in NETS:
+        found = loss_histories.histories("cifar10", net, "adam", 0.01)
+        assert found["loss"].shape == (3, 7) and found["accuracy"].shape == (3,)
+        assert found["loss"][:, -1].mean() < found["loss"][:, 0].mean()
+
+
+# ------------------------------------------------------------------------------------------------- accuracy_table
+
+def test_accuracy_table_at_the_rate_of_the_paper_nltgcr_is_last_in_everything(arrays):
+    drawn = arrays("accuracy_table")
+    assert (drawn["accuracy"][:, :, 0].mean(axis=-1).argmin(axis=1) == NLTGCR).all()
+    assert (drawn["loss"][:, :, 0].argmax(axis=1) == NLTGCR).all()
+    assert drawn["accuracy"][NETS.index("CNN"), NLTGCR, 0].mean() < 15, "by chance it is 10"
+
+
+def test_accuracy_table_with_its_own_rate_it_is_first_of_the_papers_three_on_dense_nets_by_less_than_the_noise(arrays):
+    accuracy = arrays("accuracy_table")["accuracy"][:2, :, 1]
+    mean, sd = accuracy.mean(axis=-1), accuracy.std(axis=-1, ddof=1)
+    for other in (ADAM, RMSPROP):
+        ahead = mean[:, NLTGCR] - mean[:, other]
+        assert (ahead > 0).all() and (ahead <= sd[:, [NLTGCR, other]].max(axis=1)).all()
+
+
+def test_accuracy_table_and_last_on_the_convolutional_net(arrays):
+    accuracy = arrays("accuracy_table")["accuracy"][NETS.index("CNN"), :, 1].mean(axis=-1)
+    assert accuracy.argmin() == NLTGCR and np.sort(accuracy)[1] - accuracy[NLTGCR] > 1
+
+
+def test_accuracy_table_with_its_own_rate_its_loss_is_still_the_highest(arrays):
+    assert (arrays("accuracy_table")["loss"][:, :, 1].argmax(axis=1) == NLTGCR).all()
+
+
+def test_accuracy_table_the_losses_are_those_of_the_histories(arrays):
+    drawn = arrays("accuracy_table")
+    for c, mean in enumerate(histories(arrays)):
+        np.testing.assert_allclose(drawn["loss"][:, :, c], mean[..., -5:].mean(axis=-1), rtol=1e-5)
+    assert (drawn["rate"][..., 0] == 0.001).all()
+
+
+def test_accuracy_table_what_is_bold_is_the_best_of_its_net_and_column(arrays):
+    drawn = arrays("accuracy_table")
+    with plt.style.context(HERE / "lectures.mplstyle"):
+        figure = accuracy_table.draw(**drawn)
+    bold = [text.get_text() for text in figure.axes[0].texts if text.get_weight() == "bold"]
+    for i in range(3):
+        for c in range(2):
+            mean, sd = drawn["accuracy"][i, :, c].mean(axis=-1), drawn["accuracy"][i, :, c].std(axis=-1, ddof=1)
+            assert f"{mean.max():.1f} ± {sd[mean.argmax()]:.1f}" in bold
+            assert accuracy_table.digits(drawn["loss"][i, :, c].min()) in bold
+    assert len(bold) == 3 * 4 + 3 * 2 * 2, "the names, and a number for every net and column"
+    plt.close(figure)
+
+
+def test_accuracy_table_numbers_have_two_digits_and_no_exponent():
+    assert [accuracy_table.digits(x) for x in (3.68, 0.0578, 0.000199, 1.0)] == ["3.7", "0.058", "0.0002", "1"]
+
+
+@pytest.mark.parametrize("name", ["accuracy_table", "sensitivity", "loss_histories"])
+def test_no_text_of_these_figures_lies_on_another(name, arrays):
+    script = {"accuracy_table": accuracy_table, "sensitivity": sensitivity, "loss_histories": loss_histories}[name]
+    with plt.style.context(HERE / "lectures.mplstyle"):
+        figure = script.draw(**arrays(name))
+        figure.canvas.draw()
+        for ax in figure.axes:
+            boxes = [text.get_window_extent() for text in ax.texts if text.get_text()]
+            for a, b in combinations(boxes, 2):
+                across, up = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+                assert across <= 0 or up < 4 * figure.dpi / 72
+    plt.close(figure)
