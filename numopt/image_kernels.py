@@ -57,8 +57,12 @@ def copy_patches(x, k, stride, padding, out):
             for c in range(w):
                 run = row[c * stride * channels:c * stride * channels + width]
                 target = out[r * w + c, i * width:(i + 1) * width]
-                for q in range(width):
-                    target[q] = run[q]
+                if width == 9:  # three pixels of three colours: the compiler does not count, it copies
+                    for q in range(9):
+                        target[q] = run[q]
+                else:
+                    for q in range(width):
+                        target[q] = run[q]
     if out.shape[1] > k * width:
         out[:, k * width] = 1
 
@@ -133,10 +137,11 @@ def convolution_by_weights_compiled(x, dy, k, stride, padding, bias):
     dy = dy.reshape(n, -1, outputs)
     sums = np.zeros((parts, patch, outputs), x.dtype)
     for part in prange(parts):
+        inputs, product = np.empty((dy.shape[1], patch), x.dtype), np.empty((patch, outputs), x.dtype)
         for e in range(part * n // parts, (part + 1) * n // parts):
-            inputs = np.empty((dy.shape[1], patch), x.dtype)
             copy_patches(x[e], k, stride, padding, inputs)
-            add(np.dot(inputs.T, dy[e]), sums[part])
+            np.dot(inputs.T, dy[e], product)
+            add(product, sums[part])
     for part in range(1, parts):
         add(sums[part], sums[0])
     return np.ascontiguousarray(sums[0].T)
@@ -249,14 +254,16 @@ def max_pool_backward_compiled(dy, which, shape, k, stride):
 def put_one(dy, which, k, stride, dx):
     """The derivatives by one image, into `dx`."""
     h, w, channels = dy.shape
-    for r in range(dx.shape[0]):
-        for c in range(dx.shape[1]):
-            for channel in range(channels):
-                dx[r, c, channel] = 0
+    whole = stride == k and h * k == dx.shape[0] and w * k == dx.shape[1]  # every pixel is in exactly one window
+    if not whole:
+        for r in range(dx.shape[0]):
+            for c in range(dx.shape[1]):
+                for channel in range(channels):
+                    dx[r, c, channel] = 0
     for r in range(h):
         for c in range(w):
             for number in range(k * k):
                 row, column, number_here = r * stride + number // k, c * stride + number % k, np.uint16(number)
                 for channel in range(channels):
-                    mine = which[r, c, channel] == number_here
-                    dx[row, column, channel] += dy[r, c, channel] if mine else 0
+                    here = dy[r, c, channel] if which[r, c, channel] == number_here else dy.dtype.type(0)
+                    dx[row, column, channel] = here if whole else dx[row, column, channel] + here
