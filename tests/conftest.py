@@ -1,13 +1,22 @@
 """What several test modules share."""
 import os
 
-import pytest
-
-import figures
-
 # Before anything imports NumPy: the matrices here are small, and one thread is faster with them than two.
 for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+import pytest  # noqa: E402
+
+import figures  # noqa: E402
+from numopt.kernels import Kernel  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--reading", action="store_true", help="run the NumPy version of every hot loop, not its twin")
+
+
+def pytest_configure(config):
+    Kernel.reading = config.getoption("--reading")
 
 
 @pytest.fixture(scope="session")

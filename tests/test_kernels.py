@@ -29,6 +29,11 @@ PRECISIONS = [np.float32, np.float64]
 needs_numba = pytest.mark.skipif(not kernels.started(), reason="there is no Numba, or it is switched off")
 
 
+@pytest.fixture(autouse=True)
+def not_reading(monkeypatch):
+    monkeypatch.setattr(Kernel, "reading", False)
+
+
 # --------------------------------------------------------------------------------------- both versions agree
 
 def normal(random, dtype):
