@@ -41,7 +41,7 @@ def dense_fisher_product(X, D, shapes, v):
     return np.concatenate([(np.sum(gv[:, None] * d, axis=0) @ x).ravel() for V, x, d in parts]) / gv.shape[1]
 
 
-@dense_fisher_product.twin()
+@dense_fisher_product.twin(shares=True)
 def dense_fisher_product_compiled(X, D, shapes, v):
     Fv = np.empty((parts_of(X), v.size), v.dtype)
     multiply(X, transposed(X, shapes), D, shapes, v, Fv)
@@ -147,7 +147,7 @@ def dense_fisher_solve(X, D, shapes, b, damping, steps, tolerance):
     return x
 
 
-@dense_fisher_solve.twin()
+@dense_fisher_solve.twin(shares=True)
 def dense_fisher_solve_compiled(X, D, shapes, b, damping, steps, tolerance):
     number = b.dtype.type
     X_transposed, Fp = transposed(X, shapes), np.empty((parts_of(X), b.size), b.dtype)

@@ -42,11 +42,11 @@ class Kernel:
         self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
         Kernel.known.append(self)
 
-    def twin(self, **options):
-        """Decorator: this function, compiled with these options, does the same."""
+    def twin(self, shares=False, **options):
+        """Decorator: this function, compiled with these options, does the same; does it share out work to threads?"""
 
         def remember(function):
-            self.twin_function = helper(function, **options)
+            self.twin_function, self.shares = helper(function, **options), shares or "parallel" in options
             return function
 
         return remember
@@ -59,9 +59,13 @@ class Kernel:
     def compiled(self, *arguments):
         if not started():
             raise ImportError(f"{self.__name__}.compiled needs Numba; {self.__name__}.numpy does not")
-        with Kernel.lock, one_thread_of_blas():
+        if Kernel.uncompiled:
             compile_all()
-            return self.twin_function.__globals__[self.twin_function.__name__](*map(constant, arguments))
+        compiled = self.twin_function.__globals__[self.twin_function.__name__]
+        if not self.shares:
+            return compiled(*map(constant, arguments))
+        with Kernel.lock, one_thread_of_blas():
+            return compiled(*map(constant, arguments))
 
     def __repr__(self):
         return f"<kernel {self.__module__}.{self.__name__}>"
@@ -146,15 +150,16 @@ def compile_all():
     Division by zero gives inf, as it does in NumPy: a loop that has to look out for it is not vectorised.  Sums may be
     taken in any order, and a sum and a product may be rounded as one.
     """
-    while Kernel.uncompiled:
-        function, options = Kernel.uncompiled.pop(0)
-        function.__globals__["prange"] = Kernel.numba.prange
-        options = USUAL | options
-        try:
-            compiled = Kernel.numba.njit(cache=True, **options)(function)
-        except RuntimeError:  # there is no folder that the compiled code could be kept in
-            compiled = Kernel.numba.njit(**options)(function)
-        function.__globals__[function.__name__] = compiled
+    with Kernel.lock:
+        while Kernel.uncompiled:
+            function, options = Kernel.uncompiled[0]
+            function.__globals__["prange"] = Kernel.numba.prange
+            try:
+                compiled = Kernel.numba.njit(cache=True, **USUAL | options)(function)
+            except RuntimeError:  # there is no folder that the compiled code could be kept in
+                compiled = Kernel.numba.njit(**USUAL | options)(function)
+            function.__globals__[function.__name__] = compiled
+            Kernel.uncompiled.pop(0)  # only now, as another thread may be waiting for it
 
 
 @contextmanager

@@ -96,23 +96,36 @@ def adahessian_compiled(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_
     return theta_new, m_new, v_new, m_hat, v_hat
 
 
-@kernel(pays=lambda p, *others: p.size >= 5_000)
-def orthogonal(p, v, p_i, v_i):
-    """v made orthogonal to the unit vector v_i, p changed along with it, and how much of v_i there was in v."""
+@kernel(pays=lambda x, *others: x.size >= 5_000)
+def moved(x, alpha, d):
+    """x + α d."""
+    return x + alpha * d
+
+
+@moved.twin()
+def moved_compiled(x, alpha, d):
+    alpha, x_new = x.dtype.type(alpha), np.empty_like(x)
+    for i in range(x.size):
+        x_new[i] = x[i] + alpha * d[i]
+    return x_new
+
+
+@kernel(pays=lambda v, *others: v.size >= 5_000)
+def orthogonal(v, v_i):
+    """v made orthogonal to the unit vector v_i, and how much of that there was in it."""
     tau = v @ v_i
-    return p - tau * p_i, v - tau * v_i, float(tau)
+    return v - tau * v_i, float(tau)
 
 
 @orthogonal.twin()
-def orthogonal_compiled(p, v, p_i, v_i):
+def orthogonal_compiled(v, v_i):
     tau = v.dtype.type(0)
     for j in range(v.size):
         tau += v[j] * v_i[j]
-    p_new, v_new = np.empty_like(p), np.empty_like(v)
+    v_new = np.empty_like(v)
     for j in range(v.size):
-        p_new[j] = p[j] - tau * p_i[j]
         v_new[j] = v[j] - tau * v_i[j]
-    return p_new, v_new, float(tau)
+    return v_new, float(tau)
 
 
 @kernel(pays=lambda A, b, steps, tolerance: 10 <= b.size <= 500)
