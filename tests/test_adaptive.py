@@ -67,6 +67,13 @@ def test_the_first_step_has_the_length_of_the_learning_rate_in_every_coordinate(
     assert_allclose(first, [-0.01, 0.01, -0.01])
 
 
+@pytest.mark.parametrize("optimizer", [delta_bar_delta, adagrad, rmsprop, adam, amsgrad, nadam, adamw, lion])
+def test_a_step_whose_rate_is_zero_goes_nowhere_and_shrinks_nothing(optimizer):
+    x = path(optimizer(Valley(), [1.0, 2.0, 3.0], lr=lambda t: 0.0 if t == 2 else 0.1), 3)
+    assert_array_equal(x[2], x[1])
+    assert (x[1] != x[0]).all() and (x[3] != x[2]).all()
+
+
 @pytest.mark.parametrize("optimizer", [
     adagrad, adam, partial(adamw, weight_decay=0), partial(rmsprop, rho=0), partial(amsgrad, beta1=0, beta2=0),
     partial(nadam, beta1=0)])
@@ -163,6 +170,12 @@ def test_delta_bar_delta_compares_with_the_average_where_kashyap_and_ravasi_prin
     small_turn = [1.0, 1.0, -0.1, -0.1, -0.1]  # against the past every one of the last three turns
     assert_array_equal(np.sign(np.diff(gains(small_turn, rho=0.7))), [1, -1, -1, -1])
     assert_array_equal(np.sign(np.diff(gains(small_turn, rho=0.0))), [1, -1, 1, 1])
+
+
+def test_the_momentum_of_delta_bar_delta_may_be_a_schedule():
+    problem = Gradients([1.0], [1.0], [1.0])
+    moved = steps(delta_bar_delta(problem, [0.0], lr=0.1, kappa=0.0, mu=lambda t: {1: 0.9, 2: 0.5, 3: 0.0}[t]), 3)
+    assert_allclose(moved[:, 0], [-0.1, -0.15, -0.1])
 
 
 def test_the_average_of_delta_bar_delta_weighs_the_past_by_rho():

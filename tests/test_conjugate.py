@@ -8,7 +8,7 @@ from scipy import optimize
 
 from numopt.landscapes import Beale, Quadratic, Rosenbrock, quadratic_with
 from numopt.linalg import conjugate_gradient_iterates
-from numopt.line_search import backtracking, exact
+from numopt.line_search import backtracking, exact, strong_wolfe
 from numopt.network import mlp
 from numopt.optimizers import nonlinear_cg, steepest_descent
 from numopt.optimizers.conjugate import FORMULAS
@@ -86,6 +86,59 @@ def test_the_formulas_by_hand():
     # gᵀg₀ = 8 is more than gᵀg = 4: the step was too short to tell anything, and the plus starts afresh
     g, g_last = np.array([2.0, 0.0]), np.array([4.0, 1.0])
     assert FORMULAS["polak_ribiere"](g, g_last, p) == -4 / 17 and FORMULAS["polak_ribiere_plus"](g, g_last, p) == 0
+
+
+def test_where_the_gradients_are_not_orthogonal_hestenes_and_stiefel_count_only_the_change():
+    g, g_last, p = np.array([2.0, 0.0]), np.array([4.0, 1.0]), np.array([-2.0, 0.0])
+    # gᵀ(g − g₀) = −4 and pᵀ(g − g₀) = 4
+    assert FORMULAS["hestenes_stiefel"](g, g_last, p) == -1 and FORMULAS["fletcher_reeves"](g, g_last, p) == 4 / 17
+
+
+def test_where_it_starts_afresh_does_not_depend_on_the_units_of_the_loss():
+    valley = Rosenbrock(4)
+    paths = [path(nonlinear_cg(Function(lambda x: unit * valley.value(x), lambda x: unit * valley.gradient(x)),
+                               valley.start, search=EXACT), 12) for unit in (1e-3, 1, 1e3)]
+    assert_allclose(paths[0], paths[1], rtol=1e-5)
+    assert_allclose(paths[2], paths[1], rtol=1e-5)
+
+
+def test_the_first_trial_of_a_step_is_to_change_f_to_first_order_as_much_as_the_last_step_did():
+    valley, tried = Rosenbrock(4), []
+
+    def search(loss, theta, p, f, g, alpha):
+        step = strong_wolfe(loss, theta, p, f, g, alpha=alpha, c2=0.1)
+        tried.append((alpha * (g @ p), step.alpha * (g @ p), alpha * np.linalg.norm(p)))
+        return step
+
+    path(nonlinear_cg(valley, valley.start, search=search), 10)
+    first, found, length = np.array(tried).T
+    assert_allclose(first[1:], found[:-1])
+    assert_allclose(length[0], 1)
+    tried.clear()
+    path(nonlinear_cg(BOWL, BOWL.minimizers[0] + 1e-6 * START, search=search), 1)
+    assert_allclose(tried[0][0], -np.sum(BOWL.gradient(BOWL.minimizers[0] + 1e-6 * START)**2))  # α = 1: it is short
+
+
+def test_a_direction_that_leads_uphill_is_not_taken():
+    g = BOWL.gradient(START)
+    uphill = {"t": 1, "p": 100 * g, "g_last": g, "fall": -1.0}
+    run = nonlinear_cg(BOWL, START, formula="fletcher_reeves", overlap=1e9, **uphill)
+    next(run)
+    assert_array_equal(run["p"], -g)
+
+
+def test_after_a_direction_without_a_lower_point_it_tries_the_gradient_and_only_then_ends():
+    asked = []
+
+    def search(loss, theta, p, f, g, alpha):
+        asked.append(np.array_equal(p, -g))
+        return exact(loss, theta, p, f, g) if len(asked) != 2 else exact(loss, theta, 0 * p, f, g)
+
+    run = nonlinear_cg(BOWL, START, search=search)
+    x = path(run, 3)
+    assert asked == [True, False, True]
+    assert_array_equal(x[2], x[1])
+    assert BOWL.value(x[3]) < BOWL.value(x[2])
 
 
 def test_it_starts_afresh_every_n_steps_and_where_gradients_are_far_from_orthogonal():

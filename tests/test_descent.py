@@ -36,6 +36,15 @@ class Noisy(Objective):
         return Quadratic(np.eye(2), self.errors[(t - 1) % 1000])
 
 
+# ------------------------------------------------------------------------------------------------------ all of them
+
+@pytest.mark.parametrize("optimizer", [gradient_descent, normalized_descent, sign_descent, proximal_descent])
+def test_a_step_whose_rate_is_zero_goes_nowhere(optimizer):
+    x = path(optimizer(Lasso(BOWL, 0.1), [1.0, 3.0], lr=lambda t: 0.0 if t == 2 else 0.1), 3)
+    assert_array_equal(x[2], x[1])
+    assert (x[1] != x[0]).all() and (x[3] != x[2]).all()
+
+
 # ----------------------------------------------------------------------------------------------- gradient descent
 
 def test_two_steps_of_gradient_descent_by_hand():

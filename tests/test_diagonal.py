@@ -79,6 +79,23 @@ def assert_mean(samples, expected, errors=5):
 # Hutchinson's estimator
 
 
+@pytest.mark.parametrize("method", [adahessian, sophia])
+def test_a_step_whose_rate_is_zero_goes_nowhere_and_shrinks_nothing(method):
+    x = path(method(BOWL, START, lr=lambda t: 0.0 if t == 2 else 0.1, weight_decay=0.1), 3)
+    assert (x[2] == x[1]).all() and (x[1] != x[0]).all() and (x[3] != x[2]).all()
+
+
+def test_without_curvature_adahessian_divides_by_eps():
+    assert_allclose(step(adahessian, Linear([1.0, -2.0]), np.zeros(2), lr=0.5, eps=0.1), [-5, 10])
+
+
+def test_the_numbers_of_the_bartlett_estimate_add_up_on_average_to_the_trace_of_the_fisher_matrix():
+    """It has the factor B = 12: the mean of 12 gradients is, on average, shorter than one by the root of that."""
+    batch = MiniBatch(NETWORK, X, LABELS)
+    found = [gauss_newton_bartlett(batch, THETA, 0, t).sum() for t in range(1, 401)]
+    assert_allclose(np.mean(found), np.trace(batch.fisher(THETA) @ np.eye(THETA.size)), rtol=0.1)
+
+
 def test_random_signs_give_the_diagonal_of_the_hessian_on_average(mixed_draws):
     assert_mean(mixed_draws, np.diag(MIXED.A))
 

@@ -80,6 +80,22 @@ def power(S, p):
     return U @ np.diag(lam**p) @ U.T
 
 
+@pytest.mark.parametrize("optimizer", [full_matrix_adagrad, kfac, shampoo, soap, muon])
+def test_a_step_whose_rate_is_zero_goes_nowhere(optimizer):
+    momentum = {"mu": 0.0} if optimizer in (kfac, shampoo) else {}
+    risk = EmpiricalRisk(CLASSIFIER, X, LABELS)
+    x = path(optimizer(risk, WEIGHTS, lr=lambda t: 0.0 if t == 3 else 0.1, **momentum), 4)
+    assert np.array_equal(x[3], x[2])
+    assert not np.allclose(x[2], x[1]) and not np.allclose(x[4], x[3])
+
+
+@pytest.mark.parametrize("optimizer", [kfac, shampoo])
+def test_a_velocity_of_which_a_schedule_keeps_no_share_is_forgotten(optimizer):
+    run = optimizer(EmpiricalRisk(CLASSIFIER, X, LABELS), WEIGHTS, lr=0.01, mu=lambda t: {1: 0.9, 2: 0.0}[t])
+    x = path(run, 2)
+    assert_allclose(x[2] - x[1], -0.01 * (run["nu"] if optimizer is kfac else 1) * run["d"], atol=1e-15)
+
+
 # Full-matrix AdaGrad
 
 

@@ -169,6 +169,83 @@ def test_a_learned_rate_beats_the_rate_it_starts_from():
         BOWL.value(path(fixed, 30)[-1]) - BOWL.value([1, 0.5]))
 
 
+@pytest.mark.parametrize("method", [newton_rate, newton_rate_printed])
+def test_momentum_on_the_newton_rate_sums_its_past_steps_too(method):
+    """Without momentum every step would go to the best rate of where it stands."""
+    wide = {"most": 100} if method is newton_rate else {}
+    run = method(BOWL, START, lr=0.1, epsilon=0.01, beta=0.5, delta=0, **wide)
+    lr = np.r_[0.1, rates(run, 3)]
+    x = path(method(BOWL, START, lr=0.1, epsilon=0.01, beta=0.5, delta=0, **wide), 2)
+    newton = np.array([best_rate(theta) for theta in x]) - lr[:3]
+    assert_allclose(np.diff(lr), [newton[0], newton[1] + newton[0] / 2, newton[2] + newton[1] / 2 + newton[0] / 4],
+                    rtol=1e-6)
+
+
+@pytest.mark.parametrize("method, distance", [(newton_rate, 0.02), (newton_rate_printed, 0.1)])
+def test_the_five_values_are_taken_at_shares_of_the_rate_or_as_printed_at_a_fixed_distance(method, distance):
+    asked = []
+
+    def value(theta):
+        asked.append(-theta.item())
+        return float(theta @ theta)
+
+    # from 0 with the gradient 1, the rate η leads to −η
+    next(method(Function(value, jac=np.ones_like), [0.0], lr=0.2, epsilon=0.1))
+    assert_allclose(sorted(asked), 0.2 + distance * np.arange(-2, 3))
+
+
+@pytest.mark.parametrize("method", [gradient_rate, newton_rate, newton_rate_printed])
+def test_every_step_is_one_of_gradient_descent_with_the_rate_of_the_step_before(method):
+    run, lr = method(BOWL, START, lr=0.1), 0.1
+    for before, theta in zip(path(method(BOWL, START, lr=0.1), 4), run):
+        assert_allclose(theta, before - lr * BOWL.gradient(before))
+        lr = run["lr"]
+
+
+def test_the_printed_rate_is_kept_above_delta_too():
+    # L = −θ²/8 seen from −1 with the gradient 1: f(η) has its maximum at η = −1, and that is where Newton goes
+    hill = Function(lambda theta: -(theta @ theta) / 8, jac=np.ones_like)
+    assert rates(newton_rate_printed(hill, [-1.0], lr=1.0, epsilon=0.5, delta=1e-3), 1)[0] == 1e-3
+
+
+class Lines(Objective):
+    """Step t is asked for gradients on the line a + c θ."""
+
+    def __init__(self, *lines):
+        self.lines = lines
+
+    def loss(self, t):
+        a, c = self.lines[t - 1]
+        return Function(lambda theta: 0.0, jac=lambda theta: a + c * theta)
+
+
+def test_four_steps_of_vsgd_by_hand():
+    # two samples, at 0, with gradients 1 and 3 and curvatures 2 and 4: averages of 2, 5 and 3, and v̄ is doubled
+    problem = Lines((1.0, 2.0), (3.0, 4.0), (4.0, 5.0), (2 - 2 * 9 / 13, -2.0))
+    run = vsgd(problem, [0.0], samples=2, slow=2.0, eps=0.0)
+    assert_allclose(path(run, 2), 0)
+    assert_allclose([run["g_bar"], run["v_bar"], run["h_bar"], run["tau"]], [[2], [10], [3], [2]])
+    # gradient 4 and curvature 5, with the weight 1/τ = ½: the rate is 3² / (4 · 13)
+    assert_allclose(next(run), -9 / (4 * 13) * 4)
+    assert_allclose([run["g_bar"], run["v_bar"], run["h_bar"], run["tau"]], [[3], [13], [4], [(1 - 9 / 13) * 2 + 1]])
+    # gradient 2 and curvature |−2|, with the weight 13/21
+    assert_allclose(next(run), -9 / 13 - (50 / 21)**2 / ((156 / 21) * (58 / 21)) * 2)
+    assert_allclose([run["g_bar"], run["v_bar"], run["h_bar"]], [[50 / 21], [156 / 21], [58 / 21]])
+    assert_allclose(run["tau"], (1 - 50**2 / (21 * 156)) * 21 / 13 + 1)
+
+
+def test_the_curvature_of_vsgd_is_a_difference_over_a_step_of_the_average_gradient():
+    # θ²/2 has over d the difference quotient θ + d/2: with next to nothing for the first d, and then with ḡ, 2 and −2
+    cubic = Function(lambda theta: (theta[0]**3 - theta[1]**3) / 6, jac=lambda theta: np.array([1, -1]) * theta**2 / 2)
+    run = vsgd(cubic, [2.0, 2.0], samples=2)
+    path(run, 2)
+    assert_allclose(run["h_bar"], [(2 + 3) / 2, (2 + 1) / 2], rtol=1e-6)
+
+
+def test_vsgd_stays_on_a_plateau():
+    assert_allclose(path(vsgd(Quadratic(np.zeros((2, 2))), START, samples=2), 5), np.tile(START, (6, 1)))
+
+
 def test_vsgd_only_looks_at_its_first_samples():
     x = path(vsgd(Noisy(BOWL, 0.1), START, samples=10), 12)
     assert (x[:11] == START).all() and (x[11] != START).all() and (x[12] != x[11]).all()

@@ -160,6 +160,17 @@ def test_where_residuals_stay_large_gauss_newton_is_slower_than_newton():
     assert abs(error[5]) > 1e-4 > 1e-12 > abs(path(newton(far, [0.5]), 5)[-1] - minimum)
 
 
+def test_the_search_is_told_the_value_and_the_gradient_of_half_the_sum_of_squares():
+    told = []
+
+    def search(loss, theta, p, f, g):
+        told.append((f, *g))
+        return full_step(loss, theta, p)
+
+    x = path(gauss_newton(VALLEY, [-1.2, 1.0], search=search), 2)
+    assert_allclose(told, [(Rosenbrock().value(theta), *Rosenbrock().gradient(theta)) for theta in x[:2]], atol=1e-12)
+
+
 # -------------------------------------------------------------------------------------------- levenberg_marquardt
 
 def test_a_damped_step_solves_the_damped_normal_equations():
@@ -202,6 +213,23 @@ def test_damping_falls_to_a_third_where_the_model_is_exact_and_grows_faster_and_
     x = path(run, 4)
     assert_array_equal(x, np.zeros((5, 1)))
     assert run["mu"] == 2 * 4 * 8 * 16 and run["nu"] == 32
+
+
+def test_after_a_step_that_is_taken_damping_would_again_be_doubled_at_first():
+    run = LEVENBERG(LINE, START, mu=6.0, nu=64.0)
+    next(run)
+    assert run["nu"] == 2
+
+
+def test_the_scale_of_a_parameter_is_the_largest_length_that_its_column_has_had():
+    # e^x − 1 from 2: the column of J, e^x, is longest where it starts
+    steep = LeastSquares(lambda x: np.exp(x) - 1, lambda x: np.diag(np.exp(x)))
+    run = levenberg_marquardt(steep, [2.0])
+    assert path(run, 8)[-1] < 0.1
+    assert_allclose(run["D"], np.exp(2))
+    run = levenberg_marquardt(steep, [-1.0], mu=1e-9)
+    x = path(run, 3)[:-1]
+    assert_allclose(run["D"], np.exp(x.max()))
 
 
 def test_the_first_damping_is_tau_times_the_largest_diagonal_entry():

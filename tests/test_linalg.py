@@ -157,6 +157,18 @@ def test_a_looser_tolerance_ends_sooner_and_keeps_its_word():
     assert made == sorted(set(made))
 
 
+@pytest.mark.parametrize("solver", [conjugate_gradient, gcr])
+@pytest.mark.parametrize("make", [np.asarray, lambda A: counted(A)[0]], ids=["array", "operator"])
+def test_the_tolerance_is_a_share_of_b_and_without_a_step_the_answer_is_the_start(solver, make):
+    A, b = symmetric(np.geomspace(1, 30, 20)), vector(20)
+    x = solver(make(A), b, tolerance=1e-2)
+    assert 1e-4 < np.linalg.norm(b - A @ x) / np.linalg.norm(b) <= 1e-2
+    for units in 2.0**-20, 2.0**20:  # which rounding does not notice
+        assert_allclose(solver(make(A), units * b, tolerance=1e-2), units * x, rtol=1e-6)
+    assert_allclose(solver(make(A), b, x, steps=0), x)
+    assert_allclose(solver(make(A), b, steps=0), 0)
+
+
 def test_an_indefinite_matrix_is_refused():
     with pytest.raises(ValueError, match=r"not positive definite: there is a direction with pᵀAp = -"):
         conjugate_gradient(symmetric([-1.0, 1.0, 2.0, 3.0]), vector(4))

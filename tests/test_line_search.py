@@ -189,6 +189,25 @@ def test_of_all_that_the_wolfe_search_tried_its_answer_is_the_lowest():
         assert step.f == min(seen)
 
 
+def test_the_fall_that_the_wolfe_search_asks_for_grows_with_the_step():
+    # ½(1 − x)² from 0: it falls by c₁ α or more where α ≤ 2 (1 − c₁) = 1.1; at 1.5 by less, though the slope is flat
+    loss = on_a_line(lambda x: (1 - x)**2 / 2, lambda x: x - 1)
+    assert 0 < strong_wolfe(loss, np.array([0.0]), ONE, alpha=1.5, c1=0.45, c2=0.9).alpha <= 1.1
+
+
+def test_the_wolfe_search_does_not_end_where_f_rises_steeply_again():
+    # ½(1 − x)² is lower at 1.8 than at 0, but its slope is 0.8 there
+    loss = on_a_line(lambda x: (1 - x)**2 / 2, lambda x: x - 1)
+    step = strong_wolfe(loss, np.array([0.0]), ONE, alpha=1.8, c2=0.5)
+    assert abs(step.g.item()) <= 0.5
+
+
+def test_after_its_last_trial_the_wolfe_search_answers_with_the_lowest_point_so_far():
+    # at 0.1 the slope of ½(1 − x)² is still −0.9, much steeper than c₂ wants it
+    loss = on_a_line(lambda x: (1 - x)**2 / 2, lambda x: x - 1)
+    assert strong_wolfe(loss, np.array([0.0]), ONE, alpha=0.1, c2=0.01, most=1).alpha == 0.1
+
+
 def test_the_wolfe_search_by_hand():
     # x³ - 3x from 0 along 1 has its minimum at 1.  At 3 it is 18, too high; the cubic through both ends is the function
     # itself, so the second trial is 1.

@@ -99,6 +99,12 @@ def test_mu_may_be_a_schedule_and_a_velocity_of_zero_share_is_forgotten(optimize
     assert_allclose(np.diff(x), [-0.1, -0.15, -0.1])
 
 
+def test_how_far_nesterov_looks_ahead_follows_the_schedule_of_mu():
+    # a share of zero at the second step: it looks nowhere else, and takes a step of gradient descent from 0.8
+    x = path(nesterov(Quadratic(np.array([[2.0]])), [1.0], lr=0.1, mu=lambda t: {1: 0.5, 2: 0.0}[t]), 2)[:, 0]
+    assert_allclose(x, [1, 0.8, 0.64])
+
+
 @pytest.mark.parametrize("optimizer", BOTH)
 def test_a_run_taken_up_from_its_memory_keeps_its_velocity(optimizer):
     run = optimizer(BOWL, [1.0, -2.0])

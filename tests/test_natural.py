@@ -171,6 +171,53 @@ def test_clipping_everything_is_normalizing(clipped, normalized):
     assert_allclose(step(clipped, epsilon=1e-3), step(normalized, lr=1e-3))
 
 
+@pytest.mark.parametrize("clipped, settings, limit", [
+    (clipped_natural_gradient, {"epsilon": 0.5}, lambda a: 0.5 * a.lengths / a.length),
+    (gradient_norm_clipped, {"epsilon": 0.1}, lambda a: 0.1 * np.abs(a.g_hat)),
+    (eigenbasis_clipped, {"epsilon": 1.0}, lambda a: np.full(4, 1.0)),
+])
+def test_it_is_the_step_times_its_rate_that_is_clipped(clipped, settings, limit):
+    whole = anatomy(BOWL.A, G, step(natural_gradient))
+    assert (0.05 * whole.lengths < limit(whole)).any() and (whole.lengths > limit(whole)).any()
+    for lr in (0.5, 0.05):
+        found = anatomy(BOWL.A, G, step(clipped, lr=lr, **settings))
+        assert_allclose(found.lengths, np.minimum(lr * whole.lengths, limit(whole)))
+
+
+@pytest.mark.parametrize("method", SEVEN)
+def test_the_rate_may_be_a_schedule(method):
+    if "clipped" in method.__name__:
+        method = partial(method, epsilon=1.0)
+    first, second = np.diff(path(method(BOWL, START, lr=lambda t: {1: 0.2, 2: 0.05}[t], **EXACTLY), 2), axis=0)
+    assert_allclose(first, step(method, lr=0.2))
+    assert_allclose(second, step(method, start=START + first, lr=0.05))
+    assert not np.allclose(second, step(method, start=START + first, lr=0.2))
+
+
+class Curved(Quadratic):
+    """The gradients of the bowl, with another matrix for its Hessian."""
+
+    def __init__(self, H):
+        super().__init__(BOWL.A, BOWL.b)
+        self.H = H
+
+    def hessian(self, theta):
+        return self.H
+
+
+@pytest.mark.parametrize("method", SEVEN)
+def test_damping_is_a_multiple_of_the_identity_added_to_the_curvature(method):
+    damped, undamped = step(method, damping=0.5), step(method, Curved(BOWL.A + 0.5 * np.eye(4)))
+    assert_allclose(damped, undamped)
+    assert not np.allclose(damped, step(method), rtol=1e-2)
+
+
+@pytest.mark.parametrize("method", WITH_STRUCTURE)
+def test_a_negative_curvature_counts_as_none(method):
+    falling, flat = (Curved(Q @ np.diag([lowest, *LAM[1:]]) @ Q.T) for lowest in (-3.0, 0.0))
+    assert_allclose(step(method, falling, damping=0.5), step(method, flat, damping=0.5))
+
+
 def test_the_printed_clipping_has_the_norm_squared_and_so_another_length():
     epsilon = 0.5
     squared = G @ np.linalg.solve(BOWL.A, G)

@@ -12,7 +12,7 @@ from numopt.line_search import gain_ratio, remembering
 from numopt.network import mlp
 from numopt.objective import Objective
 from numopt.optimizers import damped_newton, gradient_descent, hessian_free, newton, newton_cg, trust_region
-from numopt.optimizers.newton import inexact_newton, lowest, preconditioner
+from numopt.optimizers.newton import differences, inexact_newton, lowest, preconditioner
 from numopt.problems import Counted, Function
 from numopt.record import path, record
 from numopt.risk import EmpiricalRisk
@@ -116,6 +116,13 @@ def test_with_much_damping_damped_newton_is_gradient_descent_with_a_small_rate()
                     rtol=1e-7)
 
 
+def test_damped_newton_halves_its_step_until_f_falls_and_ends_where_no_step_is_left():
+    # √(1 + x²) at 3: the model is least 30 away, at −27; half of that is too far, a quarter too, and an eighth is not
+    slope = of_one(lambda x: np.sqrt(1 + x**2), lambda x: x / np.sqrt(1 + x**2), lambda x: (1 + x**2)**-1.5)
+    assert_allclose(path(damped_newton(slope, [3.0], damping=0.0), 1)[-1], 3 - 30 / 8)
+    assert len(path(damped_newton(slope, [0.0]), 5)) == 1
+
+
 # --------------------------------------------------------------------------------------------------- trust_region
 
 def test_the_radius_doubles_while_the_model_is_right_and_the_step_ends_on_it():
@@ -133,6 +140,34 @@ def test_the_radius_shrinks_to_a_quarter_and_theta_stays_where_the_model_was_wro
     assert_array_equal(x, [3, 3, 3])
     assert run["radius"] == 4
     assert abs(path(run, 10)[-1, 0]) < 1e-6
+
+
+def falling(share):
+    """The model at 0 is −x without curvature, and of the fall that it promises this share comes true."""
+    return of_one(lambda x: -share * x, lambda x: -1.0, lambda x: 0.0)
+
+
+@pytest.mark.parametrize("share, moves, radius", [(-1.0, 0, 0.25), (0.1, 0, 0.25), (0.2, 1, 0.25), (0.3, 1, 1.0),
+                                                  (0.7, 1, 1.0), (0.8, 1, 2.0)])
+def test_the_radius_is_quartered_where_the_model_fails_and_doubled_where_it_is_right(share, moves, radius):
+    run = trust_region(falling(share), [0.0])
+    assert_allclose(next(run), moves)
+    assert_allclose(run["rho"], share)
+    assert run["radius"] == radius
+
+
+def test_the_radius_grows_only_if_it_was_in_the_way_and_never_beyond_the_most():
+    inside = trust_region(Quadratic(np.eye(1)), [0.9], radius=1.0)
+    assert_allclose(next(inside), 0, atol=1e-15)
+    assert_allclose(inside["rho"], 1)
+    assert inside["radius"] == 1
+    far = trust_region(Quadratic(np.eye(1)), [100.0], radius=1.0, most=3.0)
+    path(far, 5)
+    assert far["radius"] == 3
+
+
+def test_at_a_minimum_trust_region_ends():
+    assert len(path(trust_region(Quadratic(np.eye(2)), [0.0, 0.0]), 5)) == 1
 
 
 def test_steihaug_goes_to_newtons_point_or_to_the_radius_whichever_is_first():
@@ -198,6 +233,14 @@ def test_differences_of_gradients_multiply_like_the_hessian():
     assert_allclose(path(newton_cg(RISK.whole, WEIGHTS, curvature="differences"), 6), exact, atol=1e-4)
 
 
+@pytest.mark.parametrize("distance", [0.0, 1.0, 1e9])
+@pytest.mark.parametrize("length", [1e-6, 1.0, 1e6])
+def test_a_difference_is_as_exact_far_from_the_origin_and_for_a_direction_of_any_length(distance, length):
+    theta = distance * START
+    H = differences(BOWL, theta, BOWL.gradient(theta))
+    assert_allclose(H @ (length * START), length * (BOWL.A @ START), rtol=1e-5)
+
+
 def test_differences_need_no_hessian_and_no_products():
     counted = Counted(Rosenbrock())
     run = newton_cg(counted, counted.problem.start, curvature="differences")
@@ -243,6 +286,48 @@ def test_damping_falls_to_two_thirds_where_the_model_is_right_and_rises_by_a_hal
     next(run)
     assert_allclose(run["damping"], 1.5e-3)
     assert abs(run.theta[0]) < 3, "and the line search takes a shorter step"
+
+
+@pytest.mark.parametrize("share, damping", [(0.2, 3 / 2), (0.3, 1.0), (0.7, 1.0), (0.8, 2 / 3)])
+def test_damping_rises_below_a_quarter_of_the_promised_fall_and_falls_above_three_quarters(share, damping):
+    # the damped model −x + ½x² is least at 1, and promises a fall of ½, of which this share comes true
+    run = hessian_free(falling(share / 2), [0.0], curvature="hessian", damping=1.0)
+    assert_allclose(next(run), 1)
+    assert_allclose(run["rho"], share)
+    assert_allclose(run["damping"], damping)
+
+
+def test_conjugate_gradients_go_on_from_nineteen_twentieths_of_the_last_step():
+    p, g = RNG.standard_normal(5), BOWL.gradient(START)
+    run = hessian_free(BOWL, START, curvature="hessian", damping=0.0, p=p, cg_steps=1)
+    next(run)
+    r = -g - BOWL.A @ (0.95 * p)
+    assert_allclose(run["p"], 0.95 * p + (r @ r) / (r @ BOWL.A @ r) * r)
+
+
+def test_without_the_preconditioner_the_first_direction_is_the_gradient_and_with_it_it_is_not():
+    def cosine(preconditioned):
+        run = hessian_free(RISK.loss(1), WEIGHTS, preconditioned=preconditioned, damping=0.01, cg_steps=1)
+        next(run)
+        return -run["p"] @ run["g"] / np.linalg.norm(run["p"]) / np.linalg.norm(run["g"])
+
+    assert_allclose(cosine(False), 1)
+    assert cosine(True) < 0.99
+
+
+def test_going_back_along_the_way_begins_with_where_its_last_point_leads():
+    # ½x² from 3: f is 2, ½, 0 and 2 where the points −1, −2, −3 and −5 lead, and 4½ at the start
+    bowl, points = Quadratic(np.eye(1)), [np.array([p]) for p in (-1.0, -2.0, -3.0, -5.0)]
+    assert lowest(bowl, np.array([3.0]), points[:3]) == -3
+    assert lowest(bowl, np.array([3.0]), points) == -3
+
+
+def test_where_curvature_leaves_hessian_free_only_its_last_step_and_that_leads_uphill_it_takes_the_gradient():
+    hill = of_one(lambda x: -x**2 / 2, lambda x: -x, lambda x: -1.0)
+    for last, taken in ((-0.2, 1.0), (0.2, 0.95 * 0.2)):
+        run = hessian_free(hill, [1.0], curvature="hessian", damping=0.5, p=np.array([last]))
+        next(run)
+        assert_allclose(run["d"], taken)
 
 
 def test_a_step_solves_the_damped_equation():

@@ -125,6 +125,58 @@ def test_sr1_skips_a_pair_whose_correction_would_be_nearly_infinite():
     assert not np.allclose(sr1_update(np.eye(5), s, y), np.eye(5))
 
 
+@pytest.mark.parametrize("units", [1e-12, 1e12])
+def test_neither_update_depends_on_units(units):
+    _, ((s, y), *_) = pairs_of(5, 1)
+    B = np.diag([1.0, 2, 3, 4, 5])
+    assert_allclose(sr1_update(B, units * s, units * y), sr1_update(B, s, y))
+    assert_allclose(bfgs_update(B, units * s, units * y), bfgs_update(B, s, y))
+    assert not np.allclose(sr1_update(B, s, y), B) and not np.allclose(bfgs_update(B, s, y), B)
+
+
+@pytest.mark.parametrize("s, y", [([1.0, 0.0], [1e-12, 1.0]), ([1e-155, 0.0], [1e-155, 0.0]),
+                                  ([1e100, 0.0], [1e-170, 0.0])], ids=["orthogonal", "both short", "y short"])
+def test_a_pair_whose_curvature_is_rounding_is_left_out(s, y):
+    assert bfgs_update(None, np.array(s), np.array(y)) is None
+
+
+def test_the_pairs_of_lbfgs_all_have_positive_curvature_whatever_the_search():
+    run = lbfgs(Rosenbrock(), [-1.2, 1.0], search=backtracking)
+    kept = [len(run["pairs"]) for _ in zip(range(30), run) if all(y @ s > 0 for s, y in run["pairs"])]
+    assert len(kept) == 30 and kept[-1] == 10
+
+
+# ---------------------------------------------------------------------------------------------- the radius of SR1
+
+@pytest.mark.parametrize("share, moves, radius", [(-1.0, 0, 0.5), (5e-4, 0, 0.5), (0.05, 1, 0.5), (0.15, 1, 1.0),
+                                                  (0.7, 1, 1.0), (0.8, 1, 2.0)])
+def test_the_radius_of_sr1_is_halved_where_the_model_fails_and_doubled_where_it_is_right(share, moves, radius):
+    # B = 0 promises a fall of 1 at the distance 1, of which this share comes true; y = 0, so nothing is learned
+    slope = Function(lambda x: -share * x.item(), lambda x: np.array([-1.0]))
+    run = sr1(slope, [0.0], B=0.0)
+    assert_allclose(next(run), moves)
+    assert_allclose(run["rho"], share, rtol=1e-10)
+    assert run["radius"] == radius
+
+
+@pytest.mark.parametrize("length, radius", [(0.7, 1.0), (0.9, 2.0)])
+def test_the_radius_of_sr1_grows_only_if_it_was_nearly_in_the_way(length, radius):
+    # curvature 1/length: the model is least at this distance, and promises to fall by half of it, as f does
+    bowl = Quadratic(np.array([[1 / length]]), b=[1.0])
+    run = sr1(bowl, [0.0], B=1 / length)
+    assert_allclose(next(run), length)
+    assert_allclose(run["rho"], 1)
+    assert run["radius"] == radius
+
+
+def test_sr1_learns_from_a_step_that_it_does_not_take():
+    # at 3 the curvature of √(1 + x²) puts the minimum at −27, where f is far higher; on the way there it is greater
+    valley = Function(lambda x: np.sqrt(1 + x.item()**2), lambda x: x / np.sqrt(1 + x**2))
+    run = sr1(valley, [3.0], radius=64.0, B=10**-1.5)
+    assert next(run) == 3
+    assert_allclose(run["B"] @ run["s"], valley.gradient(np.array([-27.0])) - valley.gradient(np.array([3.0])))
+
+
 # ------------------------------------------------------------------------------------------------------ two loops
 
 def test_the_two_loops_multiply_with_the_matrix_that_bfgs_makes_of_the_same_pairs():
@@ -316,6 +368,18 @@ def test_a_memory_that_leads_uphill_is_not_followed_and_one_that_leads_nowhere_i
     run = method(BOWL, START, **wrong)
     record(run, steps=200)
     assert_allclose(run.theta, BOWL.minimizers[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("method", [bfgs, lbfgs])
+def test_it_ends_only_if_the_gradient_itself_leads_nowhere(method):
+    def nowhere(loss, theta, p, f, g):
+        return exact(loss, theta, 0 * p, f, g)
+
+    memory = {"M": np.eye(6)} if method is bfgs else {"pairs": ((START, START),)}
+    run = method(BOWL, START, search=nowhere, **memory)
+    assert_array_equal(path(run, 1), [START, START])
+    assert not run["M" if method is bfgs else "pairs"]
+    assert list(run) == []
 
 
 def test_where_f_is_not_finite_the_step_is_shortened(method):

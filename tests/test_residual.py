@@ -14,7 +14,7 @@ from numopt.linalg import dense, gcr_iterates
 from numopt.losses import SquaredError
 from numopt.network import cnn, mlp
 from numopt.optimizer import Diverged
-from numopt.optimizers import anderson, fishleg, gcr, gradient_descent, nltgcr, nltgcr_adaptive, nltgcr_fisher
+from numopt.optimizers import adam, anderson, fishleg, gcr, gradient_descent, nltgcr, nltgcr_adaptive, nltgcr_fisher
 from numopt.optimizers.residual import (
     auxiliary_gradient, auxiliary_loss, inverse_times, kfac_inverse, parts, scaled_identity)
 from numopt.problems import Counted, Function, LeastSquares, Noisy
@@ -76,6 +76,22 @@ def least_residual(A, b, theta, k):
 def norms(problem, thetas):
     question = problem.residuals if isinstance(problem, System) else problem.gradient
     return np.array([np.linalg.norm(question(theta)) for theta in thetas])
+
+
+@pytest.mark.parametrize("optimizer", [
+    partial(anderson, window=0), nltgcr, nltgcr_adaptive, partial(nltgcr_fisher, curvature="hessian", start=0),
+    partial(fishleg, curvature="hessian")])
+def test_a_step_whose_rate_is_zero_goes_nowhere_and_the_run_goes_on(optimizer):
+    x = path(optimizer(BOWL, START, lr=lambda t: 0.0 if t == 2 else 0.01), 3)
+    assert_array_equal(x[2], x[1])
+    assert (x[1] != x[0]).all() and (x[3] != x[2]).all()
+
+
+def test_where_a_search_finds_nothing_along_a_single_fresh_direction_the_run_ends():
+    def nowhere(loss, theta, d, alpha):
+        return backtracking(loss, theta, 0 * d)
+
+    assert len(path(nltgcr(BOWL, START, search=nowhere), 5)) == 1
 
 
 # ---- linear systems
@@ -346,6 +362,13 @@ def test_it_turns_linear_at_the_first_step_where_guess_and_truth_point_the_same_
     assert min(np.abs(cosines[:-1])) < 0.3 < 0.99     # nearly orthogonal they have been before, and it did not turn
 
 
+@pytest.mark.parametrize("lr", [1.0, 0.5])
+def test_on_a_quadratic_the_guess_is_the_next_residual_however_far_the_step_goes(lr):
+    run = nltgcr_adaptive(BOWL, START, lr=lr, cosine=1)
+    for _, theta in zip(range(5), run):
+        assert_allclose(run["guess"], -BOWL.gradient(theta), atol=1e-10)
+
+
 def test_while_it_is_linear_it_takes_the_guess_for_true_and_looks_again_every_tenth_step():
     system = HEquation(100, 0.99)
     counted = Counted(system)
@@ -597,6 +620,30 @@ def test_it_learns_only_every_tenth_step_and_at_first_by_the_length_of_the_auxil
     assert not moved[~free].any()
     path(run, 9)
     assert_array_equal(run["lam"], before + moved)
+
+
+class Blocks(Quadratic):
+    """A quadratic function of a 2 x 4 matrix."""
+
+    def blocks(self, vector):
+        return [vector.reshape(2, 4)]
+
+
+def test_what_fishleg_learns_takes_the_steps_of_adam_down_the_gradient_of_the_auxiliary_loss():
+    bowl = Blocks(A, B)
+    run = fishleg(bowl, START, curvature="hessian", damping=0.5, every=2, aux_lr=0.01)
+    lam, theta, learned, gradients = scaled_identity(bowl.blocks(START), 1.0), START, [], []
+    for t in range(1, 9):
+        g = bowl.gradient(theta)
+        if t % 2 == 0:
+            gradients.append(auxiliary_gradient(lam, A + 0.5 * np.eye(8), g / np.linalg.norm(g), bowl.blocks))
+        theta = next(run)
+        lam = run["lam"]
+        if t % 2 == 0:
+            learned.append(lam)
+    down = iter(gradients)
+    asked = Function(lambda lam: 0.0, jac=lambda lam: next(down))
+    assert_allclose(learned, path(adam(asked, scaled_identity(bowl.blocks(START), 1.0), lr=0.01), 4)[1:], atol=1e-12)
 
 
 def test_the_mean_gradient_at_drawn_labels_squared_is_the_fisher_product_divided_by_the_size_of_the_batch():

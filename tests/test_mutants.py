@@ -1,0 +1,145 @@
+"""Wrong answers are caught: with each mistake of the tables in the package, the ordinary test named beside it fails.
+
+A table has, for each module of numopt, (function, what is wrong, the right text, the wrong text, name of a test): see
+mistakes_first_order.py, mistakes_second_order.py and mistakes_matrices.py.  The wrong version is compiled from the
+source of its module, in which the right text is exchanged, and its code takes the place of the function's own: so it
+runs wherever the function has been imported to, and afterwards the right one is put back.  The test is called here as
+it is, and has to fail by what it finds: a TypeError or NameError would only say that the wrong text makes no sense, and
+is an error of the table.  A test that takes a fixture cannot be named.
+"""
+import inspect
+from functools import cache
+from importlib import import_module
+from itertools import product
+
+import mistakes_first_order
+import mistakes_matrices
+import mistakes_second_order
+import numpy as np
+import pytest
+
+import numopt.losses
+import numopt.optimizers
+
+TABLES = mistakes_first_order, mistakes_second_order, mistakes_matrices
+MISTAKES = [(module, *mistake) for table in TABLES
+            for module, mistakes in table.MISTAKES.items() for mistake in mistakes]
+NONSENSE = TypeError, NameError, AttributeError, LookupError, SyntaxError
+
+
+def found(namespace, name):
+    """What has that name among these: "adam", "SquaredError.values", "FORMULAS.fletcher_reeves"."""
+    for part in name.split("."):
+        namespace = namespace[part] if isinstance(namespace, dict) else getattr(namespace, part)
+    return inspect.unwrap(namespace)
+
+
+def wrong_version(module, name, right, wrong):
+    """The function of that name, of a module in which it has the wrong text in place of the right one."""
+    lines, start = inspect.getsourcelines(found(vars(module), name))
+    text = "".join(lines)
+    assert text.count(right) == 1, (f"{right!r} stands {text.count(right)} times in {name}, and must stand there once: "
+                                    "bring the table of mistakes up to date")
+    before_and_after = inspect.getsource(module).splitlines(keepends=True)
+    source = "".join([*before_and_after[:start - 1], text.replace(right, wrong),
+                      *before_and_after[start - 1 + len(lines):]])
+    namespace = {"__name__": module.__name__}
+    exec(compile(source, module.__file__, "exec"), namespace)
+    return found(namespace, name)
+
+
+def put_in_place(monkeypatch, function, other):
+    """The other function's code where this one's is; monkeypatch puts it back."""
+    for part in ("__code__", "__defaults__", "__kwdefaults__"):
+        monkeypatch.setattr(function, part, getattr(other, part))
+
+
+def ordinary_test(module, name):
+    """The test function of that name, in the tests of the module, or "test_layers::test_..." in others."""
+    file, _, function = f"test_{module.rpartition('.')[2]}::{name}".rpartition("::")
+    return getattr(import_module(file.rpartition("::")[2]), function)
+
+
+def cases(test):
+    """The arguments of a test function, as its parametrize marks give them: one dictionary a case."""
+    choices = []
+    for names, values in (mark.args for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"):
+        names = [name.strip() for name in names.split(",")] if isinstance(names, str) else names
+        choices.append([dict(zip(names, getattr(value, "values", value) if len(names) > 1 else
+                                 getattr(value, "values", [value]))) for value in values])
+    return [{name: value for choice in case for name, value in choice.items()} for case in product(*choices)]
+
+
+def failure(test):
+    """What the test raises in the first of its cases that fails; None if all of them pass."""
+    for arguments in cases(test):
+        try:
+            test(**arguments)
+        except NONSENSE:
+            raise
+        except (Exception, pytest.fail.Exception) as error:
+            return error
+    return None
+
+
+@cache
+def passes(test):
+    return failure(test) is None
+
+
+@pytest.mark.parametrize("module, function, right, wrong, test", [
+    pytest.param(module, function, right, wrong, test, id=f"{function}: {what.lstrip('*† ')}")
+    for module, function, what, right, wrong, test in MISTAKES])
+def test_this_mistake_would_be_noticed(module, function, right, wrong, test, monkeypatch):
+    test, module = ordinary_test(module, test), import_module(f"numopt.{module}")
+    assert passes(test), "it fails without the mistake"
+    put_in_place(monkeypatch, found(vars(module), function), wrong_version(module, function, right, wrong))
+    assert failure(test) is not None, f"{test.__name__} passes all the same"
+
+
+# --------------------------------------------------------------------------------------------- about the tables
+
+def test_of_every_optimizer_there_is_a_wrong_version():
+    assert set(numopt.optimizers.__all__) <= {function for _, function, *_ in MISTAKES}
+
+
+def test_no_mistake_is_listed_twice():
+    changes = [(module, function, right, wrong) for module, function, _, right, wrong, _ in MISTAKES]
+    assert len(set(changes)) == len(changes)
+
+
+# -------------------------------------------------------------------------------------- about what is done with them
+
+def test_a_wrong_version_runs_wherever_the_function_was_imported_to_and_then_no_longer():
+    module, imported, even = import_module("numopt.losses"), numopt.losses.softmax, np.zeros((1, 2))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        put_in_place(monkeypatch, imported, wrong_version(module, "softmax", "return p", "return 2 * p"))
+        assert numopt.losses.softmax is imported and imported(even).sum() == 2
+    assert imported(even).sum() == 1
+
+
+@pytest.mark.parametrize("right", ["lr(t) * m_hat * 7", "theta"])
+def test_a_text_that_does_not_stand_there_exactly_once_is_an_error(right):
+    with pytest.raises(AssertionError, match="bring the table of mistakes up to date"):
+        wrong_version(import_module("numopt.optimizers.adaptive"), "adam", right, "0")
+
+
+def test_a_mistake_that_makes_no_sense_is_an_error_and_no_failure():
+    def unknown():
+        return undefined  # noqa: F821
+
+    with pytest.raises(NameError):
+        failure(unknown)
+
+
+def test_all_cases_of_a_test_are_tried():
+    seen = []
+
+    @pytest.mark.parametrize("a, b", [(1, 2), pytest.param(3, 4, id="last")])
+    @pytest.mark.parametrize("c", [5, (6, 7)])
+    def several(a, b, c):
+        seen.append((a, b, c))
+        assert c == 5 or b == 2
+
+    assert isinstance(failure(several), AssertionError)
+    assert len(cases(several)) == 4 and (1, 2, 5) in seen and seen[-1] == (3, 4, (6, 7))
