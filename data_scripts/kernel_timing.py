@@ -24,7 +24,7 @@ def cases():
     y_first, y_second = a(BATCH, 32, 32, 32), a(BATCH, 16, 16, 32)
     which = random.integers(0, 4, (BATCH, 16, 16, 32), np.uint16)
     A = a(100, 100)
-    digits, wide = net(64, 32, 32, 10), net(3072, 90, 90, 10)
+    digits = net(64, 32, 32, 10)
     return {
         "momentum": vectors(lambda n: (a(n), a(n), a(n), 0.01, 0.9)),
         "rmsprop": vectors(lambda n: (a(n), a(n), a(n)**2, 1e-3, 0.9, 1e-8)),
@@ -38,8 +38,7 @@ def cases():
                                                                  a(n), 20, 0.0) for n in (10, 100)},
         "softmax_hessian_product": {f"{n} examples": (a(n, 10), a(n, 10)) for n in (500, 5_000)},
         "dense_fisher_product": {"digits net": digits},
-        "dense_fisher_solve": {"digits net, 10 steps": (*digits, 0.01, 10, 0.0),
-                               "2x90 MLP, 10 steps": (*wide, 0.01, 10, 0.0)},
+        "dense_fisher_solve": {"digits net, 10 steps": (*digits, 0.01, 10, 0.0)},
         "convolution": {"first of the CNN": (first, a(32, 28), 3, 1, 1), "second": (second, a(32, 289), 3, 1, 1)},
         "convolution_by_weights": {"first of the CNN": (first, y_first, 3, 1, 1, True),
                                    "second": (second, y_second, 3, 1, 1, True)},

@@ -1,7 +1,12 @@
-"""The hot loops of networks of dense layers, each written twice: see kernels.py."""
+"""The hot loops of small networks of dense layers, each written twice: see kernels.py.
+
+In a large one BLAS takes nearly all the time of a Fisher product, and there is nothing to be gained: on the 2 × 90 net
+a compiled solve took twice as long in training, as the threads of NumPy's BLAS, which had just computed the gradient,
+stay awake for some time, and SciPy's, which the twins call, have to share the cores with them.
+"""
 import numpy as np
 
-from numopt.kernels import helper, kernel, prange
+from numopt.kernels import helper, kernel
 
 
 @kernel(pays=lambda z, u: z.size >= 5_000)
@@ -43,9 +48,9 @@ def dense_fisher_product(X, D, shapes, v):
 
 @dense_fisher_product.twin(shares=True)
 def dense_fisher_product_compiled(X, D, shapes, v):
-    Fv = np.empty((parts_of(X), v.size), v.dtype)
+    Fv = np.empty_like(v)
     multiply(X, transposed(X, shapes), D, shapes, v, Fv)
-    return Fv[0]
+    return Fv
 
 
 def layers(X, D, shapes, v):
@@ -60,73 +65,51 @@ def layers(X, D, shapes, v):
 
 
 @helper
-def parts_of(X):
-    """How many threads are to share the examples."""
-    return 1 if X.size < 100_000 else 2
-
-
-@helper
 def transposed(X, shapes):
-    """The inputs of each layer with an example a column, for one part of the examples after the other."""
-    out, inputs = np.empty_like(X), 0
+    """The inputs of each layer with an example a column."""
+    out, inputs, start = np.empty_like(X), 0, 0
     for layer in range(len(shapes)):
         inputs += shapes[layer, 1]
-    n, parts = X.size // inputs, parts_of(X)
-    for part in range(parts):
-        first, m = part * n // parts, (part + 1) * n // parts - part * n // parts
-        start, end = 0, inputs * first
-        for layer in range(len(shapes)):
-            i = shapes[layer, 1]
-            x, x_transposed = X[start:start + n * i].reshape(n, i), out[end:end + i * m].reshape(i, m)
-            for e in range(m):
-                for j in range(i):
-                    x_transposed[j, e] = x[first + e, j]
-            start, end = start + n * i, end + i * m
+    n = X.size // inputs
+    for layer in range(len(shapes)):
+        i = shapes[layer, 1]
+        x, x_transposed = X[start:start + n * i].reshape(n, i), out[start:start + n * i].reshape(i, n)
+        for e in range(n):
+            for j in range(i):
+                x_transposed[j, e] = x[e, j]
+        start += n * i
     return out
 
 
-@helper(parallel=True)
+@helper
 def multiply(X, X_transposed, D, shapes, v, Fv):
-    """F v into the first row of `Fv`, which has one for each part of the examples."""
-    parts, inputs, outputs = len(Fv), 0, 0
+    """1/n Σ g (gᵀv), into `Fv`."""
+    outputs = inputs = start = start_x = start_d = 0
     for layer in range(len(shapes)):
         outputs, inputs = outputs + shapes[layer, 0], inputs + shapes[layer, 1]
     n = X.size // inputs
     roots = D.size // (n * outputs)
-    for part in prange(parts):
-        first, last = part * n // parts, (part + 1) * n // parts
-        multiply_part(X, X_transposed[inputs * first:inputs * last], D, shapes, v, roots, n, first, Fv[part])
-    for part in range(1, parts):
-        for i in prange(v.size):
-            Fv[0, i] += Fv[part, i]
-
-
-@helper
-def multiply_part(X, X_transposed, D, shapes, v, roots, n, first, Fv):
-    """1/n Σ g (gᵀv) over one part of the examples, into `Fv`."""
-    m, start, start_x, start_d = len(X_transposed) * n // len(X), 0, 0, 0
-    gv = np.zeros((roots, m), v.dtype)
+    gv = np.zeros((roots, n), v.dtype)
     for layer in range(len(shapes)):
         o, i = shapes[layer]
-        z = np.dot(v[start:start + o * i].reshape(o, i), X_transposed[start_x:start_x + i * m].reshape(i, m))
+        z = np.dot(v[start:start + o * i].reshape(o, i), X_transposed[start_x:start_x + i * n].reshape(i, n))
         for c in range(roots):
             for k in range(o):
-                d = D[start_d + (c * o + k) * n + first:start_d + (c * o + k) * n + first + m]
-                for e in range(m):
+                d = D[start_d + (c * o + k) * n:start_d + (c * o + k + 1) * n]
+                for e in range(n):
                     gv[c, e] += d[e] * z[k, e]
-        start, start_x, start_d = start + o * i, start_x + i * m, start_d + roots * o * n
+        start, start_x, start_d = start + o * i, start_x + n * i, start_d + roots * o * n
+    gv /= v.dtype.type(n)
     start = start_x = start_d = 0
     for layer in range(len(shapes)):
         o, i = shapes[layer]
-        z = np.zeros((o, m), v.dtype)
+        z = np.zeros((o, n), v.dtype)
         for c in range(roots):
             for k in range(o):
-                d = D[start_d + (c * o + k) * n + first:start_d + (c * o + k) * n + first + m]
-                for e in range(m):
+                d = D[start_d + (c * o + k) * n:start_d + (c * o + k + 1) * n]
+                for e in range(n):
                     z[k, e] += d[e] * gv[c, e]
-        z /= v.dtype.type(n)
-        x = X[start_x + first * i:start_x + (first + m) * i].reshape(m, i)
-        np.dot(z, x, Fv[start:start + o * i].reshape(o, i))
+        np.dot(z, X[start_x:start_x + n * i].reshape(n, i), Fv[start:start + o * i].reshape(o, i))
         start, start_x, start_d = start + o * i, start_x + n * i, start_d + roots * o * n
 
 
@@ -150,17 +133,17 @@ def dense_fisher_solve(X, D, shapes, b, damping, steps, tolerance):
 @dense_fisher_solve.twin(shares=True)
 def dense_fisher_solve_compiled(X, D, shapes, b, damping, steps, tolerance):
     number = b.dtype.type
-    X_transposed, Fp = transposed(X, shapes), np.empty((parts_of(X), b.size), b.dtype)
+    X_transposed, Fp = transposed(X, shapes), np.empty_like(b)
     x, r, p, rr = np.zeros_like(b), b.copy(), b.copy(), np.dot(b, b)
     enough = number(tolerance)**2 * rr
     for _ in range(steps):
         if rr <= enough:
             break
         multiply(X, X_transposed, D, shapes, p, Fp)
-        alpha = rr / (np.dot(p, Fp[0]) + number(damping) * np.dot(p, p))
+        alpha = rr / (np.dot(p, Fp) + number(damping) * np.dot(p, p))
         for i in range(b.size):
             x[i] += alpha * p[i]
-            r[i] -= alpha * (Fp[0, i] + number(damping) * p[i])
+            r[i] -= alpha * (Fp[i] + number(damping) * p[i])
         rr, rr_before = np.dot(r, r), rr
         for i in range(b.size):
             p[i] = r[i] + rr / rr_before * p[i]

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from numopt.dense_kernels import dense_fisher_product, dense_fisher_solve
-from numopt.kernels import one_thread_of_blas, worth_compiling
+from numopt.kernels import worth_compiling
 from numopt.layers import Activation, Dense, Dropout, Mode
 from numopt.losses import SquaredError
 from numopt.objective import Objective
@@ -118,20 +118,19 @@ class MiniBatch(Objective):
         return self.compilable(F, theta, [d / sqrt(samples) for d in drawn])
 
     def compilable(self, F, theta, roots):
-        """F, the mean of Σ g gᵀ where g = Jᵀu for u in `roots`, with compiled twins where all matrices are dense."""
+        """F, the mean of Σ g gᵀ where g = Jᵀu for u in `roots`: with compiled twins, if the net is small and dense."""
         dense = len(self.network.inputs) == 1 and all(isinstance(layer, (Dense, Activation, Dropout))
                                                       for layer in self.network.layers)
-        if dense and worth_compiling(theta, least=500):
-            small = self.n * sum(inputs for _, inputs in self.network.shapes) < 100_000
-            return DenseFisher(F, partial(self.inputs_and_derivatives, theta, roots), small)
+        small = dense and self.n * sum(inputs for _, inputs in self.network.shapes) < 100_000
+        if small and worth_compiling(theta, least=500):
+            return DenseFisher(F, partial(self.inputs_and_derivatives, theta, roots))
         return F
 
     def inputs_and_derivatives(self, theta, roots):
         """The inputs [x 1] of every dense layer, and the derivatives at its outputs, of which u in `roots` are those by
         the outputs of the net: two vectors, laid out as dense_fisher_product takes them, and the layers' shapes."""
         _, saved, _ = self.forward(theta)
-        with one_thread_of_blas():
-            _, pairs = self.network.pairs(theta, saved, np.stack(roots), inputs=False)
+        _, pairs = self.network.pairs(theta, saved, np.stack(roots), inputs=False)
         X = [np.concatenate([x, np.ones_like(x[:, :1])], axis=1) if layer.bias else x for layer, x, _ in pairs]
         D = [dy.transpose(0, 2, 1) for _, _, dy in pairs]
         return concatenated(X), concatenated(D), np.array(self.network.shapes)
@@ -229,15 +228,11 @@ class MiniBatch(Objective):
 
 
 class DenseFisher(LinearOperator):
-    """F of a net of dense layers: a solve in one compiled call, and all products after a first where it is small.
+    """F of a small net of dense layers: a solve in one compiled call, and all products after a first."""
 
-    In a large one BLAS takes nearly all the time of a product.
-    """
-
-    def __init__(self, F, inputs_and_derivatives, small):
+    def __init__(self, F, inputs_and_derivatives):
         super().__init__(F.dtype, F.shape)
-        self.F, self.inputs_and_derivatives, self.small = F, inputs_and_derivatives, small
-        self.products, self.known = 0, None
+        self.F, self.inputs_and_derivatives, self.products, self.known = F, inputs_and_derivatives, 0, None
 
     def arguments(self):
         if self.known is None:
@@ -246,7 +241,7 @@ class DenseFisher(LinearOperator):
 
     def _matvec(self, v):
         self.products += 1
-        if self.products == 1 or not self.small:
+        if self.products == 1:
             return self.F @ np.ravel(v)
         return dense_fisher_product(*self.arguments(), np.ravel(v).astype(self.dtype, copy=False))
 
