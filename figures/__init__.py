@@ -4,6 +4,8 @@
     python -m figures zigzag saddle      only these
     python -m figures --list             what there is, and what each one shows
     python -m figures NAME --recompute   repeat the trainings that a picture is drawn from: see records.py
+    python -m figures NAME --animate     the moving pictures, where there are: see moving.py
+    python -m figures --sheet            all of them on one page
 
 A figure is a file NAME.py with a docstring, whose first line says what the figure shows and whose last paragraph says
 where it comes from; a function compute() that returns arrays by name; and a function draw(**arrays) that returns a
@@ -13,6 +15,7 @@ lectures show are in figures/rendered.
 import os
 import tempfile
 import traceback
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -21,7 +24,7 @@ from figures import records
 HERE = Path(__file__).parent
 RENDERED = HERE / "rendered"
 OUT = HERE / "out"
-NOT_FIGURES = {"style", "records", "adaptive_rate"}
+NOT_FIGURES = {"style", "records", "moving", "sheet", "adaptive_rate"}
 
 # What a file says of itself besides the picture: nothing that changes from one day or version to the next.
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
@@ -46,28 +49,57 @@ def caption(name):
 
 def render(name, out=OUT, format="png"):
     """Compute one figure, draw it and save it: whole, or not at all.  The same script gives the same bytes."""
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
     script, record = load(name), records.named(name)
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    with plt.style.context(HERE / "lectures.mplstyle"):
+    with drawing():
         figure = script.draw(**script.compute())
         if record:
             in_the_corner(figure, records.note(record))
-        handle, temporary = tempfile.mkstemp(dir=out, prefix=f".{name}-", suffix=f".{format}")
-        os.close(handle)
+        return saved(out, f"{name}.{format}", lambda file: figure.savefig(file, metadata=METADATA[format]))
+
+
+def animated(name, out=OUT):
+    """Compute one figure, and save its moving picture, a GIF."""
+    script = load(name)
+    with drawing():
+        animation = script.animate(**script.compute())
+        return saved(out, f"{name}.gif", lambda file: animation.save(file, writer="pillow", fps=8, dpi=80))
+
+
+def those_that_move():
+    """The figures that move."""
+    return [name for name in names() if hasattr(load(name), "animate")]
+
+
+@contextmanager
+def drawing():
+    """Draw without a window and in the lectures' style, and close what was drawn."""
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    before = plt.get_fignums()
+    with plt.style.context(HERE / "lectures.mplstyle"):
         try:
-            figure.savefig(temporary, metadata=METADATA[format])
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, out / f"{name}.{format}")
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            yield
         finally:
-            plt.close(figure)
-    return out / f"{name}.{format}"
+            for number in set(plt.get_fignums()) - set(before):
+                plt.close(number)
+
+
+def saved(out, name, save):
+    """Let `save` write a file of that name into the folder `out`: whole, or not at all."""
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    stem, suffix = name.rsplit(".", 1)
+    handle, temporary = tempfile.mkstemp(dir=out, prefix=f".{stem}-", suffix=f".{suffix}")
+    os.close(handle)
+    try:
+        save(temporary)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, out / name)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return out / name
 
 
 def in_the_corner(figure, note):
@@ -81,7 +113,7 @@ def in_the_corner(figure, note):
 def attempt(name, out=OUT, format="png"):
     """(the picture, None), or (None, what went wrong) in words: not every error survives the way between processes."""
     try:
-        return render(name, out, format), None
+        return animated(name, out) if format == "gif" else render(name, out, format), None
     except Exception:
         return None, traceback.format_exc()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 import figures
-from figures import records
+from figures import records, sheet
 
 
 def main(arguments=None):
@@ -23,6 +23,8 @@ def main(arguments=None):
     parser.add_argument("-j", type=int, default=cores(), metavar="N", help="how many to draw at a time (%(default)s)")
     parser.add_argument("--recompute", action="store_true", help="repeat the trainings of recorded figures, then draw")
     parser.add_argument("--data", metavar="SET", help="the set to --recompute from, if not the figure's usual one")
+    parser.add_argument("--animate", action="store_true", help="the moving pictures of those that have one, as GIFs")
+    parser.add_argument("--sheet", action="store_true", help="all pictures on one page, sheet.png; draws those missing")
     options = parser.parse_args(arguments)
     there = figures.names()
     unknown = [name for name in options.names if name not in there]
@@ -44,7 +46,7 @@ def main(arguments=None):
         parser.error("--data needs --recompute: a picture is drawn from the record that there is")
     if options.recompute:
         try:
-            again = {name: records.checked(name, options.data) for name in map(records.named, chosen) if name}
+            again = {name: records.checked(name, options.data) for name in map(records.remade, chosen) if name}
         except (ValueError, FileNotFoundError) as error:
             parser.error(str(error))
         if not again:
@@ -52,6 +54,16 @@ def main(arguments=None):
         trouble = recompute(again, options.j)
         if trouble:
             return trouble
+    if options.animate:
+        still = [name for name in options.names if name not in figures.those_that_move()]
+        if still:
+            parser.error(f"there is no moving picture of {', '.join(still)}; there is of {', '.join(figures.those_that_move())}")
+        return draw(options.names or figures.those_that_move(), options.out, "gif", options.j)
+    if options.sheet:
+        missing = [name for name in chosen if not (Path(options.out) / f"{name}.png").exists()]
+        trouble = draw(missing, options.out, "png", options.j) if missing else 0
+        print(sheet.drawn(chosen, options.out))
+        return trouble
     return draw(chosen, options.out, options.format, options.j)
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from scipy.linalg import block_diag
 
-from figures.style import BLACK
+from figures.moving import animation
+from figures.style import BLACK, BLUE, GREY
 from numopt.data import digits
 from numopt.linalg import dense
 from numopt.network import mlp
@@ -89,3 +90,39 @@ def draw(before, after):
     ax.set(xlabel="distance from F, as a share of F", xlim=(-0.05, 2.1), ylim=(-0.7, 5.7), xticks=[0, 0.5, 1, 1.5, 2])
     ax.set_yticks(y, [*NAMES[:5], "K-FAC, its blocks"])
     return figure
+
+
+def sampled(steps=30, draws=256):
+    """F after the training, and the means of the first 1, 2, ..., `draws` Fisher matrices with one label drawn each."""
+    loss, start = problem()
+    theta = path(adam(loss, start, lr=0.03), steps)[-1]
+    one_each = [dense(loss.fisher(theta, samples=1, seed=seed), theta.size) for seed in range(draws)]
+    return dense(loss.fisher(theta), theta.size), np.cumsum(one_each, axis=0) / np.arange(1, draws + 1)[:, None, None]
+
+
+def animate(before, after):
+    """More and more labels are drawn for each example: the sampled Fisher matrix becomes the exact one."""
+    F, means = sampled()
+    error = np.linalg.norm(means - F, axis=(1, 2)) / np.linalg.norm(F)
+    numbers = np.unique(np.geomspace(1, len(means), 60).round().astype(int))
+    figure = plt.figure(figsize=(5.4, 5.2))
+    above, below = figure.subfigures(2, 1, height_ratios=[1.1, 1])
+    largest, pictures = np.abs(F).max(), {}
+    for ax, (name, M) in zip(above.subplots(1, 2), {"sampled": means[0], "exact": F}.items()):
+        pictures[name] = ax.imshow(np.maximum(np.abs(M), 1e-9), norm=LogNorm(largest / 1e3, largest),
+                                   interpolation="nearest")
+        ax.set(xticks=[], yticks=[], title=name)
+        ax.spines[:].set_visible(False)
+    ax = below.subplots()
+    ax.loglog(np.arange(1, len(means) + 1), error[0] / np.sqrt(np.arange(1, len(means) + 1)), color=GREY, linestyle=":")
+    ax.text(16, error[0] / 3, "one over the root of the number", color=GREY, fontsize=9)
+    line, = ax.plot([], [], color=BLUE)
+    ax.set(xlabel="labels drawn for each example", ylabel="distance from F", ylim=(error[0] / 40, error[0] * 1.5))
+
+    def show(frame):
+        n = numbers[frame]
+        pictures["sampled"].set_data(np.maximum(np.abs(means[n - 1]), 1e-9))
+        line.set_data(np.arange(1, n + 1), error[:n])
+        return pictures["sampled"], line
+
+    return animation(figure, show, len(numbers))

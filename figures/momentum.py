@@ -13,6 +13,7 @@ from math import sqrt
 import matplotlib.pyplot as plt
 import numpy as np
 
+from figures.moving import revealed
 from figures.style import contours, label_line, method, minimum, trace
 from numopt.landscapes import Quadratic
 from numopt.optimizers import gradient_descent, momentum, nesterov
@@ -50,3 +51,8 @@ def draw(**paths):
         label_line(below, x, y, f"{line['label']}\n{LEFT[name]:.2f} a step", line["color"])
     below.set(xlabel="step", ylabel="share of the distance left", ylim=(1e-7, 2), xlim=(0, 400))
     return figure
+
+
+def animate(**paths):
+    """The first 40 steps one by one, the others by tens."""
+    return revealed(draw(**paths), [*range(41), *range(50, 401, 10)])

@@ -21,7 +21,8 @@ from math import comb, exp, inf, log
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, METHODS
+from figures.moving import animation
+from figures.style import BLACK, METHODS, contours, method, minimum
 from numopt import optimizers
 from numopt.landscapes import Beale, Counted, Rosenbrock
 from numopt.optimizer import Diverged
@@ -31,6 +32,7 @@ FAMILIES = "descent", "momentum", "adaptive", "averaging"
 GRADIENT_DESCENT_HERE = {"proximal_descent"}  # where nothing has a kink
 WITHOUT_MEMORY = "gradient_descent", "steepest_descent", "normalized_descent", "sign_descent"
 GRADIENTS, SEARCH, TRIALS = 200, 20, 60
+RACERS = "gradient_descent", "momentum", "nesterov", "adagrad", "rmsprop", "adam"  # in the moving picture
 
 
 def uniform(low, high):
@@ -88,6 +90,17 @@ def reached(method, f, hyperparameters):
     return f.value(theta)
 
 
+def gradients_and_iterates(method, f, hyperparameters):
+    """How many gradients it had taken, and where it was, before every step within the budget."""
+    counted, taken, places = Counted(f), [0], [f.start]
+    for theta in islice(method(counted, f.start, **hyperparameters), GRADIENTS):
+        if counted.gradients > GRADIENTS:
+            break
+        taken.append(counted.gradients)
+        places.append(theta)
+    return np.array(taken), np.array(places)
+
+
 def compute():
     return {name: np.array([[reached(method, f, drawn(method, trial)) for trial in range(TRIALS)]
                             for method in competitors().values()])
@@ -125,3 +138,30 @@ def draw(**ends):
                  transform=axes[1].transAxes, fontsize=10, bbox={"color": "white", "pad": 2})
     figure.supxlabel(f"$f$ after {GRADIENTS} gradients, in the best of {SEARCH} trials", fontsize=11)
     return figure
+
+
+def animate(**ends):
+    """Six of them on Rosenbrock's valley, each in its best trial: where they are after so many gradients."""
+    f, all_of_them = FUNCTIONS["Rosenbrock"], competitors()
+    figure, ax = plt.subplots(figsize=(5.6, 5))
+    contours(ax, f, np.linspace(-2, 2, 161), np.linspace(-1, 3, 161), levels=np.geomspace(0.05, 2000, 14))
+    minimum(ax, 1, 1)
+    runs, lines, dots = {}, {}, {}
+    for name in RACERS:
+        best = int(np.argmin(ends["Rosenbrock"][list(all_of_them).index(name)]))
+        runs[name] = gradients_and_iterates(all_of_them[name], f, drawn(all_of_them[name], best))
+        lines[name], = ax.plot([], [], **method(name, linewidth=1.4))
+        dots[name], = ax.plot([], [], "o", color=METHODS[name][0], markersize=7)
+    ax.legend(handles=list(lines.values()), loc="upper center", fontsize=9, ncols=2)
+    ax.set(xlim=(-2, 2), ylim=(-1, 3), aspect="equal", title="0 gradients")
+
+    def show(frame):
+        gradients = 4 * frame
+        for name, (taken, places) in runs.items():
+            seen = places[taken <= gradients]
+            lines[name].set_data(*seen.T)
+            dots[name].set_data(*seen[-1:].T)
+        ax.set_title(f"{gradients} gradients")
+        return [*lines.values(), *dots.values()]
+
+    return animation(figure, show, GRADIENTS // 4 + 1)

@@ -39,6 +39,12 @@ def named(figure):
     return getattr(script(figure), "RECORD", figure if hasattr(script(figure), "runs") else None)
 
 
+def remade(figure):
+    """The name of its record, if --recompute makes it: another command measures the times."""
+    name = named(figure)
+    return name if name and hasattr(script(name), "runs") else None
+
+
 def recorded(name):
     """{run: {name: array}} of a record."""
     return whole(name)["runs"]

@@ -10,6 +10,7 @@ Ravasi's lecture notes, "Saddle points and other flat regions"; Kashyap (2022), 
 import matplotlib.pyplot as plt
 import numpy as np
 
+from figures.moving import revealed
 from figures.style import VERMILION, method
 from numopt.landscapes import Noisy, Saddle, grid
 from numopt.optimizers import gradient_descent
@@ -57,3 +58,8 @@ def draw(on, f_on, f_beside, noisy, f_noisy):
     time.text(55, -0.3, "with\nnoise", va="center", color=VERMILION)
     time.set(xlabel="step", title="loss")
     return figure
+
+
+def animate(**arrays):
+    """All runs step by step."""
+    return revealed(draw(**arrays), range(0, len(arrays["on"]), 2))

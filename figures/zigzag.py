@@ -8,6 +8,7 @@ Kashyap (2022), Figure 11, after Boyd and Vandenberghe (2004), Section 9.3.2.   
 import matplotlib.pyplot as plt
 import numpy as np
 
+from figures.moving import revealed
 from figures.style import contours, method, minimum, right_angle, trace
 from numopt.landscapes import Quadratic
 from numopt.optimizers import steepest_descent
@@ -36,3 +37,13 @@ def draw(descent):
     ax.set(xlim=(-2.5, 11), ylim=(-2.6, 2.6), xlabel="$x_1$", ylabel="$x_2$", aspect="equal",
            title=rf"$f(x) = \frac{{1}}{{2}}(x_1^2 + {GAMMA} x_2^2)$, exact line search")
     return figure
+
+
+def animate(descent):
+    """The steps one by one, each in ten parts."""
+    parts = np.linspace(descent[:8], descent[1:9], 10, endpoint=False, axis=1).reshape(-1, 2)
+    figure = draw(descent)
+    ax, = figure.axes
+    line = next(line for line in ax.lines if len(line.get_xdata()) == len(descent))
+    line.set(data=parts.T, markevery=10)
+    return revealed(figure, range(len(parts)), [ax])

@@ -1,0 +1,85 @@
+"""A learned rate goes after the lowest point of the loss along the gradient, which moves on with every step.
+
+A net of 64-16-10 units on 300 handwritten digits, in whole batches.  Each curve is f(η) = L(w − η g), the loss after a
+step of rate η from where the net is, as a share of f(0): at the 1st, the 9th and the 24th step of a rate that learns by
+Newton's method.  The ring is the rate that the step was taken with, the dot the rate of the next step.  The first steps
+only double it, as far as a step may; where it is free, Newton's method takes it near the lowest point.  But that is
+the lowest point along this g, and that of the next curve may lie far away: one step in five ends above f(0).
+
+Ravaut and Gorti (2018), Sections 3 and 4.2.          Lecture 5.
+"""
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures.moving import animation
+from figures.style import BLACK, BLUE, GREY
+from numopt.data import digits
+from numopt.network import mlp
+from numopt.optimizers import newton_rate
+from numopt.risk import EmpiricalRisk
+
+ETAS = np.geomspace(0.02, 200, 120)
+SHOWN = 1, 9, 24
+
+
+def compute(steps=60):
+    X, Y, *_ = digits()
+    network = mlp([64, 16, 10])
+    risk = EmpiricalRisk(network, X[:300], Y[:300])
+    run = newton_rate(risk, network.initial(seed=0), lr=0.05)
+    curves, rates = [], [0.05]
+    for _ in range(steps):
+        theta, g = run.theta, risk.whole.gradient(run.theta)
+        curves.append([risk.whole.value(theta - eta * g) / risk.whole.value(theta) for eta in ETAS])
+        next(run)
+        rates.append(run["lr"])
+    return {"curves": np.array(curves), "rates": np.array(rates)}
+
+
+def along(curve, rate):
+    """The height of a curve at a rate."""
+    return np.interp(np.log(rate), np.log(ETAS), curve)
+
+
+def dress(ax):
+    ax.set(xscale="log", xlim=ETAS[[0, -1]], ylim=(0, 1.7), xlabel="rate η of the step")
+
+
+def draw(curves, rates):
+    figure, axes = plt.subplots(1, 3, figsize=(6.5, 2.9), sharey=True)
+    for ax, step in zip(axes, SHOWN):
+        curve, rate, after = curves[step - 1], *rates[step - 1:step + 1]
+        ax.plot(ETAS, curve, color=BLACK)
+        ax.axhline(1, color=GREY, linestyle=":", linewidth=1)
+        ax.plot(rate, along(curve, rate), "o", color=BLUE, markerfacecolor="white", markersize=8, markeredgewidth=1.8)
+        ax.plot(after, along(curve, after), "o", color=BLUE, markersize=7)
+        dress(ax)
+        ax.set_title(f"step {step}")
+    axes[0].set_ylabel("f(η) / f(0)")
+    return figure
+
+
+def animate(curves, rates):
+    """Step by step: f(η) with the rate and the next one, and the rates so far."""
+    figure, (above, below) = plt.subplots(2, 1, figsize=(5, 5), height_ratios=[1.4, 1])
+    curve, = above.plot(ETAS, curves[0], color=BLACK)
+    ring, = above.plot([], [], "o", color=BLUE, markerfacecolor="white", markersize=9, markeredgewidth=1.8)
+    dot, = above.plot([], [], "o", color=BLUE, markersize=8)
+    above.axhline(1, color=GREY, linestyle=":", linewidth=1)
+    dress(above)
+    above.set(ylabel="f(η) / f(0)", title="step 1")
+    below.semilogy(ETAS[curves.argmin(axis=1)], color=GREY, linewidth=1)
+    below.text(0.98, 0.08, "grey: the lowest point of each curve", transform=below.transAxes, ha="right", fontsize=9)
+    learned, = below.plot([], [], color=BLUE)
+    below.set(xlabel="step", ylabel="rate", xlim=(0, len(curves)), ylim=(0.03, 200))
+
+    def show(frame):
+        k = frame // 2
+        curve.set_ydata(curves[k])
+        ring.set_data([rates[k]], [along(curves[k], rates[k])])
+        dot.set_data([rates[k + 1]], [along(curves[k], rates[k + 1])] if frame % 2 else [np.nan])
+        learned.set_data(range(k + 1), rates[:k + 1])
+        above.set_title(f"step {k + 1}")
+        return curve, ring, dot, learned
+
+    return animation(figure, show, 2 * len(curves))

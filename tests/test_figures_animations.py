@@ -1,0 +1,133 @@
+"""The moving pictures end with what the still ones show, and the page has them all."""
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import figures
+from figures import learning_rate_step, matrices, momentum, moving, race, saddle, sheet, zigzag
+from figures.__main__ import main
+
+MOVING = ["learning_rate_step", "matrices", "momentum", "race", "saddle", "zigzag"]
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    """A function that gives (figure, show, number of frames) of a figure's moving picture, without drawing any."""
+    for script in (moving, learning_rate_step, matrices, race):
+        monkeypatch.setattr(script, "animation", lambda figure, show, frames: (figure, show, frames))
+
+    def of(script, **arrays):
+        with figures.drawing():
+            return script.animate(**arrays)
+
+    return of
+
+
+def data(figure):
+    return [moving.points(line) for ax in figure.axes for line in ax.lines]
+
+
+def test_these_figures_move():
+    assert figures.those_that_move() == MOVING
+
+
+@pytest.mark.parametrize("script", [saddle, momentum], ids=["saddle", "momentum"])
+def test_the_last_frame_is_the_picture_and_the_first_its_beginning(script, parts, arrays):
+    computed = arrays(script.__name__.split(".")[-1])
+    figure, show, frames = parts(script, **computed)
+    with figures.drawing():
+        whole = data(script.draw(**computed))
+    show(0)
+    lengths = [len(x) for x, *_ in data(figure)]
+    show(frames - 1)
+    for mine, still in zip(data(figure), whole, strict=True):
+        assert_array_equal(mine, still)
+    assert all(n == 1 for n, (x, *_) in zip(lengths, whole) if len(x) > 2)
+
+
+def test_zigzag_goes_along_its_steps_without_haste(parts, arrays):
+    descent = arrays("zigzag")["descent"]
+    figure, show, frames = parts(zigzag, descent=descent)
+    line = next(line for line in figure.axes[0].lines if line.get_markevery() == 10)
+    for frame in (0, 10, 25, frames - 1):
+        show(frame)
+        x = np.transpose(line.get_data())
+        k, part = divmod(frame, 10)
+        assert_allclose(x[-1], descent[k] + part / 10 * (descent[k + 1] - descent[k]))
+
+
+def test_race_shows_where_each_is_after_so_many_gradients(parts, arrays):
+    ends = arrays("race")
+    figure, show, frames = parts(race, **ends)
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    show(frames - 1)
+    f, order = race.FUNCTIONS["Rosenbrock"], list(race.competitors())
+    for name in race.RACERS:
+        last = np.transpose(lines[race.METHODS[name][2]].get_data())[-1]
+        assert_allclose(f.value(last), ends["Rosenbrock"][order.index(name)].min(), rtol=1e-12)
+
+
+def test_the_mean_of_sampled_fisher_matrices_comes_nearer_like_one_over_the_root_of_their_number():
+    F, means = matrices.sampled(draws=64)
+    error = np.linalg.norm(means - F, axis=(1, 2))
+    n = np.arange(1, 65)
+    slope = np.polyfit(np.log(n), np.log(error), 1)[0]
+    assert -0.75 < slope < -0.3 and error[-1] < error[0] / 4
+
+
+def test_learning_rate_step_where_it_is_free_the_next_rate_is_near_the_lowest_point_of_this_curve(arrays):
+    curves, rates = arrays("learning_rate_step")["curves"], arrays("learning_rate_step")["rates"]
+    change = rates[1:] / rates[:-1]
+    free = (change < 1.99) & (change > 0.51)
+    away = np.abs(np.log(rates / np.append(learning_rate_step.ETAS[curves.argmin(axis=1)], np.nan)))
+    there = np.abs(np.log(rates[1:] / learning_rate_step.ETAS[curves.argmin(axis=1)]))
+    assert free.sum() >= 20 and np.median(there[free]) < 0.1 and np.nanmedian(away[1:]) > 0.5
+    assert_allclose(change[:7], 2)                                      # at first as much as it may
+    taken = [learning_rate_step.along(curve, rate) for curve, rate in zip(curves, rates)]
+    assert 0.1 < np.mean(np.array(taken) > 1) < 0.3                     # one step in five ends above f(0)
+
+
+def test_learning_rate_step_its_curves_are_the_loss_along_the_gradient(arrays, parts):
+    computed = arrays("learning_rate_step")
+    figure, show, frames = parts(learning_rate_step, **computed)
+    show(frames - 1)
+    assert_array_equal(figure.axes[0].lines[0].get_ydata(), computed["curves"][-1])
+    assert_allclose(computed["curves"][:, 0], 1, atol=0.1)              # a short step changes little
+
+
+def test_a_moving_picture_is_a_gif_whole_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(moving, "PAUSE", 0)
+    monkeypatch.setattr(zigzag, "animate", lambda descent: moving.revealed(zigzag.draw(descent), range(3)))
+    file = figures.animated("zigzag", tmp_path)
+    assert file.read_bytes()[:6] == b"GIF89a" and [path.name for path in tmp_path.iterdir()] == ["zigzag.gif"]
+
+    def broken(descent):
+        raise ValueError("no picture")
+
+    monkeypatch.setattr(zigzag, "animate", broken)
+    with pytest.raises(ValueError):
+        figures.animated("zigzag", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["zigzag.gif"]
+
+
+def test_a_figure_that_does_not_move_is_refused_with_those_that_do(capsys):
+    with pytest.raises(SystemExit):
+        main(["condition_number", "--animate"])
+    assert f"there is no moving picture of condition_number; there is of {', '.join(MOVING)}" in capsys.readouterr().err
+
+
+def test_the_page_has_every_picture_with_its_name_and_caption(tmp_path, monkeypatch):
+    names = ["zigzag", "condition_number", "saddle"]
+    for name in names[:2]:
+        (tmp_path / f"{name}.png").write_bytes((figures.RENDERED / f"{name}.png").read_bytes())
+    pages = []
+    monkeypatch.setattr(figures, "saved", lambda out, name, save: pages.append((name, figures_of_now())))
+    sheet.drawn(names, tmp_path)
+    (name, page), = pages
+    assert name == "sheet.png" and [ax.get_title() for ax in page.axes if ax.images] == names[:2]
+    assert page.axes[0].texts[0].get_text().replace("\n", " ") == figures.caption("zigzag")
+
+
+def figures_of_now():
+    import matplotlib.pyplot as plt
+    return plt.gcf()
