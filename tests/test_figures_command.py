@@ -54,7 +54,7 @@ def folder(tmp_path):
     """A function that makes a folder of figures of their own, around the command, and gives the arguments to run it."""
     package = tmp_path / "figures"
     package.mkdir()
-    for name in ("__init__.py", "__main__.py", "records.py", "lectures.mplstyle"):
+    for name in ("__init__.py", "__main__.py", "records.py", "sheet.py", "lectures.mplstyle"):
         shutil.copy(ROOT / "figures" / name, package)
 
     def command(*arguments, **scripts):
@@ -108,7 +108,7 @@ def test_arguments_that_make_no_sense_are_refused(arguments, said, capsys):
 
 
 def test_neither_the_style_nor_a_file_of_the_package_is_a_figure():
-    assert {"style", "records", "__init__", "__main__"}.isdisjoint(figures.names())
+    assert {"style", "records", "moving", "sheet", "__init__", "__main__"}.isdisjoint(figures.names())
 
 
 # ---------------------------------------------------------------------------- what it leaves, and answers
