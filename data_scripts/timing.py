@@ -37,6 +37,7 @@ from numopt.risk import EmpiricalRisk
 
 RECORD = Path(__file__).parent.parent / "figures" / "records" / "timing.npz"
 SEED, BATCH, STEPS, IMAGES = 0, 128, 391, 12_800
+REST = 0.05  # seconds between the turns: threads stay awake for a while after their work, and disturb the next
 NETS = {"2x90 MLP": (3072, 90, 90, 10), "5x30 MLP": (3072, 30, 30, 30, 30, 30, 10), "CNN": None}
 METHODS = {"Adam": partial(adam, lr=1e-3), "RMSProp": partial(rmsprop, lr=1e-3),
            "nlTGCR": partial(nltgcr_fisher, start=0), "K-FAC": partial(kfac, lr=1e-2),
@@ -127,6 +128,8 @@ def medians(contestants, seconds, least=5):
     with tqdm(total=round(seconds), desc="measure", unit="s") as bar:
         while time.perf_counter() - began < seconds or min(map(len, taken.values())) <= least:
             for key, step in contestants.items():
+                time.sleep(REST)
+                step()
                 start = time.perf_counter()
                 for _ in range(turn[key]):
                     step()

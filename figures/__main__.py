@@ -55,10 +55,11 @@ def main(arguments=None):
         if trouble:
             return trouble
     if options.animate:
-        still = [name for name in options.names if name not in figures.those_that_move()]
+        moving = figures.those_that_move()
+        still = [name for name in options.names if name not in moving]
         if still:
-            parser.error(f"there is no moving picture of {', '.join(still)}; there is of {', '.join(figures.those_that_move())}")
-        return draw(options.names or figures.those_that_move(), options.out, "gif", options.j)
+            parser.error(f"there is no moving picture of {', '.join(still)}; there is of {', '.join(moving)}")
+        return draw(options.names or moving, options.out, "gif", options.j)
     if options.sheet:
         missing = [name for name in chosen if not (Path(options.out) / f"{name}.png").exists()]
         trouble = draw(missing, options.out, "png", options.j) if missing else 0

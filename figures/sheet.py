@@ -17,8 +17,8 @@ def drawn(names, out):
         for ax, name in zip(axes.flat, there):
             ax.imshow(plt.imread(figures.Path(out) / f"{name}.png"), interpolation="lanczos")
             ax.set_title(name, fontsize=11, fontweight="bold")
-            ax.text(0.5, -0.03, fill(figures.caption(name), 46, break_on_hyphens=False), transform=ax.transAxes, ha="center", va="top",
-                    fontsize=9)
+            ax.text(0.5, -0.03, fill(figures.caption(name), 46, break_on_hyphens=False), transform=ax.transAxes,
+                    ha="center", va="top", fontsize=9)
         for ax in axes.flat:
             ax.set_axis_off()
         return figures.saved(out, "sheet.png", lambda file: page.savefig(file, dpi=100, metadata={"Software": None}))

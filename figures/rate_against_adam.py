@@ -1,0 +1,35 @@
+"""Adam with its rate searched for is no better here than gradient descent with a fixed rate or a learned one.
+
+The narrow ResNet of figure "rate_resnet" on digits; mean and range over 3 seeds, the rates of the first.  Adam's best
+of the rates 0.1, 0.01 and 0.001 ends with the loss and the accuracy of gradient descent at 0.1, and so does the printed
+second-order rate.  At its usual 0.001 Adam is far behind after 8 epochs: its rate has to be searched for like any
+other.  (The paper puts the learned rate into Adam; here the two are rivals.)
+
+Ravaut and Gorti (2018), Figure 14, remade; without --data cifar10 on digits.          Lecture 5.
+"""
+from functools import partial
+
+from figures.adaptive_rate import LINES, gathered, in_seeds, panels, train_resnet
+from figures.style import ORANGE, PURPLE
+
+SETS = "digits", "cifar10"
+SEED = 0
+SEEDS = range(SEED, SEED + 3)
+ADAM_RATES = 0.1, 0.01, 0.001
+DRAWN = {"fixed": ("fixed 0.1", *LINES["gradient_descent"]),
+         "printed": ("2nd order, printed", *LINES["newton_rate_printed"]),
+         "adam 0.01": ("Adam 0.01", *LINES["adam"]),
+         "adam 0.1": ("Adam 0.1", PURPLE, "-."),
+         "adam 0.001": ("Adam 0.001", ORANGE, ":")}
+
+
+def runs(data):
+    return in_seeds(SEEDS, **{f"adam {lr}": partial(train_resnet, "adam", data, lr) for lr in ADAM_RATES})
+
+
+def compute():
+    return gathered("rate_resnet", "rate_against_adam")
+
+
+def draw(**seen):
+    return panels(seen, DRAWN)

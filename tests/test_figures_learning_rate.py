@@ -1,0 +1,259 @@
+"""The figures about learned rates show what their captions claim: tested on the arrays that are drawn."""
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from figures import adaptive_rate, rate_cifar100, rate_on_boston, rate_on_mnist, rate_over_time_boston
+from numopt.data import boston
+from numopt.landscapes import Counted, Quadratic
+from numopt.optimizer import Diverged
+from numopt.optimizers import gradient_rate
+from numopt.record import path
+
+SECOND = "newton_rate", "newton_rate_printed"
+
+
+@pytest.mark.parametrize("name", adaptive_rate.METHODS)
+def test_rates_the_passes_of_a_step_are_as_many_as_the_captions_say(name):
+    problem = Counted(Quadratic(np.diag([1.0, 4.0])))
+    path(adaptive_rate.METHODS[name](problem, np.array([2.0, -1.0]), lr=0.1), 7)
+    forward_and_back = 3
+    assert 7 * adaptive_rate.PASSES[name] == problem.counts["values"] + forward_and_back * problem.counts["gradients"]
+
+
+# -------------------------------------------------------------------------------- rate_on_boston, rate_over_time_boston
+
+def houses():
+    """H and b of the loss ½ wᵀHw − bᵀw + c."""
+    X, Y, *_ = boston(normalise=False)
+    A = np.column_stack([X, np.ones(len(X))])
+    return A.T @ A / len(A), A.T @ Y / len(A), Y @ Y / (2 * len(Y))
+
+
+def test_rate_on_boston_the_second_order_method_is_that_of_barzilai_and_borwein(arrays):
+    H, b, c = houses()
+    w, lr, losses = np.zeros(14), 1e-7, []
+    for _ in range(12):
+        losses.append(w @ H @ w / 2 - b @ w + c)
+        s = -lr * (H @ w - b)
+        w, lr = w + s, s @ s / (s @ H @ s)  # y = H s is the change of the gradient
+    assert_allclose(arrays("rate_on_boston")["newton_rate"][0][:12], losses, rtol=1e-4)
+
+
+def test_rate_on_boston_the_second_order_methods_get_below_every_fixed_rate_and_the_first_order_method(arrays):
+    drawn = arrays("rate_on_boston")
+    lowest = {name: drawn[name][0].min() for name in rate_on_boston.LABELS}
+    assert drawn["least"] < lowest["newton_rate"] < 1.5 * drawn["least"]
+    assert lowest["newton_rate_printed"] < 2 * drawn["least"]
+    for name in "gradient_descent", "gradient_rate":
+        assert 3 * drawn["least"] < lowest[name] < 3.5 * drawn["least"]
+
+
+def test_rate_on_boston_the_second_order_losses_leap_and_the_others_never_rise(arrays):
+    drawn = arrays("rate_on_boston")
+    for name in SECOND:
+        assert np.count_nonzero(drawn[name][0][20:] > 1e4) > 5
+    for name in "gradient_descent", "gradient_rate":
+        assert (np.diff(drawn[name][0]) < 0).all()
+
+
+def test_rate_on_boston_the_paper_starts_with_a_loss_of_billions_and_comes_back(arrays):
+    loss = arrays("rate_on_boston")["newton_rate_printed"][0]
+    assert loss[1] > 1e9 and loss[2:50].min() < 40
+
+
+def test_rate_on_boston_with_ten_times_its_alpha_or_that_of_the_paper_the_first_order_method_diverges():
+    risk = rate_on_boston.problem()
+    for alpha in 1e-13, 1e-9:
+        with pytest.raises(Diverged), np.errstate(over="ignore"):
+            path(gradient_rate(risk, np.zeros(14), lr=1e-7, alpha=alpha, delta=0), 40)
+
+
+def test_rate_on_boston_the_largest_fixed_rate_is_just_under_that_at_which_descent_diverges(arrays):
+    limit = 2 / np.linalg.eigvalsh(houses()[0])[-1]
+    assert 0.98 * limit < rate_on_boston.FIXED[-1] < limit
+
+
+def test_rate_over_time_boston_the_exact_rates_are_inverse_curvatures(arrays):
+    drawn = arrays("rate_over_time_boston")
+    least, largest = 1 / drawn["curvatures"][[-1, 0]]
+    assert largest > 1e8 * least
+    rates = drawn["newton_rate"][1][1:]
+    assert rates.min() > (1 - 1e-6) * least and rates.max() < largest
+    assert rates.max() > 1e4 * rates.min()
+
+
+def test_rate_over_time_boston_the_loss_rises_only_after_rates_beyond_the_edge(arrays):
+    drawn = arrays("rate_over_time_boston")
+    loss, rate = drawn["newton_rate"]
+    up = rate_over_time_boston.rises(loss)
+    assert len(up) > 50 and (rate[up] > 2 / drawn["curvatures"][-1]).all()
+
+
+def test_rate_over_time_boston_the_first_order_rate_only_rises_and_stays_below_the_edge(arrays):
+    drawn = arrays("rate_over_time_boston")
+    rate = drawn["gradient_rate"][1]
+    assert (np.diff(rate) > -1e-12).all() and 10 * rate[0] < rate[-1] < 2 / drawn["curvatures"][-1]
+
+
+def test_rate_over_time_boston_the_printed_form_is_kept_from_the_highest_rates(arrays):
+    drawn = arrays("rate_over_time_boston")
+    assert drawn["newton_rate_printed"][1].max() < drawn["newton_rate"][1].max() / 10
+
+
+# ---------------------------------------------------------------------------------------- rate_on_mnist, rate_over_time
+
+def end(drawn, run, quantity):
+    """The mean over the seeds at the end of the training."""
+    return drawn[f"{run}: {quantity}"][:, -1].mean()
+
+
+def test_rate_on_mnist_the_printed_second_order_method_is_the_first_order_one(arrays):
+    drawn = arrays("rate_on_mnist")
+    assert rate_on_mnist.ALPHA == pytest.approx(4 * 1e-5**2 / 1e-6)
+    for quantity in "training loss", "test loss", "rate":
+        assert_allclose(drawn[f"printed: {quantity}"], drawn[f"first order: {quantity}"], rtol=0.05)
+
+
+def test_rate_on_mnist_both_beat_the_rate_they_start_from_and_lose_to_the_one_that_was_searched_for(arrays):
+    drawn = arrays("rate_on_mnist")
+    for run in "printed", "first order":
+        for quantity in "training loss", "test loss":
+            assert 3 * end(drawn, "searched", quantity) / 2 < end(drawn, run, quantity) < end(drawn, "fixed", quantity)
+
+
+def test_rate_on_mnist_the_guarded_newton_rate_is_quick_at_first_and_gains_nothing_in_the_end(arrays):
+    drawn = arrays("rate_on_mnist")
+    guarded, fixed = (drawn[f"{run}: training loss"].mean(axis=0) for run in ("newton", "fixed"))
+    assert guarded[1] < fixed[1] / 2
+    assert guarded[-5:].mean() > 0.6 * fixed[-5:].mean()
+    assert end(drawn, "newton", "test loss") > end(drawn, "fixed", "test loss")
+
+
+def test_rate_over_time_the_printed_form_keeps_to_its_start_and_slows_down(arrays):
+    drawn = arrays("rate_over_time")
+    for run, start in ("printed", 0.1), ("printed from low", 0.01):
+        rate = drawn[f"{run}: rate"]
+        half = len(rate) // 2
+        assert rate[0] == np.float32(start) and rate[-1] - rate[half] < (rate[half] - rate[0]) / 5
+    assert drawn["printed from low: rate"][-1] < 0.6 * drawn["printed: rate"][-1]
+
+
+def test_rate_over_time_the_guarded_rate_forgets_its_start_and_goes_beyond_the_rate_that_was_searched_for(arrays):
+    drawn = arrays("rate_over_time")
+    for run in "newton", "newton from low":
+        rate = drawn[f"{run}: rate"]
+        assert np.median(rate) > 2 * drawn["searched: rate"][0]
+        assert 1.9 < np.exp(np.abs(np.diff(np.log(rate))).max()) < 2.001
+    start, low = (drawn[f"{run}: rate"][10:40] for run in ("newton", "newton from low"))
+    assert 1 / 2 < np.median(start) / np.median(low) < 2
+
+
+# ----------------------------------------------------------------------------------------------------------- rate_lenet
+
+def test_rate_lenet_the_learned_rates_rise_tenfold_and_stay_there(arrays):
+    drawn = arrays("rate_lenet")
+    for run in "printed", "first order":
+        rate, epoch = drawn[f"{run}: rate"], drawn[f"{run}: epoch"][0]
+        assert ((rate[:, epoch > 2] > 0.1) & (rate[:, epoch > 2] < 0.2)).all() and (rate[:, 0] < 0.011).all()
+
+
+def test_rate_lenet_they_beat_the_low_rate_by_far_and_end_like_the_one_that_was_searched_for(arrays):
+    drawn = arrays("rate_lenet")
+    for run in "printed", "first order":
+        assert end(drawn, run, "training loss") < end(drawn, "fixed", "training loss") / 5
+        assert abs(np.log(end(drawn, run, "training loss") / end(drawn, "searched", "training loss"))) < 0.4
+        assert abs(end(drawn, run, "test accuracy") - end(drawn, "searched", "test accuracy")) < 0.02
+
+
+def test_rate_lenet_the_guarded_newton_rate_diverges_within_the_first_epoch_with_every_seed(arrays):
+    drawn = arrays("rate_lenet")
+    assert drawn["newton: training loss"].shape == (3, 1)
+    assert np.nanmax(drawn["newton: epoch"]) < 1 and (np.nanmax(drawn["newton: rate"], axis=1) > 1).all()
+
+
+# ------------------------------------------------------------------------------------- on the narrow ResNet, and pairs
+
+def last(drawn, run, quantity="training loss"):
+    """Of every seed the last number; NaN of one that diverged."""
+    return drawn[f"{run}: {quantity}"][:, -1]
+
+
+def end_rate(drawn, run):
+    return np.array([row[np.isfinite(row)][-1] for row in drawn[f"{run}: rate"]])
+
+
+def test_rate_resnet_the_printed_rate_stays_near_its_start_and_ends_like_the_fixed_one(arrays):
+    drawn = arrays("rate_resnet")
+    rate = drawn["printed: rate"]
+    assert np.all(np.abs(end_rate(drawn, "printed") / 0.1 - 1) < 0.25) and np.nanmax(rate) < 0.125
+    assert 0.5 < last(drawn, "printed").mean() / last(drawn, "fixed").mean() < 2
+
+
+def test_rate_resnet_the_guarded_rate_overshoots(arrays):
+    drawn = arrays("rate_resnet")
+    assert np.all(np.nanmax(drawn["newton: rate"], axis=1) > 0.3)
+    assert np.all(last(drawn, "newton") > 3 * last(drawn, "fixed"))
+
+
+def test_rate_initial_values_the_learned_rate_leaves_a_low_start_and_ends_like_a_well_chosen_one(arrays):
+    drawn = arrays("rate_initial_values")
+    assert np.all(end_rate(drawn, "printed from 0.01") > 0.06)
+    assert last(drawn, "printed from 0.01").mean() < last(drawn, "fixed from 0.01").mean() / 8
+    for other in last(drawn, "fixed from 0.05"), last(arrays("rate_resnet"), "fixed"), last(drawn, "printed from 0.05"):
+        assert 0.5 < last(drawn, "printed from 0.01").mean() / other.mean() < 2
+
+
+def test_rate_first_order_resnet_both_starts_end_alike_and_a_larger_alpha_lowest(arrays):
+    drawn = arrays("rate_first_order_resnet")
+    assert np.all(np.abs(end_rate(drawn, "small alpha") / 0.1 - 1) < 0.1)
+    assert np.all(end_rate(drawn, "from 0.01") > 0.065)
+    assert np.nanmax(drawn["large alpha: rate"]) > 0.2
+    means = {run: last(drawn, run).mean() for run in ("fixed", "small alpha", "from 0.01", "large alpha")}
+    assert min(means, key=means.get) == "large alpha"
+    assert 0.5 < means["small alpha"] / means["fixed"] < 2 and 0.5 < means["from 0.01"] / means["fixed"] < 2
+
+
+def test_rate_cifar100_the_learned_rates_pass_both_fixed_ones(arrays):
+    drawn = arrays("rate_cifar100")
+    assert np.all(end_rate(drawn, "printed") > 10 * 0.02) and np.all(np.nanmax(drawn["newton: rate"], axis=1) > 2)
+    assert last(drawn, "fixed").mean() > 1.5                # the logarithm of 100 is 4.6
+    for learned in "printed", "newton":
+        assert last(drawn, learned).mean() < last(drawn, "searched").mean() < last(drawn, "fixed").mean() / 10
+
+
+def test_rate_cifar100_a_pair_of_digits_has_the_number_that_it_makes_for_its_class():
+    X, Y, X_test, Y_test = rate_cifar100.images("digits")
+    assert X.shape[1:] == (8, 16, 1) and set(Y) == set(range(100)) >= set(Y_test)
+    half, labels, *_ = adaptive_rate.parts("digits")
+    for k in (0, 17, 2000):
+        left, = np.flatnonzero((half == X[k, :, :8]).all(axis=(1, 2, 3)))[:1]
+        right, = np.flatnonzero((half == X[k, :, 8:]).all(axis=(1, 2, 3)))[:1]
+        assert Y[k] == 10 * labels[left] + labels[right]
+
+
+def test_rate_momentum_the_guarded_rate_is_lost_and_the_printed_one_hardly_changed(arrays):
+    drawn = arrays("rate_momentum")
+    epochs = np.nanmax(drawn["newton, momentum: epoch"], axis=1)
+    assert np.all(epochs < 5) and np.all(end_rate(drawn, "newton, momentum") > 1000)
+    assert np.all(np.abs(np.log(end_rate(drawn, "printed, momentum") / end_rate(drawn, "printed"))) < 0.6)
+    assert np.sum(last(drawn, "printed, momentum") < last(drawn, "printed")) == 2
+
+
+def test_rate_validation_a_rate_that_others_judge_is_lower_and_the_test_accuracy_no_better(arrays):
+    drawn = arrays("rate_validation")
+    highest = {run: np.nanmax(drawn[f"newton, {run}: rate"], axis=1) for run in ("probe", "fewer")}
+    assert np.all(highest["probe"] < highest["fewer"])
+    assert np.all(end_rate(drawn, "newton, probe") < end_rate(drawn, "newton, fewer"))
+    assert last(drawn, "newton, probe").mean() > last(drawn, "newton, fewer").mean()
+    accuracy = {run: last(drawn, f"newton, {run}", "test accuracy").mean() for run in ("probe", "fewer")}
+    assert 0.02 < accuracy["fewer"] - accuracy["probe"] < 0.08
+
+
+def test_rate_against_adam_its_best_rate_is_no_better_and_its_usual_one_far_behind(arrays):
+    drawn = arrays("rate_against_adam")
+    best = last(drawn, "adam 0.01").mean()
+    assert best < last(drawn, "adam 0.1").mean() < last(drawn, "adam 0.001").mean()
+    for run in "fixed", "printed":
+        assert 0.5 < best / last(drawn, run).mean() < 2
+    assert last(drawn, "adam 0.001").mean() > 5 * best

@@ -1,0 +1,139 @@
+"""The figures about the losses of networks show what their captions claim: tested on the arrays that are drawn."""
+import numpy as np
+from numpy.testing import assert_allclose
+from scipy.interpolate import RegularGridInterpolator
+from scipy.linalg import eigvalsh_tridiagonal
+from scipy.sparse.linalg import eigsh
+
+from figures import eigenvalue_spectrum, minimum_energy_path
+from figures.records import recorded
+from numopt.data import digits
+from numopt.landscapes import Function
+from numopt.network import lenet1
+from numopt.optimizers import gradient_descent
+from numopt.record import path
+from numopt.risk import MiniBatch
+from numopt.spectra import lanczos
+
+START, TRAINED = 0, 1
+
+
+# -------------------------------------------------------------------------------------------- eigenvalue_spectrum
+
+def spectra(drawn, when):
+    """(eigenvalues as shares of the largest, the weight of each) of the two nets; the weights of a net sum to 1."""
+    exact, nodes = drawn["eigenvalues"][when], drawn["nodes"][when]
+    return [(exact / exact.max(), np.full(exact.size, 1 / exact.size)), (nodes / nodes.max(), drawn["weights"][when])]
+
+
+def test_eigenvalue_spectrum_after_training_nine_of_ten_eigenvalues_are_within_a_hundredth_of_the_largest(arrays):
+    drawn = arrays("eigenvalue_spectrum")
+    for (before, weight), (after, weight_after) in zip(spectra(drawn, START), spectra(drawn, TRAINED)):
+        assert weight[abs(before) < 0.01].sum() < 0.75
+        assert weight_after[abs(after) < 0.01].sum() > 0.92
+        assert 0 < weight_after[after > 0.1].sum() < 0.01
+
+
+def test_eigenvalue_spectrum_at_the_start_as_many_directions_bend_down_as_up_and_almost_as_much(arrays):
+    for eigenvalues, weight in spectra(arrays("eigenvalue_spectrum"), START):
+        down = eigenvalues < 0
+        assert 0.45 < weight[down].sum() < 0.55
+        assert 0.8 < -np.sum((weight * eigenvalues)[down]) / np.sum((weight * eigenvalues)[~down]) < 1
+        assert eigenvalues.min() < -0.5
+
+
+def test_eigenvalue_spectrum_after_training_what_is_negative_is_minute_but_still_there(arrays):
+    drawn = arrays("eigenvalue_spectrum")
+    for (eigenvalues, weight), share in zip(spectra(drawn, TRAINED), (0.3, 0.5)):
+        assert -1 / 40 < eigenvalues.min() < 0
+        assert_allclose(weight[eigenvalues < -1e-8].sum(), share, atol=0.03)
+
+
+def test_eigenvalue_spectrum_the_nets_are_those_that_the_caption_names(arrays):
+    drawn = arrays("eigenvalue_spectrum")
+    assert drawn["eigenvalues"].shape == (2, 974) and drawn["size"] == 14_950
+    assert_allclose(drawn["weights"].sum(axis=1), 1)
+    assert drawn["nodes"].shape == (2, eigenvalue_spectrum.PROBES * eigenvalue_spectrum.LANCZOS_STEPS)
+
+
+def test_eigenvalue_spectrum_it_is_that_of_the_hessian_at_the_recorded_weights():
+    record = recorded("eigenvalue_spectrum")["shared weights"]
+    X, Y, *_ = digits(images=True)
+    loss = MiniBatch(lenet1(X.shape[1:]), X[:320], Y[:320])
+    theta, eigenvalues = record["theta"][TRAINED], record["eigenvalues"][TRAINED]
+    assert_allclose(loss.value(theta), record["loss"][TRAINED], rtol=1e-6)
+    assert record["loss"][TRAINED] <= eigenvalue_spectrum.TARGET
+    alpha, beta, _ = lanczos(loss.hessian(theta), np.random.default_rng(0).standard_normal(theta.size), 60)
+    assert_allclose(eigvalsh_tridiagonal(alpha, beta)[-5:], eigenvalues[-5:], rtol=1e-6)
+
+
+# -------------------------------------------------------------------------------------------- minimum_energy_path
+
+def over_the_minima(losses):
+    """How many times the higher of both ends the highest loss is, for each pair of minima."""
+    return losses.max(axis=1) / np.maximum(losses[:, 0], losses[:, -1])
+
+
+def test_minimum_energy_path_the_straight_line_goes_over_a_mountain_and_the_path_round_it(arrays):
+    drawn = arrays("minimum_energy_path")
+    assert_allclose(drawn["line"][:, [0, -1]], drawn["path"][:, [0, -1]])
+    assert len(drawn["line"]) == 3
+    assert (over_the_minima(drawn["line"]) > 7).all() and (over_the_minima(drawn["line"]) < 9).all()
+    assert (over_the_minima(drawn["path"]) < 1 + 1 / 7).all()
+
+
+def test_minimum_energy_path_the_path_is_nearly_twice_as_long_and_its_nets_are_equally_far_apart(arrays):
+    drawn = arrays("minimum_energy_path")
+    assert (1.7 < drawn["length"]).all() and (drawn["length"] < 2).all()
+    for way in drawn["way"]:
+        pieces = np.diff(way)
+        assert way[0] == 0 and abs(way[-1] - 1) < 1e-12
+        assert pieces.max() < 1.05 * pieces.min()
+
+
+def test_minimum_energy_path_the_path_is_longer_by_a_third_than_its_projection(arrays):
+    drawn = arrays("minimum_energy_path")
+    x = drawn["projected"]
+    assert_allclose(x[[0, -1]], [[0, 0], [1, 0]], atol=1e-9)
+    assert_allclose(drawn["length"][0] / np.linalg.norm(np.diff(x, axis=0), axis=1).sum(), 4 / 3, rtol=0.06)
+
+
+def test_minimum_energy_path_the_plane_shows_the_losses_at_the_minima_and_on_the_straight_line(arrays):
+    drawn = arrays("minimum_energy_path")
+    a, b = minimum_energy_path.AXES
+    plane = RegularGridInterpolator((b, a), drawn["plane"], method="cubic")
+    along = np.linspace(0, 1, drawn["line"].shape[1])
+    assert_allclose(plane(np.stack([0 * along, along], axis=-1)), drawn["line"][0], rtol=0.01)
+
+
+def pass_of_height_one(c=5.0):
+    """(x² - 1)² + c (y - 1 + x²)²: minima at (-1, 0) and (1, 0), and a pass of height 1 at (0, 1) between them."""
+    def gradient(theta):
+        x, y = theta
+        off = y - 1 + x**2
+        return np.array([4 * x * (x**2 - 1) + 4 * c * x * off, 2 * c * off])
+
+    return Function(lambda theta: (theta[0]**2 - 1)**2 + c * (theta[1] - 1 + theta[0]**2)**2, jac=gradient)
+
+
+def test_minimum_energy_path_a_band_finds_the_pass_between_two_valleys_and_nothing_pushes_it_aside():
+    f, ends = pass_of_height_one(), (np.array([-1.0, 0.0]), np.array([1.0, 0.0]))
+    band = minimum_energy_path.Band(f, *ends, spring=3.0)
+    straight = np.linspace(*ends, 13)
+    x = band.nets(path(gradient_descent(band, straight[1:-1].ravel(), lr=0.005), 3000)[-1])
+    assert max(map(f.value, straight)) == 6
+    assert_allclose(x[6], [0, 1], atol=0.02)
+    assert_allclose(max(map(f.value, x)), 1, atol=0.01)
+    assert_allclose(band.gradient(x[1:-1].ravel()), 0, atol=1e-6)
+    for i in [*range(1, 6), *range(7, 12)]:  # the slope is along the path
+        higher = x[i + 1] if i < 6 else x[i - 1]
+        tau, g = (higher - x[i]) / np.linalg.norm(higher - x[i]), f.gradient(x[i])
+        assert_allclose(abs(g @ tau), np.linalg.norm(g), rtol=1e-5)
+
+
+def test_minimum_energy_path_the_ends_are_minima():
+    loss = minimum_energy_path.problem("digits")
+    theta = minimum_energy_path.minimum_from(loss, 0)
+    assert np.linalg.norm(loss.gradient(theta)) <= 1e-6
+    assert eigsh(loss.hessian(theta), 1, which="SA", tol=1e-3)[0] > 0
+    assert_allclose(loss.value(theta), recorded("minimum_energy_path")["pair 0"]["line"][0], rtol=1e-4)
