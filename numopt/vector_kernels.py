@@ -6,7 +6,10 @@ from numopt.kernels import kernel, prange
 
 @kernel(pays=lambda theta, *others: theta.size >= 5_000)
 def momentum(theta, g, v, lr, mu):
-    """θ and v after a step of gradient descent with momentum."""
+    """θ and v after a step of gradient descent with momentum.
+
+    On 285,670 weights the twin is 1.7 times as fast, on 5,000 as fast.
+    """
     v = mu * v - lr * g
     return theta + v, v
 
@@ -23,7 +26,10 @@ def momentum_compiled(theta, g, v, lr, mu):
 
 @kernel(pays=lambda theta, *others: theta.size >= 5_000)
 def rmsprop(theta, g, s, lr, rho, eps):
-    """θ and s after a step of RMSProp."""
+    """θ and s after a step of RMSProp.
+
+    The twin is 3.5 times as fast on 285,670 weights, 1.3 on 5,000.
+    """
     s = rho * s + (1 - rho) * g**2
     return theta - lr * g / (np.sqrt(s) + eps), s
 
@@ -42,7 +48,10 @@ def rmsprop_compiled(theta, g, s, lr, rho, eps):
 
 @kernel(pays=lambda theta, *others: theta.size >= 5_000)
 def adam(theta, g, m, v, lr, beta1, beta2, eps, t):
-    """θ, m, v and the corrected m and v after step t of Adam."""
+    """θ, m, v and the corrected m and v after step t of Adam.
+
+    The twin is 3.1 times as fast on 285,670 weights, 1.5 on 5,000.
+    """
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
     m_hat = m / (1 - beta1**t)
@@ -68,7 +77,10 @@ def adam_compiled(theta, g, m, v, lr, beta1, beta2, eps, t):
 
 @kernel(pays=lambda theta, *others: theta.size >= 5_000)
 def adahessian(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_decay, t):
-    """θ, m, v and the corrected m and v after step t of AdaHessian, with the averaged diagonal D of the Hessian."""
+    """θ, m, v and the corrected m and v after step t of AdaHessian, with the averaged diagonal D of the Hessian.
+
+    The twin is 3.9 times as fast on 285,670 weights, 1.8 on 5,000.
+    """
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * D**2
     m_hat = m / (1 - beta1**t)
@@ -98,7 +110,10 @@ def adahessian_compiled(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_
 
 @kernel(pays=lambda x, *others: x.size >= 5_000)
 def moved(x, alpha, d):
-    """x + α d."""
+    """x + α d.
+
+    The twin is 1.3 times as fast on 285,670 numbers.
+    """
     return x + alpha * d
 
 
@@ -112,7 +127,10 @@ def moved_compiled(x, alpha, d):
 
 @kernel(pays=lambda v, *others: v.size >= 5_000)
 def orthogonal(v, v_i):
-    """v made orthogonal to the unit vector v_i, and how much of that there was in it."""
+    """v made orthogonal to the unit vector v_i, and how much of that there was in it.
+
+    The twin is 1.5 times as fast on 285,670 numbers.
+    """
     tau = v @ v_i
     return v - tau * v_i, float(tau)
 
@@ -130,7 +148,10 @@ def orthogonal_compiled(v, v_i):
 
 @kernel(pays=lambda A, b, steps, tolerance: 10 <= b.size <= 500)
 def dense_conjugate_gradient(A, b, steps, tolerance):
-    """x with Ax = b, by so many steps of conjugate gradients, and pᵀAp in the last direction: see linalg.py."""
+    """x with Ax = b, by so many steps of conjugate gradients, and pᵀAp in the last direction: see linalg.py.
+
+    The twin is 15 times as fast for 10 unknowns, 7 for 100, and 1.3 for 500.
+    """
     x, r, p, rr, curvature = np.zeros_like(b), b, b, b @ b, 1.0
     enough = tolerance**2 * rr
     for _ in range(steps):
@@ -171,7 +192,10 @@ def dense_conjugate_gradient_compiled(A, b, steps, tolerance):
 
 @kernel(pays=lambda x, *others: x.size >= 50_000)
 def relu(x):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    The twin is 2 to 3 times as fast on the CNN's first layer.
+    """
     return np.maximum(x, 0)
 
 
@@ -185,7 +209,10 @@ def relu_compiled(x):
 
 @kernel(pays=lambda x, *others: x.size >= 50_000)
 def relu_backward(y, dy):
-    """The derivatives by x, from those by y = max(x, 0)."""
+    """The derivatives by x, from those by y = max(x, 0).
+
+    The twin is 4 times as fast on the CNN's first layer.
+    """
     return (y > 0) * dy
 
 

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 from data_scripts import element_loops, kernel_timing, timing
 from data_scripts.__main__ import main
+from figures import timing as figure
 from numopt.kernels import Kernel, started
 from numopt.minibatch import MiniBatch
 from numopt.network import mlp
@@ -89,3 +90,24 @@ def test_without_pytorch_the_comparison_says_so(monkeypatch, capsys):
 
 def test_every_hot_loop_is_timed():
     assert set(kernel_timing.cases()) == {kernel.__name__ for kernel in Kernel.known}
+
+
+# ------------------------------------------------------------------------------------------------- the figure
+
+def test_timing_nltgcr_costs_more_than_adam_in_every_form_on_every_net(arrays):
+    drawn = arrays("timing")
+    adam, nltgcr = (figure.METHODS.index(method) for method in ("Adam", "nlTGCR"))
+    for form in ("Python", "NumPy", "compiled"):
+        assert np.all(drawn[form][:, nltgcr] > 2 * drawn[form][:, adam])
+
+
+def test_timing_nearly_all_there_is_to_gain_lies_between_plain_python_and_numpy(arrays):
+    drawn = arrays("timing")
+    known = np.isfinite(drawn["Python"])
+    assert np.all((drawn["Python"] / drawn["NumPy"])[known] > 300)
+    assert np.all(drawn["NumPy"] / drawn["compiled"] < 10)
+
+
+def test_timing_compiling_gains_most_on_the_cnn(arrays):
+    gain = arrays("timing")["NumPy"] / arrays("timing")["compiled"]
+    assert np.median(gain[figure.NETS.index("CNN")]) > 2 > np.median(gain[:2])
