@@ -59,11 +59,12 @@ def main(arguments=None):
         still = [name for name in options.names if name not in moving]
         if still:
             parser.error(f"there is no moving picture of {', '.join(still)}; there is of {', '.join(moving)}")
-        return draw(options.names or moving, options.out, "gif", options.j)
+        return draw(chosen if options.names else moving, options.out, "gif", options.j)
     if options.sheet:
         missing = [name for name in chosen if not (Path(options.out) / f"{name}.png").exists()]
         trouble = draw(missing, options.out, "png", options.j) if missing else 0
-        print(sheet.drawn(chosen, options.out))
+        if trouble != 130:
+            print(sheet.drawn(chosen, options.out))
         return trouble
     return draw(chosen, options.out, options.format, options.j)
 

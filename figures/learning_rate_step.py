@@ -67,7 +67,7 @@ def animate(curves, rates):
     dot, = above.plot([], [], "o", color=BLUE, markersize=8)
     above.axhline(1, color=GREY, linestyle=":", linewidth=1)
     dress(above)
-    above.set(ylabel="f(η) / f(0)", title="step 1")
+    above.set_ylabel("f(η) / f(0)")
     below.semilogy(ETAS[curves.argmin(axis=1)], color=GREY, linewidth=1)
     below.text(0.98, 0.08, "grey: the lowest point of each curve", transform=below.transAxes, ha="right", fontsize=9)
     learned, = below.plot([], [], color=BLUE)
@@ -79,7 +79,7 @@ def animate(curves, rates):
         ring.set_data([rates[k]], [along(curves[k], rates[k])])
         dot.set_data([rates[k + 1]], [along(curves[k], rates[k + 1])] if frame % 2 else [np.nan])
         learned.set_data(range(k + 1), rates[:k + 1])
-        above.set_title(f"step {k + 1}")
-        return curve, ring, dot, learned
+        above.set_title(f"step {k + 1}", y=1)
+        return curve, ring, dot, learned, above.title
 
     return animation(figure, show, 2 * len(curves))

@@ -96,33 +96,49 @@ def sampled(steps=30, draws=256):
     """F after the training, and the means of the first 1, 2, ..., `draws` Fisher matrices with one label drawn each."""
     loss, start = problem()
     theta = path(adam(loss, start, lr=0.03), steps)[-1]
-    one_each = [dense(loss.fisher(theta, samples=1, seed=seed), theta.size) for seed in range(draws)]
-    return dense(loss.fisher(theta), theta.size), np.cumsum(one_each, axis=0) / np.arange(1, draws + 1)[:, None, None]
+    z, _, _ = loss.forward(theta)
+    means = np.empty((draws, theta.size, theta.size))
+    for seed in range(draws):
+        labels = NETWORK.loss.sample(z, np.random.default_rng(seed))
+        G = loss.per_example_gradients(theta, NETWORK.loss.gradient(z, labels))
+        means[seed] = G.T @ G / loss.n
+    return dense(loss.fisher(theta), theta.size), np.cumsum(means, axis=0) / np.arange(1, draws + 1)[:, None, None]
 
 
 def animate(before, after):
     """More and more labels are drawn for each example: the sampled Fisher matrix becomes the exact one."""
     F, means = sampled()
     error = np.linalg.norm(means - F, axis=(1, 2)) / np.linalg.norm(F)
-    numbers = np.unique(np.geomspace(1, len(means), 60).round().astype(int))
-    figure = plt.figure(figsize=(5.4, 5.2))
-    above, below = figure.subfigures(2, 1, height_ratios=[1.1, 1])
-    largest, pictures = np.abs(F).max(), {}
-    for ax, (name, M) in zip(above.subplots(1, 2), {"sampled": means[0], "exact": F}.items()):
-        pictures[name] = ax.imshow(np.maximum(np.abs(M), 1e-9), norm=LogNorm(largest / 1e3, largest),
-                                   interpolation="nearest")
+    draws = np.arange(1, len(means) + 1)
+    numbers = np.repeat(np.unique(np.geomspace(1, len(means), 48).round().astype(int)), 2)
+    figure = plt.figure(figsize=(6.5, 4.8))
+    figure.get_layout_engine().set(h_pad=0.1)
+    above, below = figure.subfigures(2, 1, height_ratios=[1, 1.05])
+    norm, pictures = LogNorm(np.abs(F).max() / 1e3, np.abs(F).max()), {}
+    for ax, name in zip(above.subplots(1, 3), ("Fisher F", "sampled", "sampled minus F")):
+        pictures[name] = ax.imshow(visible(F), norm=norm, interpolation="nearest")
         ax.set(xticks=[], yticks=[], title=name)
         ax.spines[:].set_visible(False)
     ax = below.subplots()
-    ax.loglog(np.arange(1, len(means) + 1), error[0] / np.sqrt(np.arange(1, len(means) + 1)), color=GREY, linestyle=":")
-    ax.text(16, error[0] / 3, "one over the root of the number", color=GREY, fontsize=9)
+    ax.loglog(draws, error[0] / np.sqrt(draws), color=GREY, linestyle=":")
+    ax.text(18, error[0] / 3, "1 / √number", color=GREY)
     line, = ax.plot([], [], color=BLUE)
-    ax.set(xlabel="labels drawn for each example", ylabel="distance from F", ylim=(error[0] / 40, error[0] * 1.5))
+    dot, = ax.plot([], [], "o", color=BLUE, markersize=6)
+    ax.set(xlabel="labels drawn for each example", ylabel="distance from F,\nas a share of F",
+           ylim=(error[0] / 30, error[0] * 1.5), xticks=[1, 10, 100], xticklabels=["1", "10", "100"],
+           yticks=[0.01, 0.1], yticklabels=["0.01", "0.1"])
 
     def show(frame):
         n = numbers[frame]
-        pictures["sampled"].set_data(np.maximum(np.abs(means[n - 1]), 1e-9))
-        line.set_data(np.arange(1, n + 1), error[:n])
-        return pictures["sampled"], line
+        pictures["sampled"].set_data(visible(means[n - 1]))
+        pictures["sampled minus F"].set_data(visible(means[n - 1] - F))
+        line.set_data(draws[:n], error[:n])
+        dot.set_data(draws[n - 1:n], error[n - 1:n])
+        return pictures["sampled"], pictures["sampled minus F"], line, dot
 
     return animation(figure, show, len(numbers))
+
+
+def visible(M):
+    """Sizes of entries, none so small that it has no logarithm."""
+    return np.maximum(np.abs(M), 1e-9)

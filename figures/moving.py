@@ -5,6 +5,7 @@ A figure that moves has a function animate(**arrays) beside draw, which returns 
 import numpy as np
 from matplotlib.animation import FuncAnimation
 
+DPI, A_SECOND = 80, 8  # of the frames
 PAUSE = 15  # frames at the end, before it begins again
 
 
@@ -25,10 +26,27 @@ def revealed(figure, steps, axes=None):
 
 
 def animation(figure, show, frames):
-    """show(0), show(1), ..., and a pause; what is beside the lines is laid out once, not for every frame."""
+    """show(0), show(1), ..., which return what moves, and a pause.
+
+    All else is laid out and drawn once, and then lies as a picture beneath what moves.
+    """
+    moving = set(show(0))
+    figure.set_dpi(DPI)
     figure.canvas.draw()
     figure.set_layout_engine("none")
+    seen_beneath(figure, moving)
     return FuncAnimation(figure, lambda frame: show(min(frame, frames - 1)), frames=frames + PAUSE)
+
+
+def seen_beneath(figure, moving):
+    """Draw all but what moves, and put that picture in its place."""
+    for artist in moving:
+        artist.set_visible(False)
+    figure.canvas.draw()
+    still = np.array(figure.canvas.buffer_rgba())
+    for artist in [*figure.texts, *(artist for ax in figure.axes for artist in ax.get_children())]:
+        artist.set_visible(artist in moving)
+    figure.figimage(still, zorder=-1)
 
 
 def points(line):

@@ -143,25 +143,29 @@ def draw(**ends):
 def animate(**ends):
     """Six of them on Rosenbrock's valley, each in its best trial: where they are after so many gradients."""
     f, all_of_them = FUNCTIONS["Rosenbrock"], competitors()
-    figure, ax = plt.subplots(figsize=(5.6, 5))
-    contours(ax, f, np.linspace(-2, 2, 161), np.linspace(-1, 3, 161), levels=np.geomspace(0.05, 2000, 14))
-    minimum(ax, 1, 1)
-    runs, lines, dots = {}, {}, {}
-    for name in RACERS:
+    figure, axes = plt.subplots(2, 3, figsize=(6.5, 5.2), sharex=True, sharey=True)
+    runs, moving = {}, {}
+    for ax, name in zip(axes.flat, RACERS):
         best = int(np.argmin(ends["Rosenbrock"][list(all_of_them).index(name)]))
         runs[name] = gradients_and_iterates(all_of_them[name], f, drawn(all_of_them[name], best))
-        lines[name], = ax.plot([], [], **method(name, linewidth=1.4))
-        dots[name], = ax.plot([], [], "o", color=METHODS[name][0], markersize=7)
-    ax.legend(handles=list(lines.values()), loc="upper center", fontsize=9, ncols=2)
-    ax.set(xlim=(-2, 2), ylim=(-1, 3), aspect="equal", title="0 gradients")
+        contours(ax, f, np.linspace(-1.6, 2.7, 173), np.linspace(-0.6, 3.2, 153), levels=np.geomspace(0.05, 2000, 10))
+        minimum(ax, 1, 1)
+        look = method(name)
+        line, = ax.plot([], [], **method(name, linewidth=1.2))
+        dot, = ax.plot([], [], "o", color=look["color"], markersize=6, zorder=4)
+        ax.set_title(look["label"], color=look["color"])
+        ax.set(xlim=(-1.6, 2.7), ylim=(-0.6, 3.2), aspect="equal", xticks=[-1, 0, 1, 2], yticks=[0, 1, 2, 3])
+        moving[name] = line, dot, ax.text(0.98, 0.04, "", transform=ax.transAxes, ha="right", fontsize=10)
+    clock = figure.suptitle("after 200 gradients", fontsize=12)
 
     def show(frame):
-        gradients = 4 * frame
         for name, (taken, places) in runs.items():
-            seen = places[taken <= gradients]
-            lines[name].set_data(*seen.T)
-            dots[name].set_data(*seen[-1:].T)
-        ax.set_title(f"{gradients} gradients")
-        return [*lines.values(), *dots.values()]
+            line, dot, value = moving[name]
+            seen = places[taken <= 2 * frame]
+            line.set_data(*seen.T)
+            dot.set_data(*seen[-1:].T)
+            value.set_text(f"f = {f.value(seen[-1]):.2g}")
+        clock.set_text(f"after {2 * frame} gradients")
+        return [clock, *(artist for artists in moving.values() for artist in artists)]
 
-    return animation(figure, show, GRADIENTS // 4 + 1)
+    return animation(figure, show, GRADIENTS // 2 + 1)

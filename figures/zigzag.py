@@ -8,7 +8,7 @@ Kashyap (2022), Figure 11, after Boyd and Vandenberghe (2004), Section 9.3.2.   
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.moving import revealed
+from figures.moving import animation
 from figures.style import contours, method, minimum, right_angle, trace
 from numopt.landscapes import Quadratic
 from numopt.optimizers import steepest_descent
@@ -40,10 +40,17 @@ def draw(descent):
 
 
 def animate(descent):
-    """The steps one by one, each in ten parts."""
-    parts = np.linspace(descent[:8], descent[1:9], 10, endpoint=False, axis=1).reshape(-1, 2)
+    """Eight steps one by one, each in ten parts, and then the others at once."""
     figure = draw(descent)
-    ax, = figure.axes
-    line = next(line for line in ax.lines if len(line.get_xdata()) == len(descent))
-    line.set(data=parts.T, markevery=10)
-    return revealed(figure, range(len(parts)), [ax])
+    line, *corners = (line for line in figure.axes[0].lines if len(line.get_xdata()) > 2)
+    parts = np.linspace(descent[:8], descent[1:9], 10, endpoint=False, axis=1).reshape(-1, 2)
+
+    def show(frame):
+        """A corner's right angle appears with the first part of the step that leaves it."""
+        there = frame == len(parts)
+        line.set(data=descent.T if there else parts[:frame + 1].T, markevery=1 if there else 10)
+        for k, corner in enumerate(corners, start=1):
+            corner.set_visible(frame > 10 * k)
+        return line, *corners
+
+    return animation(figure, show, len(parts) + 1)

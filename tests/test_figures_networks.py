@@ -5,7 +5,7 @@ from scipy.interpolate import RegularGridInterpolator
 from scipy.linalg import eigvalsh_tridiagonal
 from scipy.sparse.linalg import eigsh
 
-from figures import eigenvalue_spectrum, minimum_energy_path
+from figures import eigenvalue_spectrum, minimum_energy_path, sgd_avoids_plateau
 from figures.records import recorded
 from numopt.data import digits
 from numopt.landscapes import Function
@@ -137,3 +137,53 @@ def test_minimum_energy_path_the_ends_are_minima():
     assert np.linalg.norm(loss.gradient(theta)) <= 1e-6
     assert eigsh(loss.hessian(theta), 1, which="SA", tol=1e-3)[0] > 0
     assert_allclose(loss.value(theta), recorded("minimum_energy_path")["pair 0"]["line"][0], rtol=1e-4)
+
+
+# --------------------------------------------------------------------------------------------- sgd_avoids_plateau
+
+def test_sgd_avoids_plateau_the_start_has_no_gradient_but_on_mini_batches():
+    risk = sgd_avoids_plateau.problem(sgd_avoids_plateau.BATCH)
+    start = sgd_avoids_plateau.plateau(risk)
+    share = np.bincount(risk.Y) / risk.n
+    assert_allclose(risk.whole.value(start), -share @ np.log(share))  # the entropy: of answers that ignore X, the best
+    assert np.linalg.norm(risk.whole.gradient(start)) < 1e-14
+    for t in range(1, 21):
+        assert np.linalg.norm(risk.loss(t).gradient(start)) > 0.1
+
+
+def test_sgd_avoids_plateau_the_start_is_a_saddle():
+    whole = sgd_avoids_plateau.problem().whole
+    start = sgd_avoids_plateau.plateau(sgd_avoids_plateau.problem())
+    lowest, highest = eigsh(whole.hessian(start), 2, which="BE", return_eigenvectors=False)
+    assert lowest < -0.5 and highest > 0.5
+
+
+def test_sgd_avoids_plateau_sgd_is_in_the_valley_when_gradient_descent_has_not_moved(arrays):
+    drawn = arrays("sgd_avoids_plateau")
+    shown = sgd_avoids_plateau.SHOWN // sgd_avoids_plateau.EVERY
+    assert (drawn["sgd"][:, shown] < 0.3).all() and drawn["heights"][-1] == drawn["sgd"][0, shown]
+    assert_allclose(drawn["descent"][0, :shown + 1], drawn["heights"][0], atol=1e-4)
+    assert_allclose(drawn["stayed"], 0, atol=1e-2)
+
+
+def test_sgd_avoids_plateau_a_start_a_little_beside_leaves_no_later_than_sgd(arrays):
+    drawn = arrays("sgd_avoids_plateau")
+    halved = [np.argmax(losses < drawn["heights"][0] / 2) for losses in (drawn["descent"][1], *drawn["sgd"])]
+    assert 0 < halved[0] <= min(halved[1:])
+
+
+def test_sgd_avoids_plateau_the_plane_holds_the_path_and_goes_through_the_start(arrays):
+    drawn = arrays("sgd_avoids_plateau")
+    risk = sgd_avoids_plateau.problem(sgd_avoids_plateau.BATCH)
+    start = sgd_avoids_plateau.plateau(risk)
+    walk = path(gradient_descent(risk, start, lr=sgd_avoids_plateau.RATE), sgd_avoids_plateau.SHOWN)
+    assert_allclose(drawn["walk"][0], 0, atol=1e-12)
+    assert np.sum(drawn["walk"]**2) > 0.99 * np.sum((walk - start)**2)
+    a, b = drawn["axes"]
+    surface = RegularGridInterpolator((b, a), drawn["surface"], method="cubic")
+    assert_allclose(surface(drawn["walk"][:, ::-1]), drawn["heights"], atol=0.1)
+
+
+def test_sgd_avoids_plateau_the_beginning_is_flat_and_then_it_goes_down(arrays):
+    heights = arrays("sgd_avoids_plateau")["heights"]
+    assert heights[40] > 0.98 * heights[0] and heights[200] < 0.6 * heights[0]
