@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 
 import figures
 
-COLUMNS, WIDTH, HEIGHT = 6, 3.6, 3.9  # inches for each
+COLUMNS, WIDTH, HEIGHT = 6, 3.6, 4.9  # inches for each, the words included
 
 
 def drawn(names, out):

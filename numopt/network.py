@@ -177,7 +177,7 @@ def lenet1(shape=(16, 16, 1), classes=10):
     """The four-layer net with shared weights whose Hessian spectrum LeCun et al. (1998), Efficient BackProp, show.
 
     Convolution, averaging, convolution, averaging, and a dense layer of outputs, with tanh; smaller images than
-    12 × 12 get 3 × 3 patches and a border of zeros instead of 5 × 5 and none.
+    16 × 16 get 3 × 3 patches and a border of zeros instead of 5 × 5 and none.
     """
     k, padding = (5, 0) if min(shape[:2]) >= 16 else (3, 1)
     first, second = Conv2D(shape[2], 4, k, padding=padding), Conv2D(4, 12, k, padding=padding)
