@@ -24,7 +24,7 @@ def main(arguments=None):
     parser.add_argument("--recompute", action="store_true", help="repeat the trainings of recorded figures, then draw")
     parser.add_argument("--data", metavar="SET", help="the set to --recompute from, if not the figure's usual one")
     parser.add_argument("--animate", action="store_true", help="the moving pictures of those that have one, as GIFs")
-    parser.add_argument("--sheet", action="store_true", help="all pictures on one page, sheet.png; draws those missing")
+    parser.add_argument("--sheet", action="store_true", help="those in --out on one page; draws what is missing")
     options = parser.parse_args(arguments)
     there = figures.names()
     unknown = [name for name in options.names if name not in there]

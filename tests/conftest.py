@@ -9,6 +9,7 @@ import pytest  # noqa: E402
 
 import figures  # noqa: E402
 from numopt.kernels import Kernel  # noqa: E402
+from numopt.record import load, save  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -20,15 +21,21 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session")
-def arrays():
-    """What a figure draws, by its name: computed once for all the tests, and so not to be written into."""
-    known = {}
+def arrays(tmp_path_factory):
+    """What a figure draws, by its name: computed once for all the tests, and so not to be written into.
+
+    Where the tests run in several processes, what one has computed is there for the others.
+    """
+    known, folder = {}, tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
 
     def compute(name):
+        file = folder / f"{name}.arrays"
+        if name not in known and not file.exists():
+            save(file, **figures.load(name).compute())
         if name not in known:
-            known[name] = figures.load(name).compute()
-            for array in known[name].values():
-                array.flags.writeable = False
+            known[name] = load(file)
         return known[name]
 
     return compute
