@@ -138,7 +138,7 @@ def end_labels(ax, ends, size=10):
     at = np.clip(heights, bottom, top)[order]
     for i in range(1, len(at)):
         at[i] = max(at[i], at[i - 1] + gap)
-    at -= max(0, at[-1] - top)
+    at[-1] = min(at[-1], top)
     for i in reversed(range(len(at) - 1)):
         at[i] = min(at[i], at[i + 1] - gap)
     texts = list(ends.items())
