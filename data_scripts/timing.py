@@ -27,6 +27,7 @@ from tqdm import tqdm
 from data_scripts import element_loops, kernel_timing
 from numopt import kernels
 from numopt.kernels import Kernel
+from numopt.layers import ReLU
 from numopt.linalg import conjugate_gradient, damped
 from numopt.losses import SoftmaxCrossEntropy
 from numopt.minibatch import MiniBatch
@@ -260,6 +261,7 @@ def call_all():
         F @ (F @ theta)
     A, z = np.eye(20, dtype=np.float32), X.reshape(BATCH, -1)
     conjugate_gradient(A, A[0])
+    ReLU().backward(None, ReLU().value(z), z, None)
     SoftmaxCrossEntropy().hessian_product(z, None, z)
 
 

@@ -3,16 +3,17 @@ from itertools import accumulate
 
 import numpy as np
 
+from numopt.convolution import joined
 from numopt.layers import Layer
 
 
 class Chain(Layer):
-    """Layers one after the other."""
+    """Layers one after the other; `steps` are what is run for them."""
 
     def __init__(self, *layers):
-        self.layers = layers
-        self.shapes = [shape for layer in layers for shape in layer.shapes]
-        ends = list(accumulate((layer.size for layer in layers), initial=0))
+        self.layers, self.steps = layers, joined(layers)
+        self.shapes = [shape for step in self.steps for shape in step.shapes]
+        ends = list(accumulate((step.size for step in self.steps), initial=0))
         self.slices = [slice(*ends) for ends in zip(ends[:-1], ends[1:])]
 
     def output_shape(self, shape):
@@ -25,40 +26,40 @@ class Chain(Layer):
 
     def forward(self, w, x, mode):
         saved = []
-        for layer, here in zip(self.layers, self.slices):
-            x, kept = layer.forward(w[here], x, mode)
+        for step, here in zip(self.steps, self.slices):
+            x, kept = step.forward(w[here], x, mode)
             saved.append(kept)
         return x, saved
 
     def downwards(self, inputs):
-        """(number, layer, its slice, does anybody need its dx), from the last layer to the first with weights."""
-        for i in reversed(range(len(self.layers))):
+        """(number, step, its slice, does anybody need its dx), from the last layer to the first with weights."""
+        for i in reversed(range(len(self.steps))):
             if inputs or self.slices[i].stop > 0:
-                yield i, self.layers[i], self.slices[i], inputs or self.slices[i].start > 0
+                yield i, self.steps[i], self.slices[i], inputs or self.slices[i].start > 0
 
     def backward(self, w, saved, dy, dw, inputs=True):
-        for i, layer, here, needed in self.downwards(inputs):
-            dy = layer.backward(w[here], saved[i], dy, None if dw is None else dw[here], needed)
+        for i, step, here, needed in self.downwards(inputs):
+            dy = step.backward(w[here], saved[i], dy, None if dw is None else dw[here], needed)
         return dy
 
     def jvp(self, w, saved, v, Rx):
         Rsaved = []
-        for layer, here, kept in zip(self.layers, self.slices, saved):
+        for step, here, kept in zip(self.steps, self.slices, saved):
             Rkept = None
-            if layer.size or Rx is not None:
-                Rx, Rkept = layer.jvp(w[here], kept, v[here], Rx)
+            if step.size or Rx is not None:
+                Rx, Rkept = step.jvp(w[here], kept, v[here], Rx)
             Rsaved.append(Rkept)
         return Rx, Rsaved
 
     def r_backward(self, w, saved, v, Rsaved, dy, Rdy, Rdw, inputs=True):
-        for i, layer, here, needed in self.downwards(inputs):
-            dy, Rdy = layer.r_backward(w[here], saved[i], v[here], Rsaved[i], dy, Rdy, Rdw[here], needed)
+        for i, step, here, needed in self.downwards(inputs):
+            dy, Rdy = step.r_backward(w[here], saved[i], v[here], Rsaved[i], dy, Rdy, Rdw[here], needed)
         return dy, Rdy
 
     def pairs(self, w, saved, dy, inputs=True):
         found = []
-        for i, layer, here, needed in self.downwards(inputs):
-            dy, pairs = layer.pairs(w[here], saved[i], dy, needed)
+        for i, step, here, needed in self.downwards(inputs):
+            dy, pairs = step.pairs(w[here], saved[i], dy, needed)
             found = pairs + found
         return dy, found
 

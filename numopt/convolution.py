@@ -1,11 +1,11 @@
 """The layers for images, which are (example, row, column, channel).          Lecture 1."""
-from math import prod
+from math import inf, prod
 
 import numpy as np
 
-from numopt.image_kernels import (convolution, convolution_by_inputs, convolution_by_weights, max_pool,
-                                  max_pool_backward, max_pool_chosen, offsets, patches)
-from numopt.layers import Dense, Layer
+from numopt.convolution_kernels import convolution, convolution_by_inputs, convolution_by_weights, patches
+from numopt.pooling_kernels import max_pool, max_pool_backward, max_pool_chosen, offsets
+from numopt.layers import Dense, Layer, ReLU
 
 
 class Conv2D(Dense):
@@ -101,8 +101,10 @@ class Pool(Layer):
 class MaxPool(Pool):
     """The largest value of each window; the first, where several are."""
 
+    least = -inf
+
     def forward(self, w, x, mode):
-        y, which = max_pool(x, self.k, self.stride)
+        y, which = max_pool(x, self.k, self.stride, self.least)
         return y, (which, x.shape)
 
     def backward(self, w, saved, dy, dw, inputs=True):
@@ -115,6 +117,23 @@ class MaxPool(Pool):
 
     def r_backward(self, w, saved, v, Rsaved, dy, Rdy, Rdw, inputs=True):
         return self.backward(w, saved, dy, None), self.backward(w, saved, Rdy, None)
+
+
+class PositiveMaxPool(MaxPool):
+    """ReLU and MaxPool at one go: the largest value of each window, or 0 where none is positive, which has no slope."""
+
+    least = 0.0
+
+
+def joined(layers):
+    """What is run for these layers in a row: a ReLU and the MaxPool behind it look at the images once, not twice."""
+    steps = []
+    for layer in layers:
+        if type(layer) is MaxPool and steps and type(steps[-1]) is ReLU:
+            steps[-1] = PositiveMaxPool(layer.k, layer.stride)
+        else:
+            steps.append(layer)
+    return steps
 
 
 class AveragePool(Pool):

@@ -7,7 +7,7 @@
 The NumPy version is the definition.  Its twin agrees with it to rounding, and is here only because it is faster for
 sizes that somebody uses: the docstring says how much, measured on two cores in single precision.  Both hand out new
 arrays and write into none that they are given.  This is what makes a twin of a loop; the loops are in
-vector_kernels.py, dense_kernels.py and image_kernels.py.
+vector_kernels.py, dense_kernels.py, convolution_kernels.py and pooling_kernels.py.
 """
 import ctypes
 import logging
@@ -20,6 +20,7 @@ import numpy as np
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt, in glibc
 USUAL = {"no_cfunc_wrapper": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}  # for Numba
+NOT_SHARED = dict.fromkeys(["comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil"], False)
 prange = range  # a loop whose turns the threads share out: Numba's own, once Numba is there
 
 
@@ -82,6 +83,11 @@ def helper(function=None, **options):
         return lambda function: helper(function, **options)
     Kernel.uncompiled.append((function, options))
     return function
+
+
+def machine_code(function):
+    """Decorator: a function that writes, in the compiler's own language, what stands where twins call it."""
+    return helper(function, written=True)
 
 
 @contextmanager
@@ -154,10 +160,15 @@ def compile_all():
         while Kernel.uncompiled:
             function, options = Kernel.uncompiled[0]
             function.__globals__["prange"] = Kernel.numba.prange
-            try:
-                compiled = Kernel.numba.njit(cache=True, **USUAL | options)(function)
-            except RuntimeError:  # there is no folder that the compiled code could be kept in
-                compiled = Kernel.numba.njit(**USUAL | options)(function)
+            if "written" in options:
+                compiled = Kernel.numba.extending.intrinsic(prefer_literal=True)(function)
+            else:
+                if options.get("parallel"):  # only loops of prange are shared out: each takes seconds to compile
+                    options = options | {"parallel": NOT_SHARED | {"prange": True}}
+                try:
+                    compiled = Kernel.numba.njit(cache=True, **USUAL | options)(function)
+                except RuntimeError:  # there is no folder that the compiled code could be kept in
+                    compiled = Kernel.numba.njit(**USUAL | options)(function)
             function.__globals__[function.__name__] = compiled
             Kernel.uncompiled.pop(0)  # only now, as another thread may be waiting for it
 

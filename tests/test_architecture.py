@@ -14,11 +14,13 @@ NOTHING = set()
 ARROWS = {
     "objective": NOTHING, "optimizer": NOTHING, "schedules": NOTHING, "line_search": NOTHING,
     "data": NOTHING, "kernels": NOTHING, "__init__": NOTHING,
-    "vector_kernels": {"kernels"}, "dense_kernels": {"kernels"}, "image_kernels": {"kernels"},
+    "vector_kernels": {"kernels"}, "dense_kernels": {"kernels"}, "pooling_kernels": {"kernels"},
+    "convolution_kernels": {"kernels", "pooling_kernels"},
     "linalg": {"vector_kernels"}, "roots": {"linalg"}, "losses": {"dense_kernels"}, "layers": {"vector_kernels"},
     "record": {"optimizer"}, "spectra": {"linalg"},
     "problems": {"objective", "wrappers"}, "shapes": {"objective", "problems"}, "landscapes": {"problems", "shapes"},
-    "convolution": {"layers", "image_kernels"}, "composition": {"layers"}, "normalization": {"layers"},
+    "convolution": {"layers", "pooling_kernels", "convolution_kernels"}, "composition": {"layers", "convolution"},
+    "normalization": {"layers"},
     "network": {"layers", "convolution", "composition", "normalization", "losses",
                 "kernels"},
     "minibatch": {"objective", "layers", "losses", "problems", "kernels", "dense_kernels"},
@@ -31,7 +33,8 @@ ARROWS = {
 # Modules whose tests stand with those of another.
 TESTED_WITH = {"convolution": "layers", "composition": "layers", "shapes": "landscapes",
                "minibatch": "curvature", "roots": "linalg", "compiled": "kernels",
-               "vector_kernels": "kernels", "dense_kernels": "kernels", "image_kernels": "kernels"}
+               "vector_kernels": "kernels", "dense_kernels": "kernels", "pooling_kernels": "kernels",
+               "convolution_kernels": "kernels"}
 OPTIMIZERS_MAY = {"optimizer", "schedules", "linalg", "roots", "spectra", "line_search", "kernels", "vector_kernels"}
 OPTIMIZERS_SHARE = {"averaging": {"optimizers.descent"}, "residual": {"optimizers.kronecker"},
                     "compiled": {"", "optimizers.adaptive", "optimizers.diagonal", "optimizers.momentum"}}
@@ -64,7 +67,7 @@ def test_the_arrows_point_one_way(file):
 @pytest.mark.parametrize("file", NUMOPT, ids=lambda file: str(file.relative_to(ROOT)))
 def test_the_package_needs_little(file):
     outside = {name.split(".")[0] for name in imports(file)} - set(sys.stdlib_module_names) - {"numopt"}
-    assert outside <= {"numpy", "scipy", "numba", "threadpoolctl", "tqdm"}
+    assert outside <= {"numpy", "scipy", "numba", "llvmlite", "threadpoolctl", "tqdm"}  # llvmlite is Numba's
 
 
 def test_importing_the_package_brings_in_neither_numba_nor_matplotlib_nor_a_network_client():

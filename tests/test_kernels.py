@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse.linalg import LinearOperator
 from threadpoolctl import threadpool_info
 
-from numopt import dense_kernels, image_kernels, kernels, vector_kernels
+from numopt import convolution_kernels, dense_kernels, pooling_kernels, kernels, vector_kernels
 from numopt.kernels import Kernel, reading
 from numopt.landscapes import Quadratic
 from numopt.linalg import conjugate_gradient, damped
@@ -49,12 +49,13 @@ def vectors(a):
 def images(a):
     """(images, k, stride, padding): odd sides, patches that leave pixels over, overlap, or reach beyond the border."""
     for shape, k, stride, padding in [((1, 3, 3, 1), 3, 1, 1), ((3, 7, 5, 2), 3, 2, 1), ((2, 5, 8, 3), 2, 2, 0),
-                                      ((9, 6, 6, 4), 5, 1, 2), ((2, 4, 5, 1), 1, 1, 0), ((2, 6, 7, 2), 2, 3, 0)]:
+                                      ((9, 6, 6, 4), 5, 1, 2), ((2, 4, 5, 1), 1, 1, 0), ((2, 6, 7, 2), 2, 3, 0),
+                                      ((2, 3, 13, 20), 3, 1, 1), ((3, 5, 9, 35), 1, 2, 0)]:
         yield a(*shape), k, stride, padding
 
 
 def outputs_of(x, k, stride, padding, channels, a):
-    h, w = (image_kernels.places(length, k, stride, padding) for length in x.shape[1:3])
+    h, w = (convolution_kernels.places(length, k, stride, padding) for length in x.shape[1:3])
     return a(len(x), h, w, channels)
 
 
@@ -88,12 +89,13 @@ CASES = {
     "dense_fisher_solve": lambda a: ((X, D, shapes, b, 1.0, steps, 1e-3)
                                      for (X, D, shapes, b), steps in zip(nets(a), (1, 4, 3))),
     "convolution": lambda a: ((x, a(o, k * k * x.shape[3] + bias), k, stride, padding)
-                              for (x, k, stride, padding), o, bias in product(images(a), (1, 5), (0, 1))),
-    "convolution_by_weights": lambda a: ((x, outputs_of(x, k, stride, padding, 5, a), k, stride, padding, bias)
-                                         for (x, k, stride, padding), bias in product(images(a), (False, True))),
+                              for (x, k, stride, padding), o, bias in product(images(a), (1, 5, 40), (0, 1))),
+    "convolution_by_weights": lambda a: (
+        (x, outputs_of(x, k, stride, padding, outputs, a), k, stride, padding, bias)
+        for (x, k, stride, padding), outputs, bias in product(images(a), (5, 64), (False, True))),
     "convolution_by_inputs": lambda a: ((outputs_of(x, k, stride, padding, 5, a), a(5, k * k * x.shape[3]), x.shape, k,
                                          stride, padding) for x, k, stride, padding in images(a)),
-    "max_pool": lambda a: ((x, k, stride) for x, k, stride, _ in images(a)),
+    "max_pool": lambda a: ((x, k, stride, least) for x, k, stride, _ in images(a) for least in (-np.inf, 0.3)),
     "max_pool_chosen": lambda a: ((x, which_of(x, k, stride), k, stride) for x, k, stride, _ in images(a)),
     "max_pool_backward": lambda a: ((outputs_of(x, k, stride, 0, x.shape[3], a), which_of(x, k, stride),
                                      x.shape, k, stride) for x, k, stride, _ in images(a)),
@@ -101,7 +103,7 @@ CASES = {
 
 
 def which_of(x, k, stride):
-    return image_kernels.max_pool.numpy(x, k, stride)[1]
+    return pooling_kernels.max_pool.numpy(x, k, stride, -np.inf)[1]
 
 
 def arrays_of(result):
@@ -267,10 +269,10 @@ def test_where_twins_share_out_the_work_blas_has_one_thread_and_afterwards_what_
 @needs_numba
 def test_two_threads_may_call_a_twin_at_once():
     x = np.random.default_rng(0).standard_normal((64, 16, 16, 8))
-    wanted, found = image_kernels.max_pool.numpy(x, 2, 2)[0], []
+    wanted, found = pooling_kernels.max_pool.numpy(x, 2, 2, 0.0)[0], []
 
     def work():
-        found.extend(image_kernels.max_pool(x, 2, 2)[0] for _ in range(5))
+        found.extend(pooling_kernels.max_pool(x, 2, 2, 0.0)[0] for _ in range(5))
 
     workers = [threading.Thread(target=work) for _ in range(2)]
     for worker in workers:

@@ -8,10 +8,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax
 
-from numopt.composition import Residual
+from numopt.composition import Chain, Residual
 from numopt.convolution import AveragePool, Conv2D, Flatten, MaxPool
 from numopt.kernels import reading
-from numopt.layers import Dense, Dropout, ReLU, Tanh
+from numopt.layers import Dense, Dropout, Mode, ReLU, Tanh
 from numopt.losses import SoftmaxCrossEntropy, SquaredError
 from numopt.network import INITIALISATIONS, Network, cnn, lenet, lenet1, linear, logistic, mlp, resnet18
 from numopt.risk import MiniBatch
@@ -360,7 +360,33 @@ def test_pytorch_finds_the_same_value_gradient_and_hessian_product(name):
         assert np.linalg.norm(found - expected) < 1e-10 * np.linalg.norm(expected)
 
 
-def test_the_slices_of_a_chain_are_its_layers_parts_of_theta():
+def test_the_slices_of_a_chain_are_its_steps_parts_of_theta():
     network = SMALL["cnn"]
-    ends = list(accumulate((sum(prod(shape) for shape in layer.shapes) for layer in network.layers), initial=0))
+    ends = list(accumulate((sum(prod(shape) for shape in step.shapes) for step in network.steps), initial=0))
     assert [(s.start, s.stop) for s in network.slices] == list(zip(ends[:-1], ends[1:]))
+    assert [shape for layer in network.layers for shape in layer.shapes] == list(network.shapes)
+
+
+def test_relu_and_the_max_pooling_after_it_are_run_as_one_step_and_are_the_same_function():
+    layers = [Conv2D(2, 5, 3), ReLU(), MaxPool(2, 1), Tanh(), MaxPool(2), ReLU()]
+    chain = Chain(*layers)
+    assert [type(step).__name__ for step in chain.steps] == ["Conv2D", "PositiveMaxPool", "Tanh", "MaxPool", "ReLU"]
+    assert chain.layers == tuple(layers)
+    random, v = np.random.default_rng(1), np.random.default_rng(2).standard_normal(chain.size)
+    w, (x, Rx) = random.standard_normal(chain.size), random.standard_normal((2, 4, 13, 12, 2))
+    y, saved = chain.forward(w, x, Mode())
+    dy, Rdy = random.standard_normal(y.shape), random.standard_normal(y.shape)
+
+    apart = Chain(*layers)
+    apart.steps = layers
+    apart.slices = [slice(0, chain.size)] + 5 * [slice(chain.size, chain.size)]
+    y_apart, saved_apart = apart.forward(w, x, Mode())
+    assert_allclose(y, y_apart, rtol=1e-13)
+    results = []
+    for who, kept in ((chain, saved), (apart, saved_apart)):
+        dw, Rdw = np.empty_like(w), np.empty_like(w)
+        dx = who.backward(w, kept, dy, dw)
+        Ry, Rkept = who.jvp(w, kept, v, Rx)
+        results.append([dx, dw, Ry, *who.r_backward(w, kept, v, Rkept, dy, Rdy, Rdw), Rdw])
+    for mine, theirs in zip(*results, strict=True):
+        assert_allclose(mine, theirs, rtol=1e-12, atol=1e-12)
