@@ -16,8 +16,18 @@ three are sums of one form, and `tiles`, at the end, is told where the factors a
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from numopt.pooling_kernels import large, offsets
 from numopt.kernels import helper, kernel, machine_code, prange
+from numopt.pooling_kernels import offsets
+
+
+def with_weights(x, weights, *others):
+    """Is there enough to do for the twins, with a matrix that stays in the cache?"""
+    return x.size >= 50_000 and weights.size <= 200_000
+
+
+def for_weights(x, dy, k, *others):
+    """The same, of the derivatives by the matrix."""
+    return x.size >= 50_000 and k * k * x.shape[3] * dy.shape[3] <= 200_000
 
 
 @helper
@@ -72,7 +82,7 @@ def unbordered(image, padding, channels, x):
                 x[r, c, channel] = image[place + channel]
 
 
-@kernel(pays=large)
+@kernel(pays=with_weights)
 def convolution(x, matrix, k, stride, padding):
     """[W | b] times every patch [x 1] of the images: images with an output of W in each channel.
 
@@ -107,7 +117,7 @@ def convolution_compiled(x, matrix, k, stride, padding):
     return y
 
 
-@kernel(pays=large)
+@kernel(pays=for_weights)
 def convolution_by_weights(x, dy, k, stride, padding, bias):
     """The derivatives by [W | b], from those by y.
 
@@ -146,7 +156,7 @@ def convolution_by_weights_compiled(x, dy, k, stride, padding, bias):
     return dW
 
 
-@kernel(pays=large)
+@kernel(pays=with_weights)
 def convolution_by_inputs(dy, matrix, shape, k, stride, padding):
     """The derivatives by x, images of this shape, from those by y.
 
@@ -176,23 +186,20 @@ def convolution_by_inputs_compiled(dy, matrix, shape, k, stride, padding):
     W = widened(W.reshape(-1, channels), wide)
     beyond = max(0, (k - 2 - padding) // stride + 1, (rows - 1 + padding) // stride - h + 1,
                  (columns - 1 + padding) // stride - w + 1)
-    across, one = (w + 2 * beyond) * outputs, outputs * wide
+    across, one, nothing = (w + 2 * beyond) * outputs, outputs * wide, np.zeros(32, dy.dtype)
     dx = aligned(n * rows * columns * channels, dy).reshape(shape)
     for e in prange(n):
         derivatives = bordered(dy[e], beyond, outputs)
         out = dx[e].reshape(-1) if wide == channels else aligned(rows * columns * wide, dy)
-        for place in range(out.size):
-            out[place] = 0
         for q in range(0, wide, 32):
             for r in range(rows):
                 i, row = (r + padding) % stride, (r + padding) // stride + beyond
                 for c in range(min(stride, columns)):
                     j, column = (c + padding) % stride, (c + padding) // stride + beyond
-                    here = (r * columns + c) * wide + q, stride * wide
                     tiles((columns - c - 1) // stride + 1, min(32, wide - q), derivatives,
                           (row * across + (column - many[j] + 1) * outputs, outputs, -across, 1),
                           W, ((i * k + before[j]) * one + q, stride * k * one, wide), (many[i], many[j] * outputs),
-                          out, here, out, here)
+                          nothing, (0, 0), out, ((r * columns + c) * wide + q, stride * wide))
         if wide > channels:
             unbordered(out, 0, wide, dx[e])
     return dx
@@ -263,23 +270,24 @@ def tiles(rows, columns, a, a_at, b, b_at, terms, start, start_at, out, out_at):
     (a0, ap, au, at), (s0, sp), (o0, op) = a_at, start_at, out_at
     p = 0
     while p < rows:
+        if sp == 0 and 8 <= rows < p + 8:
+            p = rows - 8  # some rows once more, which start as they did before: better than the last ones one by one
         a_p, start_p, out_p = (a0 + p * ap, ap, au, at), (s0 + p * sp, sp), (o0 + p * op, op)
+        together = 8 if rows - p >= 8 else 4 if rows - p >= 4 else 1
         if columns == 32:
-            if rows - p >= 8:
+            if together == 8:
                 tile(8, 32, a, a_p, b, b_at, terms, start, start_p, out, out_p)
-                p += 8
-            elif rows - p >= 4:
+            elif together == 4:
                 tile(4, 32, a, a_p, b, b_at, terms, start, start_p, out, out_p)
-                p += 4
             else:
                 tile(1, 32, a, a_p, b, b_at, terms, start, start_p, out, out_p)
-                p += 1
-        elif rows - p >= 8:
+        elif together == 8:
             tile(8, 16, a, a_p, b, b_at, terms, start, start_p, out, out_p)
-            p += 8
+        elif together == 4:
+            tile(4, 16, a, a_p, b, b_at, terms, start, start_p, out, out_p)
         else:
             tile(1, 16, a, a_p, b, b_at, terms, start, start_p, out, out_p)
-            p += 1
+        p += together
 
 
 @helper
