@@ -31,6 +31,7 @@ def cases():
         "adam": vectors(lambda n: (a(n), a(n), a(n), a(n)**2, 1e-3, 0.9, 0.999, 1e-8, 10)),
         "adahessian": vectors(lambda n: (a(n), a(n), a(n), a(n), a(n)**2, 0.1, 0.9, 0.999, 1e-4, 1.0, 0.0, 10)),
         "moved": vectors(lambda n: (a(n), 0.1, a(n))),
+        "conjugate_step": vectors(lambda n: (a(n), a(n), a(n), a(n), 1.0, 0.01)),
         "orthogonal": vectors(lambda n: (a(n), a(n) / 500)),
         "relu": {"four million numbers": (y_first,)},
         "relu_backward": {"four million numbers": (y_first, y_first)},

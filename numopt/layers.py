@@ -13,6 +13,7 @@ handed back as `saved`.  An example is a row; images are (example, row, column, 
 `inputs=False` says that nobody needs dx.  Rx is None where x does not move: below the first layer with weights, which
 is the first that is asked.
 """
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -28,10 +29,13 @@ class Mode:
     """
 
     def __init__(self, training=True, seed=(0,), statistics=None):
-        self.training = training
-        self.random = np.random.default_rng(seed) if training else None
+        self.training, self.seed = training, seed
         self.statistics = iter(() if statistics is None else statistics)
         self.seen = []  # (mean, variance) of each batch normalisation on the way
+
+    @cached_property
+    def random(self):
+        return np.random.default_rng(self.seed)
 
 
 class Layer:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from numopt.vector_kernels import dense_conjugate_gradient
+from numopt.kernels import worth_compiling
+from numopt.vector_kernels import conjugate_step, dense_conjugate_gradient
 
 
 class Iterate(NamedTuple):
@@ -39,6 +40,9 @@ def conjugate_gradient_iterates(A, b, x=None, preconditioner=None):
     a residual of 0.
     """
     x, r = start(A, b, x)
+    if preconditioner is None and worth_compiling(r):
+        yield from compiled_iterates(A, x, r)
+        return
     y = r if preconditioner is None else preconditioner @ r
     p, ry = y, r @ y
     while ry != 0:
@@ -58,6 +62,20 @@ def conjugate_gradient_iterates(A, b, x=None, preconditioner=None):
         p = y + ry / ry_before * p
 
 
+def compiled_iterates(A, x, r):
+    """The same without a preconditioner, for long vectors: in one kernel, with the damping if A is `damped`."""
+    A, damping = getattr(A, "parts", (A, 0.0))
+    p, rr = r, float(r @ r)
+    while rr != 0:
+        x_next, r_next, p_next, rr_next, curvature = conjugate_step(x, r, p, A @ p, rr, damping)
+        if not curvature > 0:
+            yield Iterate(x, r, p, curvature)
+            return
+        x, r, rr = x_next, r_next, rr_next
+        yield Iterate(x, r, p, curvature)
+        p = p_next
+
+
 def conjugate_gradient(A, b, x=None, *, steps=None, tolerance=1e-10, preconditioner=None):
     """The solution of Ax = b for a symmetric positive definite A, by conjugate gradients from x (from 0).
 
@@ -72,9 +90,10 @@ def conjugate_gradient(A, b, x=None, *, steps=None, tolerance=1e-10, preconditio
         x, curvature = dense_conjugate_gradient(A, start(A, b, None)[1], steps, tolerance)
         return positive(curvature, x)
     x, iterates = np.zeros_like(b) if x is None else vector(x), conjugate_gradient_iterates(A, b, x, preconditioner)
+    enough = tolerance * np.linalg.norm(b)
     for x, r, p, curvature in islice(iterates, steps):
         positive(curvature, x)
-        if np.linalg.norm(r) <= tolerance * np.linalg.norm(b):
+        if np.linalg.norm(r) <= enough:
             break
     return x
 
@@ -202,6 +221,8 @@ def damped(A, damping):
     if isinstance(A, np.ndarray):
         return A + np.diag(np.broadcast_to(damping, n))
     B = LinearOperator(A.shape, lambda v: A @ v.ravel() + damping * v.ravel(), dtype=damping.dtype)
+    if damping.ndim == 0:
+        B.parts = A, damping.item()
     if hasattr(A, "solve") and damping.ndim == 0 and damping > 0:
         B.solve = lambda b, steps, tolerance: A.solve(b, damping.item(), steps, tolerance)
     return B

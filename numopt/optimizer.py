@@ -114,7 +114,8 @@ class Run:
         if name not in self._variables:
             raise KeyError(f"the loop of {self.name} has no variable {name!r} yet; it has "
                            f"{', '.join(sorted(self._variables))}")
-        return self._variables[name]
+        value = self._variables[name]
+        return value.function(*value.arguments) if isinstance(value, Later) else value
 
     @property
     def memory(self):
@@ -122,6 +123,13 @@ class Run:
 
     def __repr__(self):
         return f"<{self.name} after {self['t']} mini-batches>"
+
+
+class Later:
+    """A variable of a compiled loop that is computed only if somebody asks the run for it."""
+
+    def __init__(self, function, *arguments):
+        self.function, self.arguments = function, arguments
 
 
 def memory_names(loop):

@@ -48,7 +48,7 @@ def rmsprop_compiled(theta, g, s, lr, rho, eps):
 
 @kernel(pays=lambda theta, *others: theta.size >= 5_000)
 def adam(theta, g, m, v, lr, beta1, beta2, eps, t):
-    """θ, m, v and the corrected m and v after step t of Adam.
+    """θ, m and v after step t of Adam.
 
     The twin is 3.1 times as fast on 285,670 weights, 1.5 on 5,000.
     """
@@ -56,7 +56,7 @@ def adam(theta, g, m, v, lr, beta1, beta2, eps, t):
     v = beta2 * v + (1 - beta2) * g**2
     m_hat = m / (1 - beta1**t)
     v_hat = v / (1 - beta2**t)
-    return theta - lr * m_hat / (np.sqrt(v_hat) + eps), m, v, m_hat, v_hat
+    return theta - lr * m_hat / (np.sqrt(v_hat) + eps), m, v
 
 
 @adam.twin()
@@ -65,19 +65,17 @@ def adam_compiled(theta, g, m, v, lr, beta1, beta2, eps, t):
     lr, eps, unbias_m, unbias_v = number(lr), number(eps), number(1 / (1 - beta1**t)), number(1 / (1 - beta2**t))
     keep1, add1, keep2, add2 = number(beta1), number(1 - beta1), number(beta2), number(1 - beta2)
     theta_new, m_new, v_new = np.empty_like(theta), np.empty_like(theta), np.empty_like(theta)
-    m_hat, v_hat = np.empty_like(theta), np.empty_like(theta)
     for i in range(theta.size):
         m_i = keep1 * m[i] + add1 * g[i]
         v_i = keep2 * v[i] + add2 * g[i] * g[i]
         m_new[i], v_new[i] = m_i, v_i
-        m_hat[i], v_hat[i] = unbias_m * m_i, unbias_v * v_i
         theta_new[i] = theta[i] - lr * (unbias_m * m_i) / (np.sqrt(unbias_v * v_i) + eps)
-    return theta_new, m_new, v_new, m_hat, v_hat
+    return theta_new, m_new, v_new
 
 
 @kernel(pays=lambda theta, *others: theta.size >= 5_000)
 def adahessian(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_decay, t):
-    """θ, m, v and the corrected m and v after step t of AdaHessian, with the averaged diagonal D of the Hessian.
+    """θ, m and v after step t of AdaHessian, with the averaged diagonal D of the Hessian.
 
     The twin is 3.9 times as fast on 285,670 weights, 1.8 on 5,000.
     """
@@ -85,7 +83,7 @@ def adahessian(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_decay, t)
     v = beta2 * v + (1 - beta2) * D**2
     m_hat = m / (1 - beta1**t)
     v_hat = v / (1 - beta2**t)
-    return theta - lr * (m_hat / (np.sqrt(v_hat)**power + eps) + weight_decay * theta), m, v, m_hat, v_hat
+    return theta - lr * (m_hat / (np.sqrt(v_hat)**power + eps) + weight_decay * theta), m, v
 
 
 @adahessian.twin()
@@ -95,17 +93,15 @@ def adahessian_compiled(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_
                                      number(1 / (1 - beta2**t)))
     keep1, add1, keep2, add2, eps = number(beta1), number(1 - beta1), number(beta2), number(1 - beta2), number(eps)
     theta_new, m_new, v_new = np.empty_like(theta), np.empty_like(theta), np.empty_like(theta)
-    m_hat, v_hat = np.empty_like(theta), np.empty_like(theta)
     for i in range(theta.size):
         m_i = keep1 * m[i] + add1 * g[i]
         v_i = keep2 * v[i] + add2 * D[i] * D[i]
         m_new[i], v_new[i] = m_i, v_i
-        m_hat[i], v_hat[i] = unbias_m * m_i, unbias_v * v_i
         root = np.sqrt(unbias_v * v_i)
         if power != 1:
             root = root**number(power)
         theta_new[i] = theta[i] - lr * (unbias_m * m_i / (root + eps) + decay * theta[i])
-    return theta_new, m_new, v_new, m_hat, v_hat
+    return theta_new, m_new, v_new
 
 
 @kernel(pays=lambda x, *others: x.size >= 5_000)
@@ -144,6 +140,44 @@ def orthogonal_compiled(v, v_i):
     for j in range(v.size):
         v_new[j] = v[j] - tau * v_i[j]
     return v_new, float(tau)
+
+
+@kernel(pays=lambda x, *others: x.size >= 5_000)
+def conjugate_step(x, r, p, Ap, rr, damping):
+    """x, r, p and rᵀr after a step of conjugate gradients for A + damping I, with pᵀ(A + damping I)p: see linalg.py.
+
+    Where that is not positive, the step has length 0.
+
+    The twin is ? times as fast on 285,670 numbers.
+    """
+    Ap = Ap + damping * p
+    curvature = float(p @ Ap)
+    alpha = rr / curvature if curvature > 0 else 0.0
+    x = x + alpha * p
+    r = r - alpha * Ap
+    rr, rr_before = float(r @ r), rr
+    return x, r, r + rr / rr_before * p, rr, curvature
+
+
+@conjugate_step.twin()
+def conjugate_step_compiled(x, r, p, Ap, rr, damping):
+    number = x.dtype.type
+    x_new, r_new, p_new = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    damping, pAp, pp, rr_new = number(damping), number(0), number(0), number(0)
+    for i in range(x.size):
+        pAp += p[i] * Ap[i]
+        pp += p[i] * p[i]
+    curvature = float(pAp + damping * pp)
+    alpha = number(rr / curvature if curvature > 0 else 0.0)
+    for i in range(x.size):
+        x_new[i] = x[i] + alpha * p[i]
+        r_i = r[i] - alpha * (Ap[i] + damping * p[i])
+        r_new[i] = r_i
+        rr_new += r_i * r_i
+    beta = number(rr_new / rr)
+    for i in range(x.size):
+        p_new[i] = r_new[i] + beta * p[i]
+    return x_new, r_new, p_new, float(rr_new), curvature
 
 
 @kernel(pays=lambda A, b, steps, tolerance: 10 <= b.size <= 500)

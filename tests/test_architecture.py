@@ -16,7 +16,7 @@ ARROWS = {
     "data": NOTHING, "kernels": NOTHING, "__init__": NOTHING,
     "vector_kernels": {"kernels"}, "dense_kernels": {"kernels"}, "pooling_kernels": {"kernels"},
     "convolution_kernels": {"kernels", "pooling_kernels"},
-    "linalg": {"vector_kernels"}, "roots": {"linalg"}, "losses": {"dense_kernels"}, "layers": {"vector_kernels"},
+    "linalg": {"kernels", "vector_kernels"}, "roots": {"linalg"}, "losses": {"dense_kernels"}, "layers": {"vector_kernels"},
     "record": {"optimizer"}, "spectra": {"linalg"},
     "problems": {"objective", "wrappers"}, "shapes": {"objective", "problems"}, "landscapes": {"problems", "shapes"},
     "convolution": {"layers", "pooling_kernels", "convolution_kernels"}, "composition": {"layers", "convolution"},

@@ -78,6 +78,8 @@ CASES = {
     "adam": lambda a: ((x, g, m, v, 0.1, 0.9, 0.999, 1e-8, t) for (x, g, m, v), t in product(vectors(a), (1, 100))),
     "adahessian": lambda a: ((x, g, D, m, v, 0.1, 0.9, 0.99, 1e-4, power, 0.01, 3)
                              for (x, g, D, v), m, power in zip(vectors(a), (a(1), a(7), a(1003)), (1.0, 0.5, 0))),
+    "conjugate_step": lambda a: ((x, r, p, sign * p + 0.01 * Ap, float(r @ r), 0.3) for sign in (1, -1)
+                                 for x, r, p, Ap in vectors(a)),
     "moved": lambda a: ((x, 0.3, d) for x, d, *_ in vectors(a)),
     "orthogonal": lambda a: ((v, v_i / np.linalg.norm(v_i)) for v, v_i, *_ in vectors(a)),
     "relu": lambda a: [(a(1),), (a(7, 3),), (a(2, 5, 3, 4),)],

@@ -8,6 +8,7 @@ import numpy as np
 
 from numopt import vector_kernels
 from numopt.kernels import worth_compiling
+from numopt.optimizer import Later
 from numopt.optimizers.adaptive import adam, rmsprop
 from numopt.optimizers.diagonal import adahessian, signs, spatial_average
 from numopt.optimizers.momentum import momentum
@@ -47,7 +48,8 @@ def compiled_adam(problem, theta, *, lr, beta1, beta2, eps, t, m, v):
     lr, m, v = schedule(lr), np.zeros_like(theta) + m, np.zeros_like(theta) + v
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
-        theta, m, v, m_hat, v_hat = vector_kernels.adam(theta, g, m, v, lr(t), beta1, beta2, eps, t)
+        theta, m, v = vector_kernels.adam(theta, g, m, v, lr(t), beta1, beta2, eps, t)
+        m_hat, v_hat = Later(np.divide, m, 1 - beta1**t), Later(np.divide, v, 1 - beta2**t)
         yield theta
 
 
@@ -59,6 +61,6 @@ def compiled_adahessian(problem, theta, *, lr, beta1, beta2, eps, power, weight_
         z = signs(theta, seed, t)
         D = z * (loss.hessian(theta) @ z)
         D = spatial_average(loss.blocks(D), averaging, block)
-        theta, m, v, m_hat, v_hat = vector_kernels.adahessian(
-            theta, g, D, m, v, lr(t), beta1, beta2, eps, power, weight_decay, t)
+        theta, m, v = vector_kernels.adahessian(theta, g, D, m, v, lr(t), beta1, beta2, eps, power, weight_decay, t)
+        m_hat, v_hat = Later(np.divide, m, 1 - beta1**t), Later(np.divide, v, 1 - beta2**t)
         yield theta
