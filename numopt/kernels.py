@@ -63,10 +63,11 @@ class Kernel:
         if Kernel.uncompiled:
             compile_all()
         compiled = self.twin_function.__globals__[self.twin_function.__name__]
+        arguments = [constant(argument) for argument in arguments]  # which must be there as long as it runs
         if not self.shares:
-            return compiled(*map(constant, arguments))
+            return compiled(*map(plain, arguments))
         with Kernel.lock, one_thread_of_blas():
-            return compiled(*map(constant, arguments))
+            return compiled(*map(plain, arguments))
 
     def __repr__(self):
         return f"<kernel {self.__module__}.{self.__name__}>"
@@ -102,8 +103,14 @@ def reading():
 
 def one_precision(arguments):
     """Are all arrays, but for those of whole numbers, of one precision, single or double?"""
-    found = {argument.dtype.char for argument in arguments if isinstance(argument, np.ndarray)} - set("bBhHiIlLqQ")
-    return found in ({"f"}, {"d"})
+    arrays = [array for argument in arguments for array in (argument if vectors(argument) else (argument,))
+              if isinstance(array, np.ndarray)]
+    return {array.dtype.char for array in arrays} - set("bBhHiIlLqQ") in ({"f"}, {"d"})
+
+
+def vectors(argument):
+    """Is it a tuple of arrays?"""
+    return isinstance(argument, tuple) and all(isinstance(array, np.ndarray) for array in argument)
 
 
 def constant(argument):
@@ -111,6 +118,15 @@ def constant(argument):
     if isinstance(argument, np.ndarray):
         argument = np.ascontiguousarray(argument).view()
         argument.flags.writeable = False
+    elif vectors(argument):
+        argument = tuple(map(np.ascontiguousarray, argument))
+    return argument
+
+
+def plain(argument):
+    """Several vectors as the addresses that they begin at: for the compiler, any number of them is of one type."""
+    if vectors(argument):
+        return np.array([array.__array_interface__["data"][0] for array in argument], np.int64)
     return argument
 
 

@@ -16,8 +16,8 @@ ARROWS = {
     "data": NOTHING, "kernels": NOTHING, "__init__": NOTHING,
     "vector_kernels": {"kernels"}, "dense_kernels": {"kernels"}, "pooling_kernels": {"kernels"},
     "convolution_kernels": {"kernels", "pooling_kernels"},
-    "linalg": {"kernels", "vector_kernels"}, "roots": {"linalg"}, "losses": {"dense_kernels"}, "layers": {"vector_kernels"},
-    "record": {"optimizer"}, "spectra": {"linalg"},
+    "linalg": {"kernels", "vector_kernels"}, "roots": {"linalg"}, "losses": {"dense_kernels"},
+    "layers": {"vector_kernels"}, "record": {"optimizer"}, "spectra": {"linalg"},
     "problems": {"objective", "wrappers"}, "shapes": {"objective", "problems"}, "landscapes": {"problems", "shapes"},
     "convolution": {"layers", "pooling_kernels", "convolution_kernels"}, "composition": {"layers", "convolution"},
     "normalization": {"layers"},
@@ -37,7 +37,8 @@ TESTED_WITH = {"convolution": "layers", "composition": "layers", "shapes": "land
                "convolution_kernels": "kernels"}
 OPTIMIZERS_MAY = {"optimizer", "schedules", "linalg", "roots", "spectra", "line_search", "kernels", "vector_kernels"}
 OPTIMIZERS_SHARE = {"averaging": {"optimizers.descent"}, "residual": {"optimizers.kronecker"},
-                    "compiled": {"", "optimizers.adaptive", "optimizers.diagonal", "optimizers.momentum"}}
+                    "compiled": {"", "optimizers.adaptive", "optimizers.diagonal", "optimizers.momentum",
+                                 "optimizers.residual"}}
 
 
 def imports(file):

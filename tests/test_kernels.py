@@ -20,7 +20,7 @@ from numopt.landscapes import Quadratic
 from numopt.linalg import conjugate_gradient, damped
 from numopt.minibatch import MiniBatch
 from numopt.network import cnn, mlp
-from numopt.optimizers import adahessian, adam, momentum, natural_gradient, rmsprop
+from numopt.optimizers import adahessian, adam, momentum, natural_gradient, nltgcr_fisher, rmsprop
 from numopt.risk import EmpiricalRisk
 
 ROOT = Path(__file__).parent.parent
@@ -72,6 +72,11 @@ def positive(n, a):
     return A @ A.T / n + np.eye(n, dtype=A.dtype)
 
 
+def pairs_of(n, k, a):
+    """k vectors, and k others that are orthogonal and of length 1."""
+    return tuple(a(k, n)), tuple(np.linalg.qr(a(n, max(k, 1)))[0].T[:k])
+
+
 CASES = {
     "momentum": lambda a: ((x, g, v, 0.1, 0.9) for x, g, v, _ in vectors(a)),
     "rmsprop": lambda a: ((x, g, s, 0.1, 0.9, 1e-8) for x, g, _, s in vectors(a)),
@@ -80,8 +85,8 @@ CASES = {
                              for (x, g, D, v), m, power in zip(vectors(a), (a(1), a(7), a(1003)), (1.0, 0.5, 0))),
     "conjugate_step": lambda a: ((x, r, p, sign * p + 0.01 * Ap, float(r @ r), 0.3) for sign in (1, -1)
                                  for x, r, p, Ap in vectors(a)),
-    "moved": lambda a: ((x, 0.3, d) for x, d, *_ in vectors(a)),
-    "orthogonal": lambda a: ((v, v_i / np.linalg.norm(v_i)) for v, v_i, *_ in vectors(a)),
+    "least_residual": lambda a: ((a(n), a(n), *pairs_of(n, k, a), skipped)
+                                 for n, k, skipped in [(1, 0, 0), (40, 7, 2), (1000, 3, 0), (1537, 10, 1)]),
     "relu": lambda a: [(a(1),), (a(7, 3),), (a(2, 5, 3, 4),)],
     "relu_backward": lambda a: [(a(1), a(1)), (a(2, 5, 3, 4), a(2, 5, 3, 4))],
     "dense_conjugate_gradient": lambda a: ((positive(n, a), a(n), steps, 1e-3)
@@ -353,6 +358,42 @@ def test_the_compiled_loop_is_the_loop_of_its_module_with_all_its_variables(name
     assert fast.theta.dtype == dtype and set(fast.memory) == set(slow.memory)
     for variable in ["theta", *fast.memory, *names & {"m_hat", "v_hat", "g"}]:
         assert_allclose(fast[variable], slow[variable], rtol=1e-3 if dtype == np.float32 else 1e-11, atol=1e-6)
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype, close", [(np.float32, 2e-3), (np.float64, 1e-9)])
+@pytest.mark.parametrize("settings", [{"window": 3}, {"window": 50}, {"preconditioned": True}, {"columns": 7}],
+                         ids=["short window", "long window", "preconditioned", "columns"])
+def test_the_compiled_loop_of_nltgcr_is_that_of_its_module_and_goes_on_to_the_last_bit(settings, dtype, close):
+    random, network = np.random.default_rng(4), mlp([90, 60, 3])
+    X, Y = random.standard_normal((60, 90)).astype(dtype), random.integers(0, 3, 60)
+    risk = EmpiricalRisk(network, X, Y, batch_size=20, seed=1)
+    theta, settings = network.initial(0, dtype=dtype), {"lr": 0.1, "damping": 0.1} | settings
+    fast = nltgcr_fisher(risk, theta, **settings)
+    with reading():
+        slow = nltgcr_fisher(risk, theta, **settings)
+        slowly = list(islice(slow, 6))
+    assert fast._loop.func is not slow._loop.func
+    for step, expected in enumerate(slowly, 1):
+        assert_allclose(next(fast), expected, rtol=0, atol=close * np.abs(expected).max())
+        assert len(fast["pairs"]) == min(step, settings.get("window", 10))
+        if step == 4:
+            resumed = nltgcr_fisher(risk, fast.theta, **settings, **fast.memory)
+    for mine, its in zip(fast["pairs"], slow["pairs"], strict=True):
+        for a, b in zip(mine, its):
+            assert_allclose(a, b, rtol=0, atol=close * np.abs(b).max())
+    assert_array_equal(list(islice(resumed, 2))[-1], fast.theta)
+
+
+@needs_numba
+def test_the_compiled_loop_of_nltgcr_leaves_out_a_direction_that_is_none():
+    problem, theta = wide(np.float64)
+    run = nltgcr_fisher(problem, theta, curvature="hessian", lr=1.0, start=0, damping=0.0, window=5,
+                        pairs=(unit := ((theta, theta / np.linalg.norm(theta), 1.0),)))
+    problem.hessian = lambda theta: LinearOperator((6000, 6000), lambda v: unit[0][1] * (unit[0][1] @ v.ravel()))
+    problem.gradient = lambda theta: -unit[0][1]
+    assert_allclose(next(run), theta + unit[0][0], rtol=1e-9)
+    assert run["pairs"] == unit
 
 
 @needs_numba

@@ -1,4 +1,4 @@
-"""The loops of four methods again, each with its update compiled: one pass over the weights instead of a dozen.
+"""The loops of some methods again, each with its update compiled: a pass or two over the weights, not a dozen.
 
 These are what runs for many weights, with the same variables and, to rounding, the same numbers; what each method does
 is to be read in its own module, and its update in vector_kernels.py.  Within `kernels.reading()` a new run takes the
@@ -8,10 +8,12 @@ import numpy as np
 
 from numopt import vector_kernels
 from numopt.kernels import worth_compiling
+from numopt.linalg import Nystrom, damped, nystrom
 from numopt.optimizer import Later
 from numopt.optimizers.adaptive import adam, rmsprop
 from numopt.optimizers.diagonal import adahessian, signs, spatial_average
 from numopt.optimizers.momentum import momentum
+from numopt.optimizers.residual import combined, kfac_inverse, nltgcr_fisher, started
 from numopt.schedules import schedule
 
 
@@ -43,13 +45,18 @@ def compiled_rmsprop(problem, theta, *, lr, rho, eps, t, s):
         yield theta
 
 
+def corrected(m, v, beta1, beta2, t):
+    """m and v without their bias, which are computed when they are looked at."""
+    return Later(np.divide, m, 1 - beta1**t), Later(np.divide, v, 1 - beta2**t)
+
+
 @twin_of(adam)
 def compiled_adam(problem, theta, *, lr, beta1, beta2, eps, t, m, v):
     lr, m, v = schedule(lr), np.zeros_like(theta) + m, np.zeros_like(theta) + v
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
         theta, m, v = vector_kernels.adam(theta, g, m, v, lr(t), beta1, beta2, eps, t)
-        m_hat, v_hat = Later(np.divide, m, 1 - beta1**t), Later(np.divide, v, 1 - beta2**t)
+        m_hat, v_hat = corrected(m, v, beta1, beta2, t)
         yield theta
 
 
@@ -62,5 +69,35 @@ def compiled_adahessian(problem, theta, *, lr, beta1, beta2, eps, power, weight_
         D = z * (loss.hessian(theta) @ z)
         D = spatial_average(loss.blocks(D), averaging, block)
         theta, m, v = vector_kernels.adahessian(theta, g, D, m, v, lr(t), beta1, beta2, eps, power, weight_decay, t)
-        m_hat, v_hat = Later(np.divide, m, 1 - beta1**t), Later(np.divide, v, 1 - beta2**t)
+        m_hat, v_hat = corrected(m, v, beta1, beta2, t)
         yield theta
+
+
+@twin_of(nltgcr_fisher)
+def compiled_nltgcr_fisher(problem, theta, *, lr, curvature, damping, window, columns, preconditioned, labels, start,
+                           seed, t, pairs, C):
+    lr = schedule(lr)
+    indices = np.random.default_rng(seed).choice(theta.size, min(columns or 0, theta.size), replace=False)
+    if t == 0:
+        theta = started(problem, theta, curvature, damping, start)
+    for t, loss in problem.losses(after=t):
+        F = getattr(loss, curvature)(theta)
+        if columns is not None:
+            C = C + (nystrom(F, indices).C - C) / t
+            F = Nystrom(C, C[indices])
+        M = kfac_inverse(loss, theta, damping, [seed, t], labels) if preconditioned else lambda u: u
+        g = loss.gradient(theta)
+        r = -M(g)
+        pairs, d = extended(pairs, r, M(damped(F, damping) @ r), window)
+        theta = theta + lr(t) * (-d if g @ d > 0 else d)
+        yield theta
+
+
+def extended(pairs, r, Jr, window):
+    """The pairs with one more, made of r and its image, and Σ αᵢ pᵢ: `orthonormal` and `combined` in one kernel."""
+    P, V, W = zip(*pairs) if pairs else ((), (), ())
+    p, v, d, tau, length, largest = vector_kernels.least_residual(r, Jr, P, V, max(0, len(pairs) + 1 - window))
+    if not length > 10 * np.finfo(r.dtype).eps * np.linalg.norm(Jr):
+        return pairs, combined(pairs, r)
+    w = (largest + float(abs(tau) @ np.array(W))) / length
+    return (*pairs, (p, v, w))[-window:], d

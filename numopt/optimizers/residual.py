@@ -25,7 +25,6 @@ from numopt.line_search import remembering
 from numopt.optimizer import Diverged, optimizer
 from numopt.optimizers.kronecker import between, damped_inverses
 from numopt.schedules import schedule
-from numopt.vector_kernels import moved, orthogonal
 
 
 @optimizer
@@ -226,8 +225,8 @@ def orthonormal(p, v, pairs=()):
     """
     w, before = float(np.abs(p).max()), np.linalg.norm(v)
     for p_i, v_i, w_i in pairs:
-        v, tau = orthogonal(v, v_i)
-        p, w = moved(p, -tau, p_i), w + abs(tau) * w_i
+        tau = float(v @ v_i)
+        v, p, w = v - tau * v_i, p - tau * p_i, w + abs(tau) * w_i
     length = float(np.linalg.norm(v))
     if not length > 10 * np.finfo(v.dtype).eps * before:
         return p, v, inf
@@ -236,10 +235,7 @@ def orthonormal(p, v, pairs=()):
 
 def combined(pairs, r):
     """Σ αᵢ pᵢ with αᵢ = vᵢᵀr: of all sums of the directions the one whose image is nearest to r."""
-    d = np.zeros_like(r)
-    for p, v, w in pairs:
-        d = moved(d, float(v @ r), p)
-    return d
+    return sum(((v @ r) * p for p, v, w in pairs), np.zeros_like(r))
 
 
 def projected(pairs, r):
