@@ -38,7 +38,7 @@ from numopt.risk import EmpiricalRisk
 
 RECORD = Path(__file__).parent.parent / "figures" / "records" / "timing.npz"
 SEED, BATCH, STEPS, IMAGES = 0, 128, 391, 12_800
-REST = 0.05  # seconds between the turns: threads stay awake for a while after their work, and disturb the next
+REST = 0.15  # seconds between the turns: BLAS's threads stay awake after their work, and disturbed others for over 0.05
 NETS = {"2x90 MLP": (3072, 90, 90, 10), "5x30 MLP": (3072, 30, 30, 30, 30, 30, 10), "CNN": None}
 METHODS = {"Adam": partial(adam, lr=1e-3), "RMSProp": partial(rmsprop, lr=1e-3),
            "nlTGCR": partial(nltgcr_fisher, start=0), "K-FAC": partial(kfac, lr=1e-2),

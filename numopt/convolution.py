@@ -3,9 +3,10 @@ from math import inf, prod
 
 import numpy as np
 
-from numopt.convolution_kernels import convolution, convolution_by_inputs, convolution_by_weights, patches
-from numopt.pooling_kernels import max_pool, max_pool_backward, max_pool_chosen, offsets
+from numopt.convolution_kernels import convolution, convolution_by_inputs, convolution_by_weights
 from numopt.layers import Dense, Layer, ReLU
+from numopt.patches import offsets, patches, places
+from numopt.pooling_kernels import max_pool, max_pool_backward, max_pool_chosen
 
 
 class Conv2D(Dense):
@@ -31,7 +32,7 @@ class Conv2D(Dense):
 
     def places(self, length):
         """How many patches there are along a side."""
-        return (length + 2 * self.padding - self.k) // self.stride + 1
+        return places(length, self.k, self.stride, self.padding)
 
     def matrix(self, w):
         return w.reshape(self.shapes[0])

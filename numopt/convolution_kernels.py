@@ -1,8 +1,5 @@
 """The hot loops of convolution, each written twice: see kernels.py.
 
-Images are (example, row, column, channel).  A patch is k × k pixels, `stride` apart from the next one, of an image with
-`padding` zeros around it; it is laid out as (row, column, channel), and the patches of an image row by row.
-
 The NumPy versions copy out the patches and multiply by one large matrix.  The twins share out the images among the
 threads, and copy out nothing: the numbers of a patch are in its image already, at fixed distances from each other.  All
 three are sums of one form, and `tiles`, at the end, is told where the factors are:
@@ -14,45 +11,14 @@ three are sums of one form, and `tiles`, at the end, is told where the factors a
     start[p, q] is number s0 + p sp + q, and out alike               given as (s0, sp) and (o0, op)
 """
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from numopt.kernels import helper, kernel, machine_code, prange
-from numopt.pooling_kernels import offsets
+from numopt.patches import overlapped, patches, places
 
 
-def with_weights(x, weights, *others):
+def pays(x, weights):
     """Is there enough to do for the twins, with a matrix that stays in the cache?"""
-    return x.size >= 50_000 and weights.size <= 200_000
-
-
-def for_weights(x, dy, k, *others):
-    """The same, of the derivatives by the matrix."""
-    return x.size >= 50_000 and k * k * x.shape[3] * dy.shape[3] <= 200_000
-
-
-@helper
-def places(length, k, stride, padding):
-    """How many patches there are along a side."""
-    return (length + 2 * padding - k) // stride + 1
-
-
-def patches(x, k, stride, padding):
-    """Every patch of every image, one a row (im2col)."""
-    if padding:
-        x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    windows = sliding_window_view(x, (k, k), axis=(1, 2))[:, ::stride, ::stride]
-    return windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, k * k * x.shape[3])
-
-
-def overlapped(dpatches, shape, k, stride, padding):
-    """Every pixel's sum over the patches that it is in (col2im): images of this shape."""
-    n, rows, columns, channels = shape
-    h, w = places(rows, k, stride, padding), places(columns, k, stride, padding)
-    dpatches = dpatches.reshape(n, h, w, k, k, channels)
-    dx = np.zeros((n, rows + 2 * padding, columns + 2 * padding, channels), dpatches.dtype)
-    for i, j, there in offsets(k, stride, h, w):
-        dx[there] += dpatches[:, :, :, i, j]
-    return dx[:, padding:padding + rows, padding:padding + columns]
+    return x.size >= 50_000 and weights <= 200_000
 
 
 @helper
@@ -72,17 +38,16 @@ def bordered(x, padding, channels):
 
 
 @helper
-def unbordered(image, padding, channels, x):
-    """Into x, one image, what it is in one with zeros around it and so many channels."""
-    rows, columns, wanted = x.shape
+def narrowed(image, wide, x):
+    """Into x the first channels of an image that has so many, `wide`."""
+    rows, columns, channels = x.shape
     for r in range(rows):
         for c in range(columns):
-            place = ((r + padding) * (columns + 2 * padding) + c + padding) * channels
-            for channel in range(wanted):
-                x[r, c, channel] = image[place + channel]
+            for channel in range(channels):
+                x[r, c, channel] = image[(r * columns + c) * wide + channel]
 
 
-@kernel(pays=with_weights)
+@kernel(pays=lambda x, matrix, *others: pays(x, matrix.size))
 def convolution(x, matrix, k, stride, padding):
     """[W | b] times every patch [x 1] of the images: images with an output of W in each channel.
 
@@ -98,26 +63,30 @@ def convolution(x, matrix, k, stride, padding):
 
 @convolution.twin(parallel=True)
 def convolution_compiled(x, matrix, k, stride, padding):
-    n, rows, columns, channels = x.shape
-    h, w, outputs = places(rows, k, stride, padding), places(columns, k, stride, padding), len(matrix)
-    wide, across, run = sixteens(outputs), (columns + 2 * padding) * channels, k * channels
-    W, b = widened(matrix[:, :k * run].T, wide), widened(matrix[:, k * run:].T, wide)
-    if matrix.shape[1] == k * run:
-        b = np.zeros(wide, x.dtype)
-    y = aligned(n * h * w * outputs, x).reshape(n, h, w, outputs)
-    for e in prange(n):
-        image = bordered(x[e], padding, channels)
-        out = y[e].reshape(-1) if wide == outputs else aligned(h * w * wide, x)
-        for q in range(0, wide, 32):
-            for r in range(h):
-                tiles(w, min(32, wide - q), image, (r * stride * across, stride * channels, across, 1),
-                      W, (q, run * wide, wide), (k, run), b, (q, 0), out, (r * w * wide + q, wide))
-        if wide > outputs:
-            unbordered(out, 0, wide, y[e])
+    h, w = (x.shape[1] + 2 * padding - k) // stride + 1, (x.shape[2] + 2 * padding - k) // stride + 1
+    W, y = by_columns(matrix), aligned(len(x) * h * w * len(matrix), x).reshape(len(x), h, w, len(matrix))
+    for e in prange(len(x)):
+        convolve(x[e], W, k, stride, padding, y[e])
     return y
 
 
-@kernel(pays=for_weights)
+@helper
+def convolve(x, W, k, stride, padding, y):
+    """One image: into y.  W is [W | b], a column after the other."""
+    rows, columns, channels = x.shape
+    h, w, outputs = y.shape
+    wide, across, run = sixteens(outputs), (columns + 2 * padding) * channels, k * channels
+    image = bordered(x, padding, channels)
+    out = y.reshape(-1) if wide == outputs else aligned(h * w * wide, x)
+    for q in range(0, wide, 32):
+        for r in range(h):
+            tiles(w, min(32, wide - q), image, (r * stride * across, stride * channels, across, 1),
+                  W, (q, run * wide, wide), (k, run), W, (k * run * wide + q, 0), out, (r * w * wide + q, wide))
+    if wide > outputs:
+        narrowed(out, wide, y)
+
+
+@kernel(pays=lambda x, dy, k, *others: pays(x, k * k * x.shape[3] * dy.shape[3]))
 def convolution_by_weights(x, dy, k, stride, padding, bias):
     """The derivatives by [W | b], from those by y.
 
@@ -130,33 +99,40 @@ def convolution_by_weights(x, dy, k, stride, padding, bias):
 
 @convolution_by_weights.twin(parallel=True)
 def convolution_by_weights_compiled(x, dy, k, stride, padding, bias):
-    n, rows, columns, channels = x.shape
-    _, h, w, outputs = dy.shape
-    wide, across, run, parts = sixteens(outputs), (columns + 2 * padding) * channels, k * channels, min(n, 8)
-    sums, ones = np.zeros((parts, k * run + 1, wide), x.dtype), np.ones(1, x.dtype)
+    n, parts = len(x), min(len(x), 8)
+    sums = np.zeros((parts, k * k * x.shape[3] + 1, sixteens(dy.shape[3])), x.dtype)
     for part in prange(parts):
-        total = sums[part].reshape(-1)
         for e in range(part * n // parts, (part + 1) * n // parts):
-            image = bordered(x[e], padding, channels)
-            derivatives = dy[e].reshape(-1) if wide == outputs else bordered(dy[e], 0, wide)
-            for q in range(0, wide, 32):
-                for i in range(k):
-                    here = i * run * wide + q, wide
-                    tiles(run, min(32, wide - q), image, (i * across, 1, stride * across, stride * channels),
-                          derivatives, (q, w * wide, wide), (h, w), total, here, total, here)
-                if bias:
-                    here = k * run * wide + q, wide
-                    tiles(1, min(32, wide - q), ones, (0, 0, 0, 0),
-                          derivatives, (q, w * wide, wide), (h, w), total, here, total, here)
-    dW = np.zeros((outputs, k * run + bias), x.dtype)
+            add_products(x[e], dy[e], k, stride, padding, sums[part])
+    dW = np.zeros((dy.shape[3], k * k * x.shape[3] + bias), x.dtype)
     for part in range(parts):
-        for i in range(outputs):
-            for j in range(k * run + bias):
+        for i in range(dW.shape[0]):
+            for j in range(dW.shape[1]):
                 dW[i, j] += sums[part, j, i]
     return dW
 
 
-@kernel(pays=with_weights)
+@helper
+def add_products(x, dy, k, stride, padding, total):
+    """The derivatives by [W | b] of one image, a column after the other: added to `total`."""
+    _, columns, channels = x.shape
+    h, w, outputs = dy.shape
+    wide, across, run = sixteens(outputs), (columns + 2 * padding) * channels, k * channels
+    image = bordered(x, padding, channels)
+    derivatives = bordered(dy, 0, wide) if wide > outputs else dy.reshape(-1)
+    total, one = total.reshape(-1), np.ones(1, x.dtype)
+    for q in range(0, wide, 32):
+        for i in range(k + 1):
+            here = i * run * wide + q, wide
+            if i < k:
+                tiles(run, min(32, wide - q), image, (i * across, 1, stride * across, stride * channels),
+                      derivatives, (q, w * wide, wide), (h, w), total, here, total, here)
+            else:
+                tiles(1, min(32, wide - q), one, (0, 0, 0, 0),
+                      derivatives, (q, w * wide, wide), (h, w), total, here, total, here)
+
+
+@kernel(pays=lambda x, matrix, *others: pays(x, matrix.size))
 def convolution_by_inputs(dy, matrix, shape, k, stride, padding):
     """The derivatives by x, images of this shape, from those by y.
 
@@ -169,54 +145,82 @@ def convolution_by_inputs(dy, matrix, shape, k, stride, padding):
 @convolution_by_inputs.twin(parallel=True)
 def convolution_by_inputs_compiled(dy, matrix, shape, k, stride, padding):
     n, rows, columns, channels = shape
-    _, h, w, outputs = dy.shape
-    # Pixel (r, c) is at (i, j) in the patch of dy[r', c'] if r + padding = stride r' + i, c + padding = stride c' + j.
-    # When such a j goes up by stride, c' goes down by 1.  So W is laid out with the j that belong together beside each
-    # other, backwards: `many` that leave this remainder, and `before` them those that leave a smaller one.
-    many = [(k - 1 - remainder) // stride + 1 for remainder in range(stride)]
-    before = [sum(many[:remainder]) for remainder in range(stride)]
-    wide = sixteens(channels)
-    W = np.empty((k, k, outputs, channels), dy.dtype)
-    for i in range(k):
-        for j in range(k):
-            number = before[j % stride] + many[j % stride] - 1 - j // stride
-            for output in range(outputs):
-                for channel in range(channels):
-                    W[i, number, output, channel] = matrix[output, (i * k + j) * channels + channel]
-    W = widened(W.reshape(-1, channels), wide)
-    beyond = max(0, (k - 2 - padding) // stride + 1, (rows - 1 + padding) // stride - h + 1,
-                 (columns - 1 + padding) // stride - w + 1)
-    across, one, nothing = (w + 2 * beyond) * outputs, outputs * wide, np.zeros(32, dy.dtype)
-    dx = aligned(n * rows * columns * channels, dy).reshape(shape)
+    W, dx = in_order(matrix, channels, k, stride), aligned(n * rows * columns * channels, dy).reshape(shape)
     for e in prange(n):
-        derivatives = bordered(dy[e], beyond, outputs)
-        out = dx[e].reshape(-1) if wide == channels else aligned(rows * columns * wide, dy)
-        for q in range(0, wide, 32):
-            for r in range(rows):
-                i, row = (r + padding) % stride, (r + padding) // stride + beyond
-                for c in range(min(stride, columns)):
-                    j, column = (c + padding) % stride, (c + padding) // stride + beyond
-                    tiles((columns - c - 1) // stride + 1, min(32, wide - q), derivatives,
-                          (row * across + (column - many[j] + 1) * outputs, outputs, -across, 1),
-                          W, ((i * k + before[j]) * one + q, stride * k * one, wide), (many[i], many[j] * outputs),
-                          nothing, (0, 0), out, ((r * columns + c) * wide + q, stride * wide))
-        if wide > channels:
-            unbordered(out, 0, wide, dx[e])
+        spread(dy[e], W, k, stride, padding, dx[e])
     return dx
 
 
-# A compiler that is given a sum of many terms as a loop puts it back into memory after every term.  Here it is said in
-# the compiler's own language that so many sums, as there are registers for, stay in registers until they are complete.
+# Pixel (r, c) is at (i, j) in the patch of dy[r', c'] if r + padding = stride r' + i and c + padding = stride c' + j.
+# When such a j goes up by stride, c' goes down by 1.  So W is laid out with the j that belong together beside each
+# other, backwards: there are `many` that leave a certain remainder, and `before` them those that leave a smaller one.
+
+@helper
+def many(remainder, k, stride):
+    return (k - 1 - remainder) // stride + 1
+
+
+@helper
+def before(remainder, k, stride):
+    total = 0
+    for smaller in range(remainder):
+        total += many(smaller, k, stride)
+    return total
+
+
+@helper
+def in_order(matrix, channels, k, stride):
+    """W as (i, number of j, output, channel), one after the other."""
+    outputs, wide = len(matrix), sixteens(channels)
+    W = aligned(k * k * outputs * wide, matrix)
+    for i in range(k):
+        for j in range(k):
+            number = before(j % stride, k, stride) + many(j % stride, k, stride) - 1 - j // stride
+            for output in range(outputs):
+                place = ((i * k + number) * outputs + output) * wide
+                for channel in range(wide):
+                    W[place + channel] = matrix[output, (i * k + j) * channels + channel] if channel < channels else 0
+    return W
+
+
+@helper
+def spread(dy, W, k, stride, padding, dx):
+    """The derivatives by one image: into dx."""
+    rows, columns, channels = dx.shape
+    h, w, outputs = dy.shape
+    wide, nothing = sixteens(channels), np.zeros(32, dx.dtype)
+    beyond = max(max(0, (k - 2 - padding) // stride + 1), max((rows - 1 + padding) // stride - h + 1,
+                                                              (columns - 1 + padding) // stride - w + 1))
+    across, one, derivatives = (w + 2 * beyond) * outputs, outputs * wide, bordered(dy, beyond, outputs)
+    out = dx.reshape(-1) if wide == channels else aligned(rows * columns * wide, dx)
+    for q in range(0, wide, 32):
+        for r in range(rows):
+            i, row = (r + padding) % stride, (r + padding) // stride + beyond
+            for c in range(min(stride, columns)):
+                j, column = (c + padding) % stride, (c + padding) // stride + beyond
+                tiles((columns - c - 1) // stride + 1, min(32, wide - q), derivatives,
+                      (row * across + (column - many(j, k, stride) + 1) * outputs, outputs, -across, 1),
+                      W, ((i * k + before(j, k, stride)) * one + q, stride * k * one, wide),
+                      (many(i, k, stride), many(j, k, stride) * outputs),
+                      nothing, (0, 0), out, ((r * columns + c) * wide + q, stride * wide))
+    if wide > channels:
+        narrowed(out, wide, dx)
+
 
 @machine_code
 def tile(context, rows, columns, a, a_at, b, b_at, terms, start, start_at, out, out_at):
-    """out[p, q] for a few rows and for 16 or 32 columns, two numbers that stand in the source."""
+    """out[p, q] for a few rows and for 16 or 32 columns, two numbers that stand in the source.
+
+    A compiler that is given such sums as loops puts each back into memory after every term.  Here it is told in its own
+    language to keep them in registers, as many as there is room for, until they are complete.
+    """
     from llvmlite import ir
     from numba.core import cgutils, types
 
     size = a.dtype.bitwidth // 8
 
     def generate(context, builder, signature, arguments):
+        builder.function.attributes.add("noinline")
         wide = "+avx512f" in str(context.codegen().magic_tuple())  # 32 registers of 64 bytes; otherwise 16 of 32
         lanes, together = (64 // size, 2) if wide else (32 // size, 1)
         vector = ir.VectorType(context.get_data_type(a.dtype), lanes)
@@ -273,18 +277,15 @@ def tiles(rows, columns, a, a_at, b, b_at, terms, start, start_at, out, out_at):
         if sp == 0 and 8 <= rows < p + 8:
             p = rows - 8  # some rows once more, which start as they did before: better than the last ones one by one
         a_p, start_p, out_p = (a0 + p * ap, ap, au, at), (s0 + p * sp, sp), (o0 + p * op, op)
-        together = 8 if rows - p >= 8 else 4 if rows - p >= 4 else 1
-        if columns == 32:
-            if together == 8:
-                tile(8, 32, a, a_p, b, b_at, terms, start, start_p, out, out_p)
-            elif together == 4:
-                tile(4, 32, a, a_p, b, b_at, terms, start, start_p, out, out_p)
-            else:
-                tile(1, 32, a, a_p, b, b_at, terms, start, start_p, out, out_p)
+        together = 8 if rows - p >= 8 else 4 if rows - p >= 4 and columns == 16 else 1
+        if together == 8 and columns == 32:
+            tile(8, 32, a, a_p, b, b_at, terms, start, start_p, out, out_p)
         elif together == 8:
             tile(8, 16, a, a_p, b, b_at, terms, start, start_p, out, out_p)
         elif together == 4:
             tile(4, 16, a, a_p, b, b_at, terms, start, start_p, out, out_p)
+        elif columns == 32:
+            tile(1, 32, a, a_p, b, b_at, terms, start, start_p, out, out_p)
         else:
             tile(1, 16, a, a_p, b, b_at, terms, start, start_p, out, out_p)
         p += together
@@ -306,10 +307,14 @@ def aligned(size, like):
 
 
 @helper
-def widened(matrix, columns):
-    """Its numbers row by row, with zeros behind each row until it has so many columns."""
-    wide = aligned(len(matrix) * columns, matrix)
-    for i in range(len(matrix)):
-        for j in range(columns):
-            wide[i * columns + j] = matrix[i, j] if j < matrix.shape[1] else 0
-    return wide
+def by_columns(matrix):
+    """[W | b] a column after the other, with zeros behind each up to a multiple of 16; zeros also if there is no b."""
+    outputs, length = matrix.shape
+    wide = sixteens(outputs)
+    columns = aligned((length + 1) * wide, matrix)
+    for place in range(columns.size):
+        columns[place] = 0
+    for j in range(length):
+        for i in range(outputs):
+            columns[j * wide + i] = matrix[i, j]
+    return columns

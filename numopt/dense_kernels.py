@@ -53,7 +53,7 @@ def dense_fisher_product(X, D, shapes, v):
 
 @dense_fisher_product.twin(shares=True)
 def dense_fisher_product_compiled(X, D, shapes, v):
-    Fv = np.empty_like(v)
+    v, Fv = v.copy(), np.empty_like(v)  # to be compiled once: in a solve it is a vector that may be written into
     multiply(X, transposed(X, shapes), D, shapes, v, Fv)
     return Fv
 
@@ -104,7 +104,9 @@ def multiply(X, X_transposed, D, shapes, v, Fv):
                 for e in range(n):
                     gv[c, e] += d[e] * z[k, e]
         start, start_x, start_d = start + o * i, start_x + n * i, start_d + roots * o * n
-    gv /= v.dtype.type(n)
+    for c in range(roots):
+        for e in range(n):
+            gv[c, e] /= n
     start = start_x = start_d = 0
     for layer in range(len(shapes)):
         o, i = shapes[layer]

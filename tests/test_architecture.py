@@ -14,12 +14,13 @@ NOTHING = set()
 ARROWS = {
     "objective": NOTHING, "optimizer": NOTHING, "schedules": NOTHING, "line_search": NOTHING,
     "data": NOTHING, "kernels": NOTHING, "__init__": NOTHING,
-    "vector_kernels": {"kernels"}, "dense_kernels": {"kernels"}, "pooling_kernels": {"kernels"},
-    "convolution_kernels": {"kernels", "pooling_kernels"},
+    "vector_kernels": {"kernels"}, "dense_kernels": {"kernels"}, "patches": NOTHING,
+    "pooling_kernels": {"kernels", "patches"}, "convolution_kernels": {"kernels", "patches"},
     "linalg": {"kernels", "vector_kernels"}, "roots": {"linalg"}, "losses": {"dense_kernels"},
     "layers": {"vector_kernels"}, "record": {"optimizer"}, "spectra": {"linalg"},
     "problems": {"objective", "wrappers"}, "shapes": {"objective", "problems"}, "landscapes": {"problems", "shapes"},
-    "convolution": {"layers", "pooling_kernels", "convolution_kernels"}, "composition": {"layers", "convolution"},
+    "convolution": {"layers", "patches", "pooling_kernels", "convolution_kernels"},
+    "composition": {"layers", "convolution"},
     "normalization": {"layers"},
     "network": {"layers", "convolution", "composition", "normalization", "losses",
                 "kernels"},
@@ -31,7 +32,7 @@ ARROWS = {
     "check": {"", "losses", "risk"},
 }
 # Modules whose tests stand with those of another.
-TESTED_WITH = {"convolution": "layers", "composition": "layers", "shapes": "landscapes",
+TESTED_WITH = {"convolution": "layers", "patches": "layers", "composition": "layers", "shapes": "landscapes",
                "minibatch": "curvature", "roots": "linalg", "compiled": "kernels",
                "vector_kernels": "kernels", "dense_kernels": "kernels", "pooling_kernels": "kernels",
                "convolution_kernels": "kernels"}

@@ -14,13 +14,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse.linalg import LinearOperator
 from threadpoolctl import threadpool_info
 
-from numopt import convolution_kernels, dense_kernels, pooling_kernels, kernels, vector_kernels
+from numopt import dense_kernels, pooling_kernels, kernels, vector_kernels
 from numopt.kernels import Kernel, reading
 from numopt.landscapes import Quadratic
 from numopt.linalg import conjugate_gradient, damped
 from numopt.minibatch import MiniBatch
 from numopt.network import cnn, mlp
 from numopt.optimizers import adahessian, adam, momentum, natural_gradient, nltgcr_fisher, rmsprop
+from numopt.patches import places
 from numopt.risk import EmpiricalRisk
 
 ROOT = Path(__file__).parent.parent
@@ -55,7 +56,7 @@ def images(a):
 
 
 def outputs_of(x, k, stride, padding, channels, a):
-    h, w = (convolution_kernels.places(length, k, stride, padding) for length in x.shape[1:3])
+    h, w = (places(length, k, stride, padding) for length in x.shape[1:3])
     return a(len(x), h, w, channels)
 
 
@@ -209,6 +210,7 @@ TRAINING = """
 import numpy as np
 from numopt.network import mlp
 from numopt.optimizers import adam
+from numopt.patches import places
 from numopt.risk import EmpiricalRisk
 random = np.random.default_rng(0)
 X, Y, network = random.standard_normal((40, 90)), random.integers(0, 3, 40), mlp([90, 60, 3])

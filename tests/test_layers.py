@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from numopt.composition import Chain, Residual
 from numopt.convolution import AveragePool, Conv2D, Flatten, MaxPool
-from numopt.convolution_kernels import patches
+from numopt.patches import patches
 from numopt.layers import Dense, Dropout, Mode, ReLU, Sigmoid, Tanh
 from numopt.normalization import BatchNorm
 
