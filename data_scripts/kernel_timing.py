@@ -15,7 +15,8 @@ def cases():
         """The arguments of dense_fisher_product: all labels of a net of dense layers."""
         shapes = np.array([(o, i + 1) for i, o in zip(sizes[:-1], sizes[1:])])
         outputs, inputs = shapes.sum(axis=0)
-        return a(BATCH * inputs), a(roots * outputs * BATCH), shapes, a(int(shapes.prod(axis=1).sum()))
+        weights = int(shapes.prod(axis=1).sum())
+        return a(weights), a(BATCH * inputs), a(BATCH * outputs), a(roots, BATCH, sizes[-1]), shapes, a(weights)
 
     def vectors(update):
         return {f"{n:,} weights": update(n) for n in (5_000, 285_670)}

@@ -15,13 +15,13 @@ import os
 import threading
 from contextlib import contextmanager, suppress
 from functools import cache
+from queue import SimpleQueue
 
 import numpy as np
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt, in glibc
 USUAL = {"no_cfunc_wrapper": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}  # for Numba
-NOT_SHARED = dict.fromkeys(["comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil"], False)
-prange = range  # a loop whose turns the threads share out: Numba's own, once Numba is there
+PIECES = 8  # that work is shared out in, to any number of threads: so sums do not depend on it
 
 
 class Kernel:
@@ -36,18 +36,18 @@ class Kernel:
     uncompiled = []     # (function, options) of the twins that Numba has not been given yet, and of what they call
     reading = False     # are the NumPy versions asked for?
     numba = None        # the module; False where there is none
-    lock = threading.RLock()  # not all of Numba's ways to share out work can be entered twice
+    lock = threading.RLock()  # held while something is compiled, or work shared out
 
     def __init__(self, function, pays):
         self.numpy, self.pays = function, pays
         self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
         Kernel.known.append(self)
 
-    def twin(self, shares=False, **options):
-        """Decorator: this function, compiled with these options, does the same; does it share out work to threads?"""
+    def twin(self, shares=False):
+        """Decorator: this function, compiled, does the same; or it shares out the work to compiled helpers."""
 
         def remember(function):
-            self.twin_function, self.shares = helper(function, **options), shares or "parallel" in options
+            self.twin_function, self.shares = function if shares else helper(function), shares
             return function
 
         return remember
@@ -147,10 +147,8 @@ def started():
         if not numba.config.DISABLE_JIT:
             Kernel.numba = numba
             keep_freed_memory()
-            with suppress(KeyError, ValueError):  # no more threads than BLAS has been allowed
-                numba.set_num_threads(min(numba.get_num_threads(), int(os.environ["OMP_NUM_THREADS"])))
-            if hasattr(os, "register_at_fork"):  # a fork does not have the threads of its parent
-                os.register_at_fork(after_in_child=lambda: setattr(Kernel, "numba", False))
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=forked)
     return bool(Kernel.numba)
 
 
@@ -175,12 +173,9 @@ def compile_all():
     with Kernel.lock:
         while Kernel.uncompiled:
             function, options = Kernel.uncompiled[0]
-            function.__globals__["prange"] = Kernel.numba.prange
             if "written" in options:
                 compiled = Kernel.numba.extending.intrinsic(prefer_literal=True)(function)
             else:
-                if options.get("parallel"):  # only loops of prange are shared out: each takes seconds to compile
-                    options = options | {"parallel": NOT_SHARED | {"prange": True}}
                 try:
                     compiled = Kernel.numba.njit(cache=True, **USUAL | options)(function)
                 except RuntimeError:  # there is no folder that the compiled code could be kept in
@@ -189,12 +184,67 @@ def compile_all():
             Kernel.uncompiled.pop(0)  # only now, as another thread may be waiting for it
 
 
+def share_out(n, work):
+    """Call work(here, number) for the slices `here` of range(n), which are numbered, on all threads at once.
+
+    Each thread takes the next slice when it has done one.  The calling thread is one of them; the others really run at
+    the same time while `work` is in a helper with nogil=True.
+    """
+    ends = [n * number // PIECES for number in range(PIECES + 1)]
+    slices = iter([(slice(*ends), number) for number, ends in enumerate(zip(ends, ends[1:])) if ends[0] < ends[1]])
+
+    def some():
+        for here, number in slices:
+            work(here, number)
+
+    ended = SimpleQueue()
+    for _ in range(1, threads()):
+        helpers().put((some, ended))
+    some()
+    for _ in range(1, threads()):
+        if error := ended.get():
+            raise error
+
+
+@cache
+def threads():
+    """How many threads share out work: one for each core that this process may use, if OMP_NUM_THREADS allows it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(KeyError, ValueError):
+        return max(1, min(cores, int(os.environ["OMP_NUM_THREADS"])))
+    return cores
+
+
+@cache
+def helpers():
+    """What the other threads are to do next: each takes (something to call, where to say how it ended)."""
+    todo = SimpleQueue()
+
+    def serve():
+        while True:
+            call, ended = todo.get()
+            try:
+                ended.put(call())
+            except BaseException as error:
+                ended.put(error)
+
+    for _ in range(1, threads()):
+        threading.Thread(target=serve, daemon=True).start()
+    return todo
+
+
+def forked():
+    """A fork does not have the threads of its parent."""
+    Kernel.lock = threading.RLock()
+    helpers.cache_clear()
+
+
 @contextmanager
 def one_thread_of_blas():
     """Matrix products use one thread each, where twins share out the work: one pool of threads at a time.
 
     NumPy's and SciPy's copies of BLAS have threads of their own, which stay awake for a while after a product.  With
-    those beside Numba's on two cores, a step of a convolutional network took twice as long.
+    those beside ours on two cores, a step of a convolutional network took twice as long.
     """
     libraries = libraries_of_blas()
     before = [library.num_threads for library in libraries]
@@ -210,7 +260,5 @@ def one_thread_of_blas():
 @cache
 def libraries_of_blas():
     """Every copy of BLAS in this process."""
-    from scipy.linalg import cython_blas  # so that SciPy's, which the twins call, is among them
     from threadpoolctl import ThreadpoolController
-    assert cython_blas
     return ThreadpoolController().select(user_api="blas").lib_controllers

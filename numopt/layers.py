@@ -18,7 +18,7 @@ from math import prod
 
 import numpy as np
 
-from numopt.vector_kernels import relu, relu_backward
+from numopt.pooling_kernels import relu, relu_backward
 
 
 class Mode:

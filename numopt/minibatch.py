@@ -123,17 +123,20 @@ class MiniBatch(Objective):
                                                       for layer in self.network.layers)
         small = dense and self.n * sum(inputs for _, inputs in self.network.shapes) < 100_000
         if small and worth_compiling(theta, least=500):
-            return DenseFisher(F, partial(self.inputs_and_derivatives, theta, roots))
+            return DenseFisher(F, partial(self.layers_and_roots, theta, roots))
         return F
 
-    def inputs_and_derivatives(self, theta, roots):
-        """The inputs [x 1] of every dense layer, and the derivatives at its outputs, of which u in `roots` are those by
-        the outputs of the net: two vectors, laid out as dense_fisher_product takes them, and the layers' shapes."""
+    def layers_and_roots(self, theta, roots):
+        """What dense_fisher_product takes: θ, the inputs and the slopes of the layers, `roots`, and the shapes."""
         _, saved, _ = self.forward(theta)
-        _, pairs = self.network.pairs(theta, saved, np.stack(roots), inputs=False)
-        X = [np.concatenate([x, np.ones_like(x[:, :1])], axis=1) if layer.bias else x for layer, x, _ in pairs]
-        D = [dy.transpose(0, 2, 1) for _, _, dy in pairs]
-        return concatenated(X), concatenated(D), np.array(self.network.shapes)
+        X, S = [], []
+        for layer, kept in zip(self.network.steps, saved):
+            if layer.size:
+                X.append(np.concatenate([kept, np.ones_like(kept[:, :1])], axis=1) if layer.bias else kept)
+                S.append(np.ones((self.n, layer.outputs), theta.dtype))
+            elif S:
+                S[-1] = layer.backward(None, kept, S[-1], None)
+        return theta, concatenated(X), concatenated(S), np.asarray(roots), np.array(self.network.shapes)
 
     def sampled_fisher(self, theta):
         """The Fisher matrix with one label drawn for each example, another at every step."""
@@ -230,13 +233,13 @@ class MiniBatch(Objective):
 class DenseFisher(LinearOperator):
     """F of a small net of dense layers: a solve in one compiled call, and all products after a first."""
 
-    def __init__(self, F, inputs_and_derivatives):
+    def __init__(self, F, layers_and_roots):
         super().__init__(F.dtype, F.shape)
-        self.F, self.inputs_and_derivatives, self.products, self.known = F, inputs_and_derivatives, 0, None
+        self.F, self.layers_and_roots, self.products, self.known = F, layers_and_roots, 0, None
 
     def arguments(self):
         if self.known is None:
-            self.known = self.inputs_and_derivatives()
+            self.known = self.layers_and_roots()
         return self.known
 
     def _matvec(self, v):

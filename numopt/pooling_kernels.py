@@ -1,17 +1,61 @@
-"""The hot loops of max-pooling, each written twice: see kernels.py.
+"""The hot loops of ReLU and of max-pooling, each written twice: see kernels.py.
 
 Images are (example, row, column, channel).  A window is k × k pixels, `stride` apart from the next one.  The twins
 share out the images among the threads.
 """
 import numpy as np
 
-from numopt.kernels import helper, kernel, prange
+from numopt.kernels import helper, kernel, share_out
 from numopt.patches import offsets, places
 
 
 def large(x, *others):
     """Is there enough to do for the twins?"""
     return x.size >= 50_000
+
+
+@kernel(pays=large)
+def relu(x):
+    """max(x, 0).
+
+    The twin is 2 to 3 times as fast on four million numbers.
+    """
+    return np.maximum(x, 0)
+
+
+@relu.twin(shares=True)
+def relu_compiled(x):
+    flat, y = x.reshape(-1), np.empty(x.size, x.dtype)
+    share_out(x.size, lambda here, number: rectify(flat[here], y[here]))
+    return y.reshape(x.shape)
+
+
+@helper(nogil=True)
+def rectify(x, y):
+    for i in range(x.size):
+        y[i] = 0 if x[i] < 0 else x[i]
+
+
+@kernel(pays=large)
+def relu_backward(y, dy):
+    """The derivatives by x, from those by y = max(x, 0).
+
+    The twin is 4 times as fast on four million numbers.
+    """
+    return (y > 0) * dy
+
+
+@relu_backward.twin(shares=True)
+def relu_backward_compiled(y, dy):
+    y_flat, dy_flat, dx = y.reshape(-1), dy.reshape(-1), np.empty(y.size, y.dtype)
+    share_out(y.size, lambda here, number: keep_positive(y_flat[here], dy_flat[here], dx[here]))
+    return dx.reshape(y.shape)
+
+
+@helper(nogil=True)
+def keep_positive(y, dy, dx):
+    for i in range(y.size):
+        dx[i] = dy[i] if y[i] > 0 else 0
 
 
 @kernel(pays=large)
@@ -31,14 +75,19 @@ def max_pool(x, k, stride, least):
     return y, which
 
 
-@max_pool.twin(parallel=True)
+@max_pool.twin(shares=True)
 def max_pool_compiled(x, k, stride, least):
     n, rows, columns, channels = x.shape
     h, w = (rows - k) // stride + 1, (columns - k) // stride + 1
     y, which = np.empty((n, h, w, channels), x.dtype), np.empty((n, h, w, channels), np.uint16)
-    for e in prange(n):
-        pool_one(x[e], k, stride, x.dtype.type(least), y[e], which[e])
+    share_out(n, lambda here, number: pool_all(x[here], k, stride, x.dtype.type(least), y[here], which[here]))
     return y, which
+
+
+@helper(nogil=True)
+def pool_all(x, k, stride, least, y, which):
+    for e in range(len(x)):
+        pool_one(x[e], k, stride, least, y[e], which[e])
 
 
 @helper
@@ -70,12 +119,17 @@ def max_pool_chosen(x, which, k, stride):
     return y
 
 
-@max_pool_chosen.twin()
+@max_pool_chosen.twin(shares=True)
 def max_pool_chosen_compiled(x, which, k, stride):
     y = np.empty(which.shape, x.dtype)
+    share_out(len(x), lambda here, number: choose_all(x[here], which[here], k, stride, y[here]))
+    return y
+
+
+@helper(nogil=True)
+def choose_all(x, which, k, stride, y):
     for e in range(len(x)):
         choose_one(x[e], which[e], k, stride, y[e])
-    return y
 
 
 @helper
@@ -105,12 +159,17 @@ def max_pool_backward(dy, which, shape, k, stride):
     return dx
 
 
-@max_pool_backward.twin(parallel=True)
+@max_pool_backward.twin(shares=True)
 def max_pool_backward_compiled(dy, which, shape, k, stride):
     dx = np.empty(shape, dy.dtype)
-    for e in prange(len(dy)):
-        put_one(dy[e], which[e], k, stride, dx[e])
+    share_out(len(dy), lambda here, number: put_all(dy[here], which[here], k, stride, dx[here]))
     return dx
+
+
+@helper(nogil=True)
+def put_all(dy, which, k, stride, dx):
+    for e in range(len(dy)):
+        put_one(dy[e], which[e], k, stride, dx[e])
 
 
 @helper

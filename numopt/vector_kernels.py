@@ -1,7 +1,7 @@
 """The hot loops over long vectors, and over small systems of equations, each written twice: see kernels.py."""
 import numpy as np
 
-from numopt.kernels import helper, kernel, machine_code, prange
+from numopt.kernels import helper, kernel, machine_code
 
 PIECE = 512  # so many numbers of two dozen vectors are in the fastest cache at once
 
@@ -260,54 +260,21 @@ def dense_conjugate_gradient(A, b, steps, tolerance):
 
 @dense_conjugate_gradient.twin()
 def dense_conjugate_gradient_compiled(A, b, steps, tolerance):
-    x, r, p, rr, curvature = np.zeros_like(b), b.copy(), b.copy(), np.dot(b, b), b.dtype.type(1)
+    x, r, p, Ap, rr, curvature = np.zeros_like(b), b.copy(), b.copy(), np.empty_like(b), dot(b, b), b.dtype.type(1)
     enough = b.dtype.type(tolerance)**2 * rr
     for _ in range(steps):
         if rr <= enough:
             break
-        Ap = np.dot(A, p)
-        curvature = np.dot(p, Ap)
+        for i in range(b.size):
+            Ap[i] = dot(A[i], p)
+        curvature = dot(p, Ap)
         if not curvature > 0:
             break
         alpha = rr / curvature
         for i in range(b.size):
             x[i] += alpha * p[i]
             r[i] -= alpha * Ap[i]
-        rr, rr_before = np.dot(r, r), rr
+        rr, rr_before = dot(r, r), rr
         for i in range(b.size):
             p[i] = r[i] + rr / rr_before * p[i]
     return x, float(curvature)
-
-
-@kernel(pays=lambda x, *others: x.size >= 50_000)
-def relu(x):
-    """max(x, 0).
-
-    The twin is 2 to 3 times as fast on four million numbers.
-    """
-    return np.maximum(x, 0)
-
-
-@relu.twin(parallel=True)
-def relu_compiled(x):
-    flat, y = x.reshape(-1), np.empty(x.size, x.dtype)
-    for i in prange(x.size):
-        y[i] = 0 if flat[i] < 0 else flat[i]
-    return y.reshape(x.shape)
-
-
-@kernel(pays=lambda x, *others: x.size >= 50_000)
-def relu_backward(y, dy):
-    """The derivatives by x, from those by y = max(x, 0).
-
-    The twin is 4 times as fast on four million numbers.
-    """
-    return (y > 0) * dy
-
-
-@relu_backward.twin(parallel=True)
-def relu_backward_compiled(y, dy):
-    y_flat, dy_flat, dx = y.reshape(-1), dy.reshape(-1), np.empty(y.size, y.dtype)
-    for i in prange(y.size):
-        dx[i] = dy_flat[i] if y_flat[i] > 0 else 0
-    return dx.reshape(y.shape)

@@ -14,10 +14,10 @@ NOTHING = set()
 ARROWS = {
     "objective": NOTHING, "optimizer": NOTHING, "schedules": NOTHING, "line_search": NOTHING,
     "data": NOTHING, "kernels": NOTHING, "__init__": NOTHING,
-    "vector_kernels": {"kernels"}, "dense_kernels": {"kernels"}, "patches": NOTHING,
-    "pooling_kernels": {"kernels", "patches"}, "convolution_kernels": {"kernels", "patches"},
+    "vector_kernels": {"kernels"}, "patches": NOTHING, "tiles": {"kernels"}, "dense_kernels": {"", "kernels"},
+    "pooling_kernels": {"kernels", "patches"}, "convolution_kernels": {"", "kernels", "patches", "tiles"},
     "linalg": {"kernels", "vector_kernels"}, "roots": {"linalg"}, "losses": {"dense_kernels"},
-    "layers": {"vector_kernels"}, "record": {"optimizer"}, "spectra": {"linalg"},
+    "layers": {"pooling_kernels"}, "record": {"optimizer"}, "spectra": {"linalg"},
     "problems": {"objective", "wrappers"}, "shapes": {"objective", "problems"}, "landscapes": {"problems", "shapes"},
     "convolution": {"layers", "patches", "pooling_kernels", "convolution_kernels"},
     "composition": {"layers", "convolution"},
@@ -35,7 +35,7 @@ ARROWS = {
 TESTED_WITH = {"convolution": "layers", "patches": "layers", "composition": "layers", "shapes": "landscapes",
                "minibatch": "curvature", "roots": "linalg", "compiled": "kernels",
                "vector_kernels": "kernels", "dense_kernels": "kernels", "pooling_kernels": "kernels",
-               "convolution_kernels": "kernels"}
+               "convolution_kernels": "kernels", "tiles": "kernels"}
 OPTIMIZERS_MAY = {"optimizer", "schedules", "linalg", "roots", "spectra", "line_search", "kernels", "vector_kernels"}
 OPTIMIZERS_SHARE = {"averaging": {"optimizers.descent"}, "residual": {"optimizers.kronecker"},
                     "compiled": {"", "optimizers.adaptive", "optimizers.diagonal", "optimizers.momentum",

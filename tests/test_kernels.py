@@ -5,6 +5,9 @@ import os
 import subprocess
 import sys
 import threading
+import time
+import zlib
+from functools import cache
 from itertools import islice, product
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse.linalg import LinearOperator
 from threadpoolctl import threadpool_info
 
-from numopt import dense_kernels, pooling_kernels, kernels, vector_kernels
+from numopt import convolution_kernels, dense_kernels, kernels, pooling_kernels, vector_kernels
 from numopt.kernels import Kernel, reading
 from numopt.landscapes import Quadratic
 from numopt.linalg import conjugate_gradient, damped
@@ -61,11 +64,13 @@ def outputs_of(x, k, stride, padding, channels, a):
 
 
 def nets(a):
-    """The arguments of dense_fisher_product: one layer or three, one root or several, one example or many."""
-    for n, roots, shapes in [(1, 1, [(1, 1)]), (5, 3, [(3, 4), (2, 4)]), (600, 2, [(7, 150), (3, 8), (2, 4)])]:
+    """The arguments of dense_fisher_product: one layer or three, one u or several, one example or many, no biases."""
+    for n, roots, shapes in [(1, 1, [(1, 1)]), (5, 3, [(3, 4), (2, 4)]), (3, 2, [(17, 4), (40, 17), (2, 40)]),
+                             (600, 2, [(7, 150), (3, 8), (2, 4)])]:
         shapes = np.array(shapes)
         outputs, inputs = shapes.sum(axis=0)
-        yield a(n * inputs), a(roots * outputs * n), shapes, a(int(shapes.prod(axis=1).sum()))
+        weights = int(shapes.prod(axis=1).sum())
+        yield a(weights), a(n * inputs), a(n * outputs), a(roots, n, shapes[-1, 0]), shapes, a(weights)
 
 
 def positive(n, a):
@@ -94,8 +99,7 @@ CASES = {
                                            for n, steps in [(1, 1), (9, 5), (33, 7)]),
     "softmax_hessian_product": lambda a: [(a(1, 2), a(1, 2)), (a(7, 10), a(7, 10)), (100 * a(5, 3), a(5, 3))],
     "dense_fisher_product": lambda a: nets(a),
-    "dense_fisher_solve": lambda a: ((X, D, shapes, b, 1.0, steps, 1e-3)
-                                     for (X, D, shapes, b), steps in zip(nets(a), (1, 4, 3))),
+    "dense_fisher_solve": lambda a: ((*net, 1.0, steps, 1e-3) for net, steps in zip(nets(a), (1, 4, 3, 3))),
     "convolution": lambda a: ((x, a(o, k * k * x.shape[3] + bias), k, stride, padding)
                               for (x, k, stride, padding), o, bias in product(images(a), (1, 5, 40), (0, 1))),
     "convolution_by_weights": lambda a: (
@@ -253,10 +257,9 @@ def test_where_nothing_can_be_kept_on_the_disk_the_twins_are_compiled_all_the_sa
     def some_twin(x):
         return x + 1
 
-    monkeypatch.setattr(Kernel, "numba", type("Numba", (), {"njit": staticmethod(njit), "prange": range}))
+    monkeypatch.setattr(Kernel, "numba", type("Numba", (), {"njit": staticmethod(njit)}))
     monkeypatch.setattr(Kernel, "uncompiled", [(some_twin, {})])
     monkeypatch.setitem(some_twin.__globals__, "some_twin", some_twin)
-    monkeypatch.setitem(some_twin.__globals__, "prange", range)
     kernels.compile_all()
     assert [options.get("cache", False) for options in asked] == [True, False] and Kernel.uncompiled == []
 
@@ -273,6 +276,67 @@ def test_where_twins_share_out_the_work_blas_has_one_thread_and_afterwards_what_
     with kernels.one_thread_of_blas():
         assert set(threads().values()) == {1}
     assert threads() == before
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 100])
+@pytest.mark.parametrize("number", [1, 3])
+def test_work_that_is_shared_out_is_done_once_by_as_many_threads_as_there_are(n, number, monkeypatch):
+    monkeypatch.setattr(kernels, "threads", lambda: number)
+    monkeypatch.setattr(kernels, "helpers", cache(kernels.helpers.__wrapped__))
+    done, workers = [], set()
+
+    def work(here, piece):
+        time.sleep(0.001)
+        workers.add(threading.get_ident())
+        done.append((piece, list(range(n))[here]))
+
+    kernels.share_out(n, work)
+    assert [i for _, some in sorted(done) for i in some] == list(range(n))
+    assert len({piece for piece, _ in done}) == len(done) == min(n, kernels.PIECES) and len(workers) <= number
+
+
+def test_an_error_in_another_thread_reaches_the_caller_and_the_threads_go_on(monkeypatch):
+    monkeypatch.setattr(kernels, "threads", lambda: 2)
+    monkeypatch.setattr(kernels, "helpers", cache(kernels.helpers.__wrapped__))
+    here = threading.get_ident()
+
+    def work(where, piece):
+        if threading.get_ident() != here:
+            raise ZeroDivisionError(f"in piece {piece}")
+        time.sleep(0.01)
+
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError, match="in piece"):
+            kernels.share_out(8, work)
+
+
+def test_no_more_threads_than_were_asked_for(monkeypatch):
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for asked, number in [("1", 1), ("0", 1), ("1000", cores), ("many", cores)]:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+        assert kernels.threads.__wrapped__() == number
+
+
+SUMS = """
+import numpy as np
+from numopt.convolution_kernels import convolution_by_weights
+random = np.random.default_rng(0)
+x, dy = random.standard_normal((20, 9, 9, 40)), random.standard_normal((20, 9, 9, 8))
+print(convolution_by_weights.compiled(x, dy, 3, 1, 1, True).tobytes().hex()[:1000])
+"""
+
+
+@needs_numba
+def test_sums_do_not_depend_on_the_number_of_threads():
+    one, several = run(SUMS, OMP_NUM_THREADS="1"), run(SUMS, OMP_NUM_THREADS="8")
+    assert one.stdout == several.stdout and len(one.stdout) > 900, one.stderr
+
+
+def test_files_with_twins_that_call_the_tiles_change_with_them():
+    source = (ROOT / "numopt" / "tiles.py").read_text(encoding="utf-8")
+    assert dense_kernels.TILES == convolution_kernels.TILES == zlib.crc32(source.encode()), "put it into both files"
+    callers = [file.stem for file in (ROOT / "numopt").rglob("*.py") if "import tiles" in file.read_text("utf-8")]
+    assert sorted(callers) == ["convolution_kernels", "dense_kernels"]
 
 
 @needs_numba
@@ -294,22 +358,23 @@ def test_two_threads_may_call_a_twin_at_once():
 
 
 def in_the_child(queue, x):
-    queue.put((bool(Kernel.numba), vector_kernels.relu(x).sum()))
+    queue.put(pooling_kernels.relu.compiled(x).sum())
 
 
 @needs_numba
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_fork_which_has_no_threads_of_its_parent_runs_the_numpy_versions():
+def test_a_fork_which_has_no_threads_of_its_parent_has_its_own(monkeypatch):
+    monkeypatch.setattr(kernels, "threads", lambda: 2)
     x = np.random.default_rng(0).standard_normal((100, 1000))
-    vector_kernels.relu(x)
+    pooling_kernels.relu.compiled(x)
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     child = context.Process(target=in_the_child, args=(queue, x))
     child.start()
-    compiled, total = queue.get(timeout=60)
+    total = queue.get(timeout=60)
     child.join()
-    assert not compiled and total == pytest.approx(np.maximum(x, 0).sum())
+    assert total == pytest.approx(np.maximum(x, 0).sum())
 
 
 # --------------------------------------------------------------------------- what is made of the kernels elsewhere
@@ -447,11 +512,11 @@ def test_a_solve_with_a_fisher_matrix_is_that_of_the_layers(matrix, activation, 
 def test_a_natural_gradient_step_solves_in_one_compiled_call(monkeypatch):
     calls = []
     original = dense_kernels.dense_fisher_solve.twin_function
-    monkeypatch.setattr("numopt.minibatch.dense_fisher_solve", lambda *how: calls.append(how) or np.zeros_like(how[3]))
+    monkeypatch.setattr("numopt.minibatch.dense_fisher_solve", lambda *how: calls.append(how) or np.zeros_like(how[5]))
     random, network = np.random.default_rng(2), mlp([20, 25, 4])
     risk = EmpiricalRisk(network, random.standard_normal((30, 20)), random.integers(0, 4, 30))
     next(natural_gradient(risk, network.initial(0), cg_steps=7, damping=0.3))
-    assert len(calls) == 1 and calls[0][4:6] == (0.3, 7) and original
+    assert len(calls) == 1 and calls[0][6:8] == (0.3, 7) and original
 
 
 @needs_numba
