@@ -32,7 +32,7 @@ def cases():
         "adam": vectors(lambda n: (a(n), a(n), a(n), a(n)**2, 1e-3, 0.9, 0.999, 1e-8, 10)),
         "adahessian": vectors(lambda n: (a(n), a(n), a(n), a(n), a(n)**2, 0.1, 0.9, 0.999, 1e-4, 1.0, 0.0, 10)),
         "conjugate_step": vectors(lambda n: (a(n), a(n), a(n), a(n), 1.0, 0.01)),
-        "least_residual": vectors(lambda n: (a(n), a(n), tuple(a(10, n)), tuple(a(10, n) / n**0.5), 1)),
+        "least_residual": vectors(lambda n: (a(n), a(n), tuple(a(10, n)), tuple(a(10, n) / n**0.5), a(9, 9), 1)),
         "relu": {"four million numbers": (y_first,)},
         "relu_backward": {"four million numbers": (y_first, y_first)},
         "dense_conjugate_gradient": {f"{n} unknowns, 20 steps": (np.eye(n, dtype=np.float32) + A[:n, :n] @ A[:n, :n].T,

@@ -98,7 +98,7 @@ class MiniBatch(Objective):
         theta = constant(theta)
         z, _, _ = self.forward(theta)
         G = self.through_outputs(theta, lambda u: self.network.loss.hessian_product(z, self.Y, u))
-        return self.compilable(G, theta, self.network.loss.fisher_root(z))  # G is F, for both losses
+        return self.compilable(G, theta, lambda: self.network.loss.fisher_root(z))  # G is F, for both losses
 
     def fisher(self, theta, samples=None, seed=None):
         """(1/n) Σ E[g gᵀ] over labels that the model draws: exactly, or the mean over so many drawn labels.
@@ -109,16 +109,16 @@ class MiniBatch(Objective):
         z, _, _ = self.forward(theta)
         if samples is None:
             F = self.through_outputs(theta, lambda u: self.network.loss.fisher_product(z, u))
-            return self.compilable(F, theta, self.network.loss.fisher_root(z))
+            return self.compilable(F, theta, lambda: self.network.loss.fisher_root(z))
         if samples < 1:
             raise ValueError(f"samples is {samples}; it must be at least 1, or None for the exact Fisher matrix")
         rng = np.random.default_rng([*self.seed, LABELS] if seed is None else seed)
         drawn = [self.network.loss.gradient(z, self.network.loss.sample(z, rng)) for _ in range(samples)]
         F = self.through_outputs(theta, lambda u: outer_products(drawn, u))
-        return self.compilable(F, theta, [d / sqrt(samples) for d in drawn])
+        return self.compilable(F, theta, lambda: [d / sqrt(samples) for d in drawn])
 
     def compilable(self, F, theta, roots):
-        """F, the mean of Σ g gᵀ where g = Jᵀu for u in `roots`: with compiled twins, if the net is small and dense."""
+        """F, the mean of Σ g gᵀ where g = Jᵀu for u in roots(): with compiled twins, if the net is small and dense."""
         dense = len(self.network.inputs) == 1 and all(isinstance(layer, (Dense, Activation, Dropout))
                                                       for layer in self.network.layers)
         small = dense and self.n * sum(inputs for _, inputs in self.network.shapes) < 100_000
@@ -127,7 +127,7 @@ class MiniBatch(Objective):
         return F
 
     def layers_and_roots(self, theta, roots):
-        """What dense_fisher_product takes: θ, the inputs and the slopes of the layers, `roots`, and the shapes."""
+        """What dense_fisher_product takes: θ, the inputs and the slopes of the layers, roots(), and the shapes."""
         _, saved, _ = self.forward(theta)
         X, S = [], []
         for layer, kept in zip(self.network.steps, saved):
@@ -136,7 +136,7 @@ class MiniBatch(Objective):
                 S.append(np.ones((self.n, layer.outputs), theta.dtype))
             elif S:
                 S[-1] = layer.backward(None, kept, S[-1], None)
-        return theta, concatenated(X), concatenated(S), np.asarray(roots), np.array(self.network.shapes)
+        return theta, concatenated(X), concatenated(S), np.asarray(roots()), np.array(self.network.shapes)
 
     def sampled_fisher(self, theta):
         """The Fisher matrix with one label drawn for each example, another at every step."""

@@ -3,7 +3,7 @@ import numpy as np
 
 from numopt.kernels import helper, kernel, machine_code
 
-PIECE = 512  # so many numbers of two dozen vectors are in the fastest cache at once
+PIECE = 1024  # so many numbers of two dozen vectors are in a near cache at once
 
 
 @kernel(pays=lambda theta, *others: theta.size >= 5_000)
@@ -107,31 +107,39 @@ def adahessian_compiled(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_
 
 
 @kernel(pays=lambda r, *others: r.size >= 5_000)
-def least_residual(r, Jr, P, V, skipped):
+def least_residual(r, Jr, P, V, products, skipped):
     """r and Jr as p and v, with v made orthonormal to the unit vectors in V; and d = Σ (vᵢᵀr) pᵢ, for these as well.
 
     V are the images of the vectors in P, of which the first in d are skipped.  Also τ, how much of each vᵢ there was in
-    Jr, the length of what was left, and the largest number in r: see optimizers/residual.py.
+    Jr, the length of what was left, and the largest number in r: see optimizers/residual.py.  The products vᵢᵀvⱼ for
+    j < i are handed out at last, of which the first are known from the step before: rounding makes them differ from 0.
 
-    The twin is 1.7 to 2.2 times as fast on 285,670 numbers and ten vectors.
+    The twin is 2 to 2.5 times as fast on 285,670 numbers and ten vectors.
     """
-    p, v, tau = r, Jr, []
-    for p_i, v_i in zip(P, V):
-        tau.append(v @ v_i)
-        v, p = v - tau[-1] * v_i, p - tau[-1] * p_i
+    k, known, before = len(V), len(products), products
+    products, tau = np.zeros((k, k), r.dtype), np.zeros(k, r.dtype)
+    products[:known, :known] = before
+    for i in range(known, k):
+        for j in range(i):
+            products[i, j] = V[i] @ V[j]
+    p, v = r, Jr
+    for i in range(k):
+        tau[i] = V[i] @ Jr - products[i, :i] @ tau[:i]  # what is left of Jr without those before
+        p, v = p - tau[i] * P[i], v - tau[i] * V[i]
     length = float(np.linalg.norm(v))
     p, v = p / length, v / length
     d = (v @ r) * p
     for p_i, v_i in zip(P[skipped:], V[skipped:]):
         d = d + (v_i @ r) * p_i
-    return p, v, d, np.array(tau, r.dtype), length, float(np.abs(r).max())
+    return p, v, d, tau, length, float(np.abs(r).max()), products
 
 
 @least_residual.twin()
-def least_residual_compiled(r, Jr, P, V, skipped):
-    number, k = r.dtype.type, len(V)
-    tau, alpha, products, largest = np.zeros(k, r.dtype), np.zeros(k, r.dtype), np.zeros((k, k), r.dtype), number(0)
-    for start in range(0, r.size, PIECE):  # all the products of two vectors
+def least_residual_compiled(r, Jr, P, V, products, skipped):
+    number, k, known = r.dtype.type, len(V), len(products)
+    tau, alpha, largest = np.zeros(k, r.dtype), np.zeros(k, r.dtype), number(0)
+    before, products = products, np.zeros((k, k), r.dtype)
+    for start in range(0, r.size, PIECE):  # all the products of two vectors that are not known
         r_piece, Jr_piece = r[start:start + PIECE], Jr[start:start + PIECE]
         for i in range(r_piece.size):
             largest = max(largest, abs(r_piece[i]))
@@ -139,10 +147,12 @@ def least_residual_compiled(r, Jr, P, V, skipped):
             v_i = piece(V[i], start, r_piece)
             tau[i] += dot(v_i, Jr_piece)
             alpha[i] += dot(v_i, r_piece)
-            for j in range(i):
+            for j in range(i if i >= known else 0):
                 products[i, j] += dot(v_i, piece(V[j], start, r_piece))
-    for i in range(k):  # the vectors in V may not be quite orthogonal
+    for i in range(k):
         for j in range(i):
+            if i < known:
+                products[i, j] = before[i, j]
             tau[i] -= products[i, j] * tau[j]
         if i < skipped:
             alpha[i] = 0
@@ -167,7 +177,7 @@ def least_residual_compiled(r, Jr, P, V, skipped):
         d[q] += last * p[q]
         p[q] *= shorter
         v[q] *= shorter
-    return p, v, d, tau, float(length), float(largest)
+    return p, v, d, tau, float(length), float(largest), products
 
 
 @helper

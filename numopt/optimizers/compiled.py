@@ -80,6 +80,7 @@ def compiled_nltgcr_fisher(problem, theta, *, lr, curvature, damping, window, co
     indices = np.random.default_rng(seed).choice(theta.size, min(columns or 0, theta.size), replace=False)
     if t == 0:
         theta = started(problem, theta, curvature, damping, start)
+    products = np.zeros((0, 0), theta.dtype)
     for t, loss in problem.losses(after=t):
         F = getattr(loss, curvature)(theta)
         if columns is not None:
@@ -88,16 +89,20 @@ def compiled_nltgcr_fisher(problem, theta, *, lr, curvature, damping, window, co
         M = kfac_inverse(loss, theta, damping, [seed, t], labels) if preconditioned else lambda u: u
         g = loss.gradient(theta)
         r = -M(g)
-        pairs, d = extended(pairs, r, M(damped(F, damping) @ r), window)
+        pairs, d, products = extended(pairs, r, M(damped(F, damping) @ r), window, products)
         theta = theta + lr(t) * (-d if g @ d > 0 else d)
         yield theta
 
 
-def extended(pairs, r, Jr, window):
-    """The pairs with one more, made of r and its image, and Σ αᵢ pᵢ: `orthonormal` and `combined` in one kernel."""
+def extended(pairs, r, Jr, window, products):
+    """The pairs with one more, made of r and its image, and Σ αᵢ pᵢ: `orthonormal` and `combined` in one kernel.
+
+    Also the products of the vectors v that stay: those are not computed again in the next step.
+    """
     P, V, W = zip(*pairs) if pairs else ((), (), ())
-    p, v, d, tau, length, largest = vector_kernels.least_residual(r, Jr, P, V, max(0, len(pairs) + 1 - window))
+    gone = max(0, len(pairs) + 1 - window)
+    p, v, d, tau, length, largest, products = vector_kernels.least_residual(r, Jr, P, V, products, gone)
     if not length > 10 * np.finfo(r.dtype).eps * np.linalg.norm(Jr):
-        return pairs, combined(pairs, r)
+        return pairs, combined(pairs, r), products
     w = (largest + float(abs(tau) @ np.array(W))) / length
-    return (*pairs, (p, v, w))[-window:], d
+    return (*pairs, (p, v, w))[-window:], d, products[gone:, gone:]
