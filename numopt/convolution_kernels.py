@@ -171,7 +171,7 @@ def aligned(shape, dtype):
 def add_up_all(table, x, border, W, dy, y, more=False):
     """add_up for all images; if there is to be `more` in it, y has one image for each piece of the work."""
     share_out(len(x), lambda here, number: add_up(table, x[here], border, W, dy[here], y[number if more else here],
-                                                  more))
+                                                  more), alone=x.size < 100_000)
 
 
 @helper(nogil=True)

@@ -186,8 +186,7 @@ def outer_products(u, y, out, uy, n):
 def dense_fisher_solve(theta, X, S, U, shapes, b, damping, steps, tolerance):
     """The solution of (F + damping I) x = b by conjugate gradients; see dense_fisher_product, and linalg.py.
 
-    The twin is 4 to 4.5 times as fast on the digits net; with all that is done around it, it takes a quarter of the time
-    of a solve in NumPy.
+    The twin is 4.5 times as fast on the digits net; with all that is done around it, a solve is 4 times as fast.
     """
     x, r, p, rr = np.zeros_like(b), b, b, b @ b
     enough = tolerance**2 * rr

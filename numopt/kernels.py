@@ -184,11 +184,12 @@ def compile_all():
             Kernel.uncompiled.pop(0)  # only now, as another thread may be waiting for it
 
 
-def share_out(n, work):
+def share_out(n, work, alone=False):
     """Call work(here, number) for the slices `here` of range(n), which are numbered, on all threads at once.
 
-    Each thread takes the next slice when it has done one.  The calling thread is one of them; the others really run at
-    the same time while `work` is in a helper with nogil=True.
+    Each thread takes the next slice when it has done one.  The calling thread is one of them, and does everything
+    `alone` where there is too little to wake the others for, which takes 0.1 ms.  They really run at the same time
+    while `work` is in a helper with nogil=True.
     """
     ends = [n * number // PIECES for number in range(PIECES + 1)]
     slices = iter([(slice(*ends), number) for number, ends in enumerate(zip(ends, ends[1:])) if ends[0] < ends[1]])
@@ -197,11 +198,11 @@ def share_out(n, work):
         for here, number in slices:
             work(here, number)
 
-    ended = SimpleQueue()
-    for _ in range(1, threads()):
+    ended, others = SimpleQueue(), 0 if alone else threads() - 1
+    for _ in range(others):
         helpers().put((some, ended))
     some()
-    for _ in range(1, threads()):
+    for _ in range(others):
         if error := ended.get():
             raise error
 

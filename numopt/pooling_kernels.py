@@ -10,11 +10,16 @@ from numopt.patches import offsets, places
 
 
 def large(x, *others):
-    """Is there enough to do for the twins?"""
+    """Is there enough to do for the twins of max-pooling?"""
     return x.size >= 50_000
 
 
-@kernel(pays=large)
+def very_large(x, *others):
+    """Is there enough to do for those of ReLU, and for more than one thread?"""
+    return x.size >= 500_000
+
+
+@kernel(pays=very_large)
 def relu(x):
     """max(x, 0).
 
@@ -36,7 +41,7 @@ def rectify(x, y):
         y[i] = 0 if x[i] < 0 else x[i]
 
 
-@kernel(pays=large)
+@kernel(pays=very_large)
 def relu_backward(y, dy):
     """The derivatives by x, from those by y = max(x, 0).
 
@@ -80,7 +85,8 @@ def max_pool_compiled(x, k, stride, least):
     n, rows, columns, channels = x.shape
     h, w = (rows - k) // stride + 1, (columns - k) // stride + 1
     y, which = np.empty((n, h, w, channels), x.dtype), np.empty((n, h, w, channels), np.uint16)
-    share_out(n, lambda here, number: pool_all(x[here], k, stride, x.dtype.type(least), y[here], which[here]))
+    share_out(n, lambda here, number: pool_all(x[here], k, stride, x.dtype.type(least), y[here], which[here]),
+              alone=not very_large(x))
     return y, which
 
 
@@ -122,7 +128,8 @@ def max_pool_chosen(x, which, k, stride):
 @max_pool_chosen.twin(shares=True)
 def max_pool_chosen_compiled(x, which, k, stride):
     y = np.empty(which.shape, x.dtype)
-    share_out(len(x), lambda here, number: choose_all(x[here], which[here], k, stride, y[here]))
+    share_out(len(x), lambda here, number: choose_all(x[here], which[here], k, stride, y[here]),
+              alone=not very_large(x))
     return y
 
 
@@ -162,7 +169,8 @@ def max_pool_backward(dy, which, shape, k, stride):
 @max_pool_backward.twin(shares=True)
 def max_pool_backward_compiled(dy, which, shape, k, stride):
     dx = np.empty(shape, dy.dtype)
-    share_out(len(dy), lambda here, number: put_all(dy[here], which[here], k, stride, dx[here]))
+    share_out(len(dy), lambda here, number: put_all(dy[here], which[here], k, stride, dx[here]),
+              alone=not very_large(dx))
     return dx
 
 

@@ -296,6 +296,14 @@ def test_work_that_is_shared_out_is_done_once_by_as_many_threads_as_there_are(n,
     assert len({piece for piece, _ in done}) == len(done) == min(n, kernels.PIECES) and len(workers) <= number
 
 
+def test_the_calling_thread_wakes_nobody_where_there_is_little_to_do(monkeypatch):
+    monkeypatch.setattr(kernels, "threads", lambda: 2)
+    monkeypatch.setattr(kernels, "helpers", None)
+    workers = []
+    kernels.share_out(8, lambda here, piece: workers.append(threading.get_ident()), alone=True)
+    assert workers == 8 * [threading.get_ident()]
+
+
 def test_an_error_in_another_thread_reaches_the_caller_and_the_threads_go_on(monkeypatch):
     monkeypatch.setattr(kernels, "threads", lambda: 2)
     monkeypatch.setattr(kernels, "helpers", cache(kernels.helpers.__wrapped__))
@@ -342,7 +350,7 @@ def test_files_with_twins_that_call_the_tiles_change_with_them():
 
 @needs_numba
 def test_two_threads_may_call_a_twin_at_once():
-    x = np.random.default_rng(0).standard_normal((64, 16, 16, 8))
+    x = np.random.default_rng(0).standard_normal((64, 32, 32, 8))
     wanted, found = pooling_kernels.max_pool.numpy(x, 2, 2, 0.0)[0], []
 
     def work():
@@ -367,7 +375,7 @@ def in_the_child(queue, x):
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_which_has_no_threads_of_its_parent_has_its_own(monkeypatch):
     monkeypatch.setattr(kernels, "threads", lambda: 2)
-    x = np.random.default_rng(0).standard_normal((100, 1000))
+    x = np.random.default_rng(0).standard_normal((1000, 1000))
     pooling_kernels.relu.compiled(x)
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
