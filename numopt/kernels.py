@@ -228,6 +228,7 @@ def helpers():
                 ended.put(call())
             except BaseException as error:
                 ended.put(error)
+            del call, ended  # or its arrays would be kept until there is something else to do
 
     for _ in range(1, threads()):
         threading.Thread(target=serve, daemon=True).start()
