@@ -259,9 +259,9 @@ def call_all():
             list(islice(method(risk, theta), 2))
         F = risk.loss(1).fisher(theta)
         F @ (F @ theta)
-    A, z = np.eye(20, dtype=np.float32), X.reshape(BATCH, -1)
+    A, z, many = np.eye(20, dtype=np.float32), X.reshape(BATCH, -1), np.ones(500_000, np.float32)
     conjugate_gradient(A, A[0])
-    ReLU().backward(None, ReLU().value(z), z, None)
+    ReLU().backward(None, ReLU().value(many), many, None)
     SoftmaxCrossEntropy().hessian_product(z, None, z)
 
 
