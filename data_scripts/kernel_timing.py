@@ -11,12 +11,12 @@ def cases():
     def a(*shape):
         return random.standard_normal(shape, np.float32)
 
-    def net(*sizes, roots=10):
-        """The arguments of dense_fisher_product: all labels of a net of dense layers."""
-        shapes = np.array([(o, i + 1) for i, o in zip(sizes[:-1], sizes[1:])])
-        outputs, inputs = shapes.sum(axis=0)
-        weights = int(shapes.prod(axis=1).sum())
-        return a(weights), a(BATCH * inputs), a(BATCH * outputs), a(roots, BATCH, sizes[-1]), shapes, a(weights)
+    def net(*sizes):
+        """The arguments of dense_fisher_product, for a net of dense layers with biases and a softmax."""
+        shapes = np.array([(o, i, 1) for i, o in zip(sizes[:-1], sizes[1:])])
+        outputs, inputs, _ = shapes.sum(axis=0)
+        weights, p = sum(o * (i + 1) for o, i, _ in shapes), np.full((BATCH, sizes[-1]), 1 / sizes[-1], np.float32)
+        return a(weights), a(BATCH * inputs), a(BATCH * outputs), p, -p[None], p[None], shapes, a(weights)
 
     def vectors(update):
         return {f"{n:,} weights": update(n) for n in (5_000, 285_670)}
@@ -25,7 +25,7 @@ def cases():
     y_first, y_second = a(BATCH, 32, 32, 32), a(BATCH, 16, 16, 32)
     which = random.integers(0, 4, (BATCH, 16, 16, 32), np.uint16)
     A = a(100, 100)
-    digits = net(64, 32, 32, 10)
+    digits, narrow = net(64, 32, 32, 10), net(3072, 30, 30, 30, 30, 30, 10)
     return {
         "momentum": vectors(lambda n: (a(n), a(n), a(n), 0.01, 0.9)),
         "rmsprop": vectors(lambda n: (a(n), a(n), a(n)**2, 1e-3, 0.9, 1e-8)),
@@ -39,7 +39,8 @@ def cases():
                                                                  a(n), 20, 0.0) for n in (10, 100)},
         "softmax_hessian_product": {f"{n} examples": (a(n, 10), a(n, 10)) for n in (500, 5_000)},
         "dense_fisher_product": {"digits net": digits},
-        "dense_fisher_solve": {"digits net, 10 steps": (*digits, 0.01, 10, 0.0)},
+        "dense_fisher_solve": {"digits net, 10 steps": (*digits, 0.01, 10, 0.0),
+                               "5x30 MLP, 10 steps": (*narrow, 0.01, 10, 0.0)},
         "convolution": {"first of the CNN": (first, a(32, 28), 3, 1, 1), "second": (second, a(32, 289), 3, 1, 1)},
         "convolution_by_weights": {"first of the CNN": (first, y_first, 3, 1, 1, True),
                                    "second": (second, y_second, 3, 1, 1, True)},

@@ -38,124 +38,174 @@ def softmax_hessian_product_compiled(z, u):
     return out
 
 
-@kernel(pays=lambda theta, X, S, U, shapes, v: X.size >= 1_000)
-def dense_fisher_product(theta, X, S, U, shapes, v):
-    """F v for F = 1/n Σ Jᵀ u uᵀ J, of a network of dense layers: over n examples, and over several u for each.
+@kernel(pays=lambda theta, X, *others: 1_000 <= X.size < 100_000)
+def dense_fisher_product(theta, X, S, D, A, B, shapes, v):
+    """F v for F = 1/n Σ Jᵀ M J, of a network of dense layers, with M = diag(d) + Σ a bᵀ for each of n examples.
 
-    A layer has the matrix [W | b], and a row (outputs, inputs) in shapes.  X holds its inputs [x 1], one example a row,
-    one layer after the other, and S likewise the slopes of what follows on it.  U has the shape (number of u, n,
-    outputs of the last).
+    A layer has a row (outputs, inputs, 1 if there is a bias) in shapes.  X holds its inputs, one example a row, one
+    layer after the other, and S likewise the slopes of what follows on it.  D has a row d for each example, and A and B
+    as many such arrays as there are terms in the sum.
 
-    The twin is 1.5 times as fast on the digits net of 64-32-32-10 units, half of it laying out; in a solve 4 times.
+    The twin is 2.5 times as fast on the digits net of 64-32-32-10 units, half of it laying out; for larger nets it pays
+    only within a solve.
     """
-    parts = list(layers(theta, X, S, U.shape[1], shapes, v))
-    Ry = np.zeros((U.shape[1], 0), v.dtype)
-    for W, V, x, s in parts:
-        Ry = s * (x @ V.T + Ry @ W.T)
-    dy = (U * (U * Ry).sum(axis=2, keepdims=True)).sum(axis=0) / U.shape[1]
+    parts, n = list(layers(theta, X, S, shapes, v, len(D))), len(D)
+    Ry = np.zeros((n, 0), v.dtype)
+    for W, V, Rb, x, s in parts:
+        Ry = s * (x @ V.T + Ry @ W.T + Rb.sum(axis=1))
+    dy = (D * Ry + (A * (B * Ry).sum(axis=2, keepdims=True)).sum(axis=0)) / n
     Fv = []
-    for W, V, x, s in reversed(parts):
+    for W, _, Rb, x, s in reversed(parts):
         dy = s * dy
-        Fv = [(dy.T @ x).ravel(), *Fv]
+        dW, db = dy.T @ x, dy.sum(axis=0)[:, None]
+        Fv = [np.hstack([dW, db] if Rb.size else [dW]).ravel(), *Fv]
         dy = dy @ W
     return np.concatenate(Fv)
 
 
 @dense_fisher_product.twin()
-def dense_fisher_product_compiled(theta, X, S, U, shapes, v):
-    Fv = np.empty_like(v)
-    multiply(*laid_out(theta, X, S, U, shapes), shapes, v.copy(), Fv)
+def dense_fisher_product_compiled(theta, X, S, D, A, B, shapes, v):
+    Fv, v_columns, Fv_columns = np.empty_like(v), by_columns(v, shapes), by_columns(v, shapes)
+    multiply(laid_out(theta, X, S, D, A, B, shapes), shapes, len(D), v_columns, Fv_columns)
+    by_rows(Fv_columns, shapes, Fv)
     return Fv
 
 
-def layers(theta, X, S, n, shapes, v):
-    """(W, V, x, s) of each layer: views; the W of the first has no columns, for nothing before it has weights."""
+def layers(theta, X, S, shapes, v, n):
+    """(W, V, Rb, x, s) of each layer: views; the W of the first has no columns, for nothing before it has weights, and
+    Rb has none without a bias."""
     start = start_x = start_s = before = 0
-    for o, i in shapes:
-        yield (theta[start:start + o * i].reshape(o, i)[:, :before], v[start:start + o * i].reshape(o, i),
+    for o, i, bias in shapes:
+        end = start + o * (i + bias)
+        matrix = v[start:end].reshape(o, i + bias)
+        yield (theta[start:end].reshape(o, i + bias)[:, :before], matrix[:, :i], matrix[:, i:],
                X[start_x:start_x + n * i].reshape(n, i), S[start_s:start_s + n * o].reshape(n, o))
-        start, start_x, start_s, before = start + o * i, start_x + n * i, start_s + n * o, o
+        start, start_x, start_s, before = end, start_x + n * i, start_s + n * o, o
 
 
 @helper
-def laid_out(theta, X, S, U, shapes):
-    """The same, as `multiply` takes it: X also, and S and U only, with an example a column."""
-    n, wide = U.shape[1], tiles.sixteens(U.shape[1])
-    inputs = inputs_wide = outputs = most = 0
+def by_columns(v, shapes):
+    """The matrix [W | b] of each layer, a column after the other, with zeros behind; b is 0 where there is none."""
+    size = 0
     for layer in range(len(shapes)):
-        outputs, inputs = outputs + shapes[layer, 0], inputs + shapes[layer, 1]
-        inputs_wide += tiles.sixteens(shapes[layer, 1])
-        most = max(most, shapes[layer, 0], shapes[layer, 1])
-    x, x_columns = tiles.zeros(n * inputs_wide, X), tiles.zeros(inputs * wide, X)
-    s_columns = tiles.zeros(outputs * wide, X)
-    u_columns = tiles.zeros(U.shape[0] * U.shape[2] * wide, X).reshape(len(U), U.shape[2] * wide)
-    start = start_wide = start_columns = start_s = 0
+        size += (shapes[layer, 1] + 1) * tiles.sixteens(shapes[layer, 0])
+    columns = tiles.zeros(size, v)
+    start = start_columns = 0
     for layer in range(len(shapes)):
-        o, i = shapes[layer]
-        i_wide = tiles.sixteens(i)
-        for e in range(n):
-            for j in range(i):
-                x[start_wide + e * i_wide + j] = X[start + e * i + j]
-        columns(X[start:start + n * i], i, wide, x_columns[start_columns:])
-        columns(S[start_s:start_s + n * o], o, wide, s_columns[start_s // n * wide:])
-        start, start_wide, start_columns, start_s = (start + n * i, start_wide + n * i_wide, start_columns + i * wide,
-                                                     start_s + n * o)
-    for c in range(U.shape[0]):
-        columns(U[c].reshape(-1), U.shape[2], wide, u_columns[c])
-    room = (tiles.zeros(most * wide, X), tiles.zeros(most * wide, X), tiles.zeros(most * tiles.sixteens(most), X),
-            tiles.zeros(wide, X), tiles.zeros(32, X))
-    return theta.copy(), x, x_columns, s_columns, u_columns, n, room
+        o, i, bias = shapes[layer]
+        end, end_columns = start + o * (i + bias), start_columns + (i + 1) * tiles.sixteens(o)
+        rows, out = v[start:end].reshape(o, i + bias), columns[start_columns:end_columns].reshape(i + 1, -1)
+        for k in range(o):
+            for j in range(i + bias):
+                out[j, k] = rows[k, j]
+        start, start_columns = end, end_columns
+    return columns
 
 
 @helper
-def columns(rows, length, wide, out):
-    """Rows of that length, as columns of a matrix that has so many, `wide`."""
-    for j in range(length):
-        for e in range(len(rows) // length):
-            out[j * wide + e] = rows[e * length + j]
+def by_rows(columns, shapes, v):
+    """The same matrices, a row after the other again: into `v`."""
+    start = start_columns = 0
+    for layer in range(len(shapes)):
+        o, i, bias = shapes[layer]
+        end, end_columns = start + o * (i + bias), start_columns + (i + 1) * tiles.sixteens(o)
+        out, rows = v[start:end].reshape(o, i + bias), columns[start_columns:end_columns].reshape(i + 1, -1)
+        for k in range(o):
+            for j in range(i + bias):
+                out[k, j] = rows[j, k]
+        start, start_columns = end, end_columns
 
 
 @helper
-def multiply(theta, x, x_columns, s, u, n, room, shapes, v, Fv):
-    """F v, into `Fv`: see dense_fisher_product, of which this takes what laid_out makes."""
-    wide, (y, other, sums, uy, nothing) = tiles.sixteens(n), room
+def laid_out(theta, X, S, D, A, B, shapes):
+    """The same network as `multiply` takes it: W by columns, and by rows; and zeros behind every row."""
+    n, outputs_wide, inputs_wide, W_size, most = len(D), 0, 0, 0, 0
+    for layer in range(len(shapes)):
+        o, i, _ = shapes[layer]
+        outputs_wide, inputs_wide = outputs_wide + tiles.sixteens(o), inputs_wide + apart(i)
+        W_size, most = W_size + o * tiles.sixteens(i), max(most, tiles.sixteens(o), tiles.sixteens(i))
+    x, s, W_rows = tiles.zeros(n * inputs_wide, X), tiles.zeros(n * outputs_wide, X), tiles.zeros(W_size, X)
+    start = start_x = start_s = from_x = from_s = from_W = 0
+    for layer in range(len(shapes)):
+        o, i, bias = shapes[layer]
+        end, end_x, end_s = start + o * (i + bias), start_x + n * i, start_s + n * o
+        spread(X[start_x:end_x].reshape(n, i), i, apart(i), x[from_x:])
+        spread(S[start_s:end_s].reshape(n, o), o, tiles.sixteens(o), s[from_s:])
+        spread(theta[start:end].reshape(o, i + bias), i, tiles.sixteens(i), W_rows[from_W:])
+        start, start_x, start_s = end, end_x, end_s
+        from_x, from_s, from_W = from_x + n * apart(i), from_s + n * tiles.sixteens(o), from_W + o * tiles.sixteens(i)
+    c, o = len(A), D.shape[1]
+    wide = tiles.sixteens(o)
+    d, a, b = tiles.zeros(n * wide, X), tiles.zeros(c * n * wide, X), tiles.zeros(c * n * wide, X)
+    spread(D, o, wide, d)
+    spread(A.reshape(c * n, o), o, wide, a)
+    spread(B.reshape(c * n, o), o, wide, b)
+    outputs = d.reshape(n, wide), a.reshape(c, n, wide), b.reshape(c, n, wide)
+    room = tiles.zeros(n * most, X), tiles.zeros(n * most, X), tiles.zeros(most, X)
+    return x, s, by_columns(theta, shapes), W_rows, outputs, room
+
+
+@helper
+def apart(number):
+    """How far apart rows of so many numbers are: an odd multiple of 16, or they would meet in the cache."""
+    return (number + 15) // 32 * 32 + 16
+
+
+@helper
+def spread(rows, kept, wide, out):
+    """So many numbers of each row, into `out`, each row so `wide`."""
+    out = out[:len(rows) * wide].reshape(len(rows), wide)
+    for e in range(len(rows)):
+        for k in range(kept):
+            out[e, k] = rows[e, k]
+
+
+@helper
+def multiply(network, shapes, n, v, Fv):
+    """F v, into `Fv`, both by columns: see dense_fisher_product; `network` is what laid_out makes."""
+    x, s, W, W_rows, (d, a, b), (y, other, nothing) = network
     zero, one = n - n, n // n  # 0 and 1 as they stand would be types of their own, and all called with them as well
-    start = start_x = start_s = start_columns = before = zero
+    start = start_x = start_s = start_rows = before = zero
     for layer in range(len(shapes)):
-        o, i = shapes[layer]
-        product(o, i, v, start, i, one, x_columns, start_columns, wide, nothing, other)
+        o, i, _ = shapes[layer]
+        wide = tiles.sixteens(o)
+        product(n, i, x, (start_x, apart(i), one), v, start, wide, v, (start + i * wide, zero), other, zero)
         if layer > 0:
-            product(o, before, theta, start, i, one, y, zero, wide, other, other)
+            product(n, i, y, (zero, before, one), W, start, wide, other, (zero, wide), other, zero)
         y, other = other, y
-        scale(y, s[start_s:start_s + o * wide])
-        start, start_x, start_s, start_columns, before = (start + o * i, start_x + n * tiles.sixteens(i),
-                                                          start_s + o * wide, start_columns + i * wide, o)
-    outer_products(u, y, other, uy, n)
+        scale(y, s[start_s:start_s + n * wide])
+        start, start_x, start_s, before = start + (i + 1) * wide, start_x + n * apart(i), start_s + n * wide, wide
+        start_rows += o * tiles.sixteens(i)
+    by_outputs(d, a, b, y[:d.size].reshape(d.shape), other[:d.size].reshape(d.shape))
     y, other = other, y
     for layer in range(len(shapes) - 1, -1, -1):
-        o, i = shapes[layer]
-        i_wide = tiles.sixteens(i)
-        start, start_x, start_s = start - o * i, start_x - n * i_wide, start_s - o * wide
-        scale(y, s[start_s:start_s + o * wide])
-        product(o, n, y, zero, wide, one, x, start_x, i_wide, nothing, sums)
-        for k in range(o):
-            for j in range(i):
-                Fv[start + k * i + j] = sums[k * i_wide + j]
+        o, i, bias = shapes[layer]
+        wide, before = tiles.sixteens(o), tiles.sixteens(i)
+        start, start_x, start_s = start - (i + 1) * wide, start_x - n * apart(i), start_s - n * wide
+        start_rows -= o * before
+        scale(y, s[start_s:start_s + n * wide])
+        product(i, n, x, (start_x, one, apart(i)), y, zero, wide, nothing, (zero, zero), Fv, start)
+        if bias > 0:
+            add_up(y[:n * wide].reshape(n, wide), Fv[start + i * wide:start + (i + 1) * wide])
         if layer > 0:
-            product(shapes[layer - 1, 0], o, theta, start, one, i, y, zero, wide, nothing, other)
+            product(n, o, y, (zero, wide, one), W_rows, start_rows, before, nothing, (zero, zero), other, zero)
             y, other = other, y
 
 
 @helper
-def product(rows, terms, a, a0, ap, at, b, b0, wide, begin, out):
-    """The product of a matrix with so many rows and columns, `terms`, and one with so many columns, `wide`: into `out`.
+def product(rows, terms, a, a_at, b, b0, wide, start, start_at, out, out0):
+    """The product of a matrix with so many rows and columns, `terms`, and one with so many columns, `wide`.
 
-    Of a, (p, t) is number a0 + p ap + t at; b begins at b0.  `out` begins with `begin`, a row, or itself.
+    Of a, (p, t) is number a0 + p ap + t at; b begins at b0, `out` at out0, and sums at number s0 + p sp of `start`.
+    The terms come in parts, of which the first level of the cache has room for the rows of b.
     """
-    further, one = wide if len(begin) == len(out) else 0, wide // wide
-    for q in range(0, wide, 32):
-        tiles.fill(rows, min(32, wide - q), a, (a0, ap, ap, at), b, (b0 + q, wide, wide), (one, terms),
-                   begin, (q if further > 0 else 0, further), out, (q, wide))
+    (a0, ap, at), (s0, sp), one = a_at, start_at, wide // wide
+    for first in range(0, terms, 128):
+        for q in range(0, wide, 32):
+            tiles.fill(rows, min(32, wide - q), a, (a0 + first * at, ap, ap, at), b,
+                       (b0 + first * wide + q, wide, wide), (one, min(128, terms - first)),
+                       start, (s0 + q, sp), out, (out0 + q, wide))
+        start, s0, sp = out, out0, wide
 
 
 @helper
@@ -165,35 +215,44 @@ def scale(y, s):
 
 
 @helper
-def outer_products(u, y, out, uy, n):
-    """1/n Σ u uᵀ y for each example, a column: into `out`, by way of `uy`."""
-    wide, share = len(uy), y.dtype.type(1 / n)
-    outputs = u.shape[1] // wide
-    for k in range(u.shape[1]):
+def by_outputs(d, a, b, y, out):
+    """1/n (diag(d) + Σ a bᵀ) y for each of n examples, a row: into `out`."""
+    share = y.dtype.type(1 / len(y))
+    for e in range(len(y)):
+        for k in range(y.shape[1]):
+            out[e, k] = share * d[e, k] * y[e, k]
+    for c in range(len(a)):
+        for e in range(len(y)):
+            by = share - share
+            for k in range(y.shape[1]):
+                by += share * b[c, e, k] * y[e, k]
+            for k in range(y.shape[1]):
+                out[e, k] += by * a[c, e, k]
+
+
+@helper
+def add_up(rows, out):
+    """The sum of the rows: into `out`."""
+    for k in range(len(out)):
         out[k] = 0
-    for c in range(len(u)):
-        for e in range(wide):
-            uy[e] = 0
-        for o in range(outputs):
-            for e in range(wide):
-                uy[e] += u[c, o * wide + e] * y[o * wide + e]
-        for o in range(outputs):
-            for e in range(wide):
-                out[o * wide + e] += u[c, o * wide + e] * uy[e] * share
+    for e in range(len(rows)):
+        for k in range(len(out)):
+            out[k] += rows[e, k]
 
 
-@kernel(pays=lambda theta, X, S, U, shapes, b, damping, steps, tolerance: X.size >= 1_000)
-def dense_fisher_solve(theta, X, S, U, shapes, b, damping, steps, tolerance):
+@kernel(pays=lambda theta, X, *others: X.size >= 1_000)
+def dense_fisher_solve(theta, X, S, D, A, B, shapes, b, damping, steps, tolerance):
     """The solution of (F + damping I) x = b by conjugate gradients; see dense_fisher_product, and linalg.py.
 
-    The twin is 4.5 times as fast on the digits net; with all that is done around it, a solve is 4 times as fast.
+    The twin is 6 times as fast on the digits net, 1.7 times on the 5 × 30 net; with all that is done around it, a
+    solve on the digits net is 5 times as fast.
     """
     x, r, p, rr = np.zeros_like(b), b, b, b @ b
     enough = tolerance**2 * rr
     for _ in range(steps):
         if rr <= enough:
             break
-        Ap = dense_fisher_product.numpy(theta, X, S, U, shapes, p) + damping * p
+        Ap = dense_fisher_product.numpy(theta, X, S, D, A, B, shapes, p) + damping * p
         alpha = rr / (p @ Ap)
         x = x + alpha * p
         r = r - alpha * Ap
@@ -203,26 +262,27 @@ def dense_fisher_solve(theta, X, S, U, shapes, b, damping, steps, tolerance):
 
 
 @dense_fisher_solve.twin()
-def dense_fisher_solve_compiled(theta, X, S, U, shapes, b, damping, steps, tolerance):
-    number = b.dtype.type
-    laid = laid_out(theta, X, S, U, shapes)
-    x, r, p, Fp, rr = np.zeros_like(b), b.copy(), b.copy(), np.empty_like(b), number(0)
-    for i in range(b.size):
+def dense_fisher_solve_compiled(theta, X, S, D, A, B, shapes, b, damping, steps, tolerance):
+    number, network, solution = b.dtype.type, laid_out(theta, X, S, D, A, B, shapes), np.empty_like(b)
+    r, rr = by_columns(b, shapes), number(0)
+    x, p, Fp = np.zeros_like(r), r.copy(), np.zeros_like(r)
+    for i in range(p.size):
         rr += r[i] * r[i]
     enough = number(tolerance)**2 * rr
     for _ in range(steps):
         if rr <= enough:
             break
-        multiply(*laid, shapes, p, Fp)
+        multiply(network, shapes, len(D), p, Fp)
         pAp = number(0)
-        for i in range(b.size):
+        for i in range(p.size):
             Fp[i] += number(damping) * p[i]
             pAp += p[i] * Fp[i]
         alpha, rr_before, rr = rr / pAp, rr, number(0)
-        for i in range(b.size):
+        for i in range(p.size):
             x[i] += alpha * p[i]
             r[i] -= alpha * Fp[i]
             rr += r[i] * r[i]
-        for i in range(b.size):
+        for i in range(p.size):
             p[i] = r[i] + rr / rr_before * p[i]
-    return x
+    by_rows(x, shapes, solution)
+    return solution

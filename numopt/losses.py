@@ -32,6 +32,11 @@ class SquaredError:
         """Arrays u_c, shaped like z, with F = Σ_c u_c u_cᵀ for each example: here the unit vectors."""
         return [np.broadcast_to(e, z.shape) for e in np.eye(z.shape[1], dtype=z.dtype)]
 
+    def fisher_parts(self, z):
+        """d, and arrays a_c and b_c, with F = diag(d) + Σ_c a_c b_cᵀ for each example: here the identity."""
+        nothing = np.zeros((0, *z.shape), z.dtype)
+        return np.ones_like(z), nothing, nothing
+
     def sample(self, z, rng):
         """Labels drawn from the model, y ~ N(z, I)."""
         return z + rng.standard_normal(z.shape).astype(z.dtype)
@@ -78,6 +83,11 @@ class SoftmaxCrossEntropy:
         """Arrays u_c with F = Σ_c u_c u_cᵀ: the gradient if the label were c, times the root of c's probability."""
         p = softmax(z)
         return np.sqrt(p).T[:, :, None] * (p - np.eye(z.shape[1], dtype=z.dtype)[:, None])
+
+    def fisher_parts(self, z):
+        """d, and arrays a_c and b_c, with F = diag(d) + Σ_c a_c b_cᵀ for each example: here diag(p) − p pᵀ."""
+        p = softmax(z)
+        return p, -p[None], p[None]
 
     def sample(self, z, rng):
         """Labels drawn from the model, by inverting the distribution function."""

@@ -98,7 +98,7 @@ class MiniBatch(Objective):
         theta = constant(theta)
         z, _, _ = self.forward(theta)
         G = self.through_outputs(theta, lambda u: self.network.loss.hessian_product(z, self.Y, u))
-        return self.compilable(G, theta, lambda: self.network.loss.fisher_root(z))  # G is F, for both losses
+        return self.compilable(G, theta, lambda: self.network.loss.fisher_parts(z))  # G is F, for both losses
 
     def fisher(self, theta, samples=None, seed=None):
         """(1/n) Σ E[g gᵀ] over labels that the model draws: exactly, or the mean over so many drawn labels.
@@ -109,34 +109,39 @@ class MiniBatch(Objective):
         z, _, _ = self.forward(theta)
         if samples is None:
             F = self.through_outputs(theta, lambda u: self.network.loss.fisher_product(z, u))
-            return self.compilable(F, theta, lambda: self.network.loss.fisher_root(z))
+            return self.compilable(F, theta, lambda: self.network.loss.fisher_parts(z))
         if samples < 1:
             raise ValueError(f"samples is {samples}; it must be at least 1, or None for the exact Fisher matrix")
         rng = np.random.default_rng([*self.seed, LABELS] if seed is None else seed)
-        drawn = [self.network.loss.gradient(z, self.network.loss.sample(z, rng)) for _ in range(samples)]
-        F = self.through_outputs(theta, lambda u: outer_products(drawn, u))
-        return self.compilable(F, theta, lambda: [d / sqrt(samples) for d in drawn])
+        return self.of_gradients(theta, [self.network.loss.gradient(z, self.network.loss.sample(z, rng))
+                                         for _ in range(samples)])
 
-    def compilable(self, F, theta, roots):
-        """F, the mean of Σ g gᵀ where g = Jᵀu for u in roots(): with compiled twins, if the net is small and dense."""
+    def of_gradients(self, theta, ds):
+        """(1/n) Σ Jᵀ d dᵀ J, and the mean of it over these d."""
+        F = self.through_outputs(theta, lambda u: sum(d * (d * u).sum(axis=1, keepdims=True) for d in ds) / len(ds))
+        return self.compilable(F, theta, lambda: (np.zeros_like(ds[0]), np.array(ds) / len(ds), np.array(ds)))
+
+    def compilable(self, F, theta, parts):
+        """F = (1/n) Σ Jᵀ M J with M = diag(d) + Σ a bᵀ for each example, and d, a, b = parts(): with compiled twins, if
+        the net is small and dense."""
         dense = len(self.network.inputs) == 1 and all(isinstance(layer, (Dense, Activation, Dropout))
                                                       for layer in self.network.layers)
-        small = dense and self.n * sum(inputs for _, inputs in self.network.shapes) < 100_000
-        if small and worth_compiling(theta, least=500):
-            return DenseFisher(F, partial(self.layers_and_roots, theta, roots))
+        if dense and self.n * self.size < 20_000_000 and worth_compiling(theta, least=500):
+            return DenseFisher(F, partial(self.layers_and_parts, theta, parts))
         return F
 
-    def layers_and_roots(self, theta, roots):
-        """What dense_fisher_product takes: θ, the inputs and the slopes of the layers, roots(), and the shapes."""
+    def layers_and_parts(self, theta, parts):
+        """What dense_fisher_product takes: θ, the inputs and the slopes of the layers, parts(), and the shapes."""
         _, saved, _ = self.forward(theta)
-        X, S = [], []
+        X, S, shapes = [], [], []
         for layer, kept in zip(self.network.steps, saved):
             if layer.size:
-                X.append(np.concatenate([kept, np.ones_like(kept[:, :1])], axis=1) if layer.bias else kept)
+                X.append(kept)
                 S.append(np.ones((self.n, layer.outputs), theta.dtype))
+                shapes.append((layer.outputs, layer.inputs, layer.bias))
             elif S:
                 S[-1] = layer.backward(None, kept, S[-1], None)
-        return theta, concatenated(X), concatenated(S), np.asarray(roots()), np.array(self.network.shapes)
+        return theta, concatenated(X), concatenated(S), *parts(), np.array(shapes)
 
     def sampled_fisher(self, theta):
         """The Fisher matrix with one label drawn for each example, another at every step."""
@@ -152,8 +157,7 @@ class MiniBatch(Objective):
         """(1/n) Σ g gᵀ with the labels of the data: not F, not even at a minimum (Kunstner et al. 2019)."""
         theta = self.with_examples(theta)
         z, _, _ = self.forward(theta)
-        d = self.network.loss.gradient(z, self.Y)
-        return self.through_outputs(theta, lambda u: outer_products([d], u))
+        return self.of_gradients(theta, [self.network.loss.gradient(z, self.Y)])
 
     def with_examples(self, theta):
         """The same θ as a constant, if the examples can be told apart there."""
@@ -233,13 +237,13 @@ class MiniBatch(Objective):
 class DenseFisher(LinearOperator):
     """F of a small net of dense layers: a solve in one compiled call, and all products after a first."""
 
-    def __init__(self, F, layers_and_roots):
+    def __init__(self, F, layers_and_parts):
         super().__init__(F.dtype, F.shape)
-        self.F, self.layers_and_roots, self.products, self.known = F, layers_and_roots, 0, None
+        self.F, self.layers_and_parts, self.products, self.known = F, layers_and_parts, 0, None
 
     def arguments(self):
         if self.known is None:
-            self.known = self.layers_and_roots()
+            self.known = self.layers_and_parts()
         return self.known
 
     def _matvec(self, v):
@@ -275,8 +279,3 @@ def concatenated(arrays):
 
 def symmetric(product, theta):
     return LinearOperator((theta.size, theta.size), matvec=product, rmatvec=product, dtype=theta.dtype)
-
-
-def outer_products(ds, u):
-    """The mean of d dᵀ u, for each row."""
-    return sum(d * (d * u).sum(axis=1, keepdims=True) for d in ds) / len(ds)

@@ -67,13 +67,21 @@ def outputs_of(x, k, stride, padding, channels, a):
 
 
 def nets(a):
-    """The arguments of dense_fisher_product: one layer or three, one u or several, one example or many, no biases."""
-    for n, roots, shapes in [(1, 1, [(1, 1)]), (5, 3, [(3, 4), (2, 4)]), (3, 2, [(17, 4), (40, 17), (2, 40)]),
-                             (600, 2, [(7, 150), (3, 8), (2, 4)])]:
+    """The arguments of dense_fisher_product: one layer or three, with biases or without, one example or many, and no
+    further terms in M, one or several."""
+    for n, terms, shapes in [(1, 1, [(1, 1, 0)]), (5, 3, [(3, 4, 1), (2, 3, 1)]), (600, 0, [(7, 150, 0), (3, 7, 1)]),
+                             (3, 2, [(17, 4, 1), (40, 17, 0), (2, 40, 1)]), (20, 1, [(33, 300, 1), (33, 33, 0)])]:
         shapes = np.array(shapes)
-        outputs, inputs = shapes.sum(axis=0)
-        weights = int(shapes.prod(axis=1).sum())
-        yield a(weights), a(n * inputs), a(n * outputs), a(roots, n, shapes[-1, 0]), shapes, a(weights)
+        outputs, inputs, _ = shapes.sum(axis=0)
+        weights = sum(o * (i + bias) for o, i, bias in shapes)
+        by_outputs = a(n, shapes[-1, 0]), a(terms, n, shapes[-1, 0]), a(terms, n, shapes[-1, 0])
+        yield a(weights), a(n * inputs), a(n * outputs), *by_outputs, shapes, a(weights)
+
+
+def positive_nets(a):
+    """The same, with M no less than 0, and damping so large that rounding is not magnified."""
+    for theta, X, S, D, A, _, shapes, v in nets(a):
+        yield 0.1 * theta, X, S, abs(D), A, A, shapes, v
 
 
 def positive(n, a):
@@ -103,7 +111,8 @@ CASES = {
                                            for n, steps in [(1, 1), (9, 5), (33, 7)]),
     "softmax_hessian_product": lambda a: [(a(1, 2), a(1, 2)), (a(7, 10), a(7, 10)), (100 * a(5, 3), a(5, 3))],
     "dense_fisher_product": lambda a: nets(a),
-    "dense_fisher_solve": lambda a: ((*net, 1.0, steps, 1e-3) for net, steps in zip(nets(a), (1, 4, 3, 3))),
+    "dense_fisher_solve": lambda a: ((*net, 1.0, steps, 1e-3)
+                                     for net, steps in zip(positive_nets(a), (1, 4, 3, 3, 2))),
     "convolution": lambda a: ((x, a(o, k * k * x.shape[3] + bias), k, stride, padding)
                               for (x, k, stride, padding), o, bias in product(images(a), (1, 5, 40), (0, 1))),
     "convolution_by_weights": lambda a: (
@@ -551,11 +560,11 @@ def test_a_net_without_some_biases_and_with_activations_at_both_ends_has_the_sam
 def test_a_natural_gradient_step_solves_in_one_compiled_call(monkeypatch):
     calls = []
     original = dense_kernels.dense_fisher_solve.twin_function
-    monkeypatch.setattr("numopt.minibatch.dense_fisher_solve", lambda *how: calls.append(how) or np.zeros_like(how[5]))
+    monkeypatch.setattr("numopt.minibatch.dense_fisher_solve", lambda *how: calls.append(how) or np.zeros_like(how[7]))
     random, network = np.random.default_rng(2), mlp([20, 25, 4])
     risk = EmpiricalRisk(network, random.standard_normal((30, 20)), random.integers(0, 4, 30))
     next(natural_gradient(risk, network.initial(0), cg_steps=7, damping=0.3))
-    assert len(calls) == 1 and calls[0][6:8] == (0.3, 7) and original
+    assert len(calls) == 1 and calls[0][8:10] == (0.3, 7) and original
 
 
 @needs_numba

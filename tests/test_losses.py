@@ -41,6 +41,14 @@ def test_the_root_of_the_fisher_matrix_is_one(loss, y):
 
 
 @BOTH
+def test_the_parts_of_the_fisher_matrix_add_up_to_it(loss, y):
+    d, A, B = loss.fisher_parts(Z)
+    assert d.shape == Z.shape and A.shape == B.shape == (len(A), *Z.shape)
+    assert_allclose(d * U + sum(a * (b * U).sum(axis=1, keepdims=True) for a, b in zip(A, B)),
+                    loss.fisher_product(Z, U), rtol=1e-12, atol=1e-15)
+
+
+@BOTH
 def test_the_fisher_matrix_over_the_outputs_is_their_hessian(loss, y):
     assert_array_equal(loss.fisher_product(Z, U), loss.hessian_product(Z, y, U))
 
@@ -60,7 +68,7 @@ def test_single_precision_stays_single_even_with_labels_in_double(loss, y):
     y = loss.checked(y, 5, 4)
     rng = np.random.default_rng(0)
     answers = [loss.values(z, y), loss.gradient(z, y), loss.hessian_product(z, y, u), loss.fisher_product(z, u),
-               *loss.fisher_root(z), loss.gradient(z, loss.sample(z, rng))]
+               *loss.fisher_root(z), *loss.fisher_parts(z), loss.gradient(z, loss.sample(z, rng))]
     assert {answer.dtype for answer in answers} == {np.dtype(np.float32)}
     assert_allclose(loss.values(z, y), loss.values(Z, y), rtol=1e-4)
 
@@ -71,7 +79,7 @@ def test_nothing_writes_into_what_it_is_given(loss, y):
     for array in (z, u, y):
         array.flags.writeable = False
     loss.values(z, y), loss.gradient(z, y), loss.hessian_product(z, y, u), loss.fisher_product(z, u)
-    loss.fisher_root(z), loss.sample(z, np.random.default_rng(0)), loss.checked(y, 5, 4)
+    loss.fisher_root(z), loss.fisher_parts(z), loss.sample(z, np.random.default_rng(0)), loss.checked(y, 5, 4)
     assert_array_equal(z, Z)
 
 
