@@ -171,9 +171,12 @@ def epochs(against_torch, seconds):
 
 
 def products(against_torch, seconds):
-    """{what: milliseconds} of a damped Fisher solve of 10 steps, and of a product with the Gauss-Newton matrix."""
+    """{what: milliseconds} of a damped Fisher solve of 10 steps, of a product with the Gauss-Newton matrix, and of what
+    a gradient multiplies."""
     contestants = {}
-    for name, sizes in {"digits net": (64, 32, 32, 10), "2x90 MLP": NETS["2x90 MLP"]}.items():
+    for name, sizes in {"digits net": (64, 32, 32, 10), **NETS}.items():
+        if sizes is None:
+            continue
         net, (X, Y) = mlp(sizes), numbers((sizes[0],))
         loss, theta = MiniBatch(net, X[:BATCH], Y[:BATCH]), net.initial(SEED, dtype=np.float32)
         theta.flags.writeable = False
@@ -188,6 +191,7 @@ def products(against_torch, seconds):
 
         contestants |= {f"Fisher solve, {name}, compiled": solve, f"Fisher solve, {name}, NumPy": solve_in_numpy}
         if name in NETS:
+            contestants[f"matrix products of a gradient, {name}"] = kernel_timing.matrix_products(sizes)
             contestants[f"Gauss-Newton product, {name}"] = partial(loss.gauss_newton(theta).matvec, g)
             if against_torch:
                 contestants[f"Gauss-Newton product, {name}, PyTorch"] = torch_gauss_newton(sizes, X[:BATCH], g)

@@ -52,6 +52,14 @@ def test_the_multiplications_are_those_of_the_passes():
             for name in timing.NETS] == [timing.network(name).size for name in timing.NETS]
 
 
+@pytest.mark.parametrize("name", ["2x90 MLP", "5x30 MLP"])
+def test_the_products_of_a_gradient_are_all_of_its_multiplications(name, monkeypatch):
+    products, original = [], np.matmul
+    monkeypatch.setattr(kernel_timing.np, "matmul", lambda a, b: products.append(a.size * b.shape[1]) or original(a, b))
+    kernel_timing.matrix_products(timing.NETS[name])()
+    assert sum(products) == element_loops.multiplications(timing.matrices(name), kernel_timing.BATCH)
+
+
 def test_a_median_is_over_the_turns_without_the_first_and_everybody_has_turns(monkeypatch):
     clock = iter(np.arange(0, 1e6, 0.05))
     monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
