@@ -143,11 +143,15 @@ def least_residual_compiled(r, Jr, P, V, products, skipped):
         r_piece, Jr_piece = r[start:start + PIECE], Jr[start:start + PIECE]
         for i in range(r_piece.size):
             largest = max(largest, abs(r_piece[i]))
-        for i in range(k):
+        for i in range(0, k, 2):  # two at once, as the memory takes its time before it sends the first numbers of each
+            j = min(i + 1, k - 1)
+            found = dots(piece(V[i], start, r_piece), piece(V[j], start, r_piece), Jr_piece, r_piece)
+            tau[i], alpha[i] = tau[i] + found[0], alpha[i] + found[1]
+            if j > i:
+                tau[j], alpha[j] = tau[j] + found[2], alpha[j] + found[3]
+        for i in range(known, k):
             v_i = piece(V[i], start, r_piece)
-            tau[i] += dot(v_i, Jr_piece)
-            alpha[i] += dot(v_i, r_piece)
-            for j in range(i if i >= known else 0):
+            for j in range(i):
                 products[i, j] += dot(v_i, piece(V[j], start, r_piece))
     for i in range(k):
         for j in range(i):
@@ -163,12 +167,16 @@ def least_residual_compiled(r, Jr, P, V, products, skipped):
         p_piece, v_piece, d_piece = p[start:start + PIECE], v[start:start + PIECE], d[start:start + PIECE]
         for q in range(r_piece.size):
             p_piece[q], v_piece[q], d_piece[q] = r_piece[q], Jr_piece[q], 0
-        for i in range(k):
-            p_i, v_i = piece(P[i], start, r_piece), piece(V[i], start, r_piece)
+        for i in range(0, k, 2):
+            j = min(i + 1, k - 1)
+            p_i, v_i, p_j, v_j = (piece(P[i], start, r_piece), piece(V[i], start, r_piece),
+                                  piece(P[j], start, r_piece), piece(V[j], start, r_piece))
+            tau_i, alpha_i = tau[i], alpha[i]
+            tau_j, alpha_j = (tau[j], alpha[j]) if j > i else (number(0), number(0))
             for q in range(r_piece.size):
-                v_piece[q] -= tau[i] * v_i[q]
-                p_piece[q] -= tau[i] * p_i[q]
-                d_piece[q] += alpha[i] * p_i[q]
+                v_piece[q] -= tau_i * v_i[q] + tau_j * v_j[q]
+                p_piece[q] -= tau_i * p_i[q] + tau_j * p_j[q]
+                d_piece[q] += alpha_i * p_i[q] + alpha_j * p_j[q]
         vv += dot(v_piece, v_piece)
         vr += dot(v_piece, r_piece)
     length = np.sqrt(vv)
@@ -186,6 +194,18 @@ def dot(a, b):
     for q in range(a.size):
         total += a[q] * b[q]
     return total
+
+
+@helper
+def dots(a, b, c, d):
+    """aᵀc, aᵀd, bᵀc and bᵀd."""
+    ac = ad = bc = bd = a.dtype.type(0)
+    for q in range(a.size):
+        ac += a[q] * c[q]
+        ad += a[q] * d[q]
+        bc += b[q] * c[q]
+        bd += b[q] * d[q]
+    return ac, ad, bc, bd
 
 
 @machine_code
