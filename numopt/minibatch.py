@@ -235,7 +235,7 @@ class MiniBatch(Objective):
 
 
 class DenseFisher(LinearOperator):
-    """F of a small net of dense layers: a solve in one compiled call, and all products after a first."""
+    """F of a small net of dense layers: a solve in one compiled call, and all products after a first if that pays."""
 
     def __init__(self, F, layers_and_parts):
         super().__init__(F.dtype, F.shape)
@@ -248,7 +248,7 @@ class DenseFisher(LinearOperator):
 
     def _matvec(self, v):
         self.products += 1
-        if self.products == 1:
+        if self.products == 1 or not dense_fisher_product.pays(*self.arguments()):
             return self.F @ np.ravel(v)
         return dense_fisher_product(*self.arguments(), np.ravel(v).astype(self.dtype, copy=False))
 
