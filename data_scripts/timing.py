@@ -18,7 +18,7 @@ import tempfile
 import time
 from datetime import date
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -101,14 +101,18 @@ def torch_contestants(name, X, Y):
             model = nn.Sequential(*layers).to(memory_format=torch.channels_last)
             optimizer = getattr(torch.optim, {"Adam": "Adam", "RMSProp": "RMSprop"}[method])(
                 model.parameters(), lr=1e-3, **settings)
-            yield method, partial(torch_step, model, optimizer, judge, X, Y, [0])
+            yield method, partial(torch_step, model, optimizer, judge, X, Y, torch_batches())
 
 
-def torch_step(model, optimizer, judge, X, Y, count):
+def torch_batches():
+    """The examples of each step: an order is drawn once an epoch, as it is for ours."""
     import torch
-    epoch, i = divmod(count[0], IMAGES // BATCH)
-    count[0] += 1
-    chosen = torch.from_numpy(np.random.default_rng([SEED, epoch]).permutation(IMAGES)[i * BATCH:(i + 1) * BATCH])
+    for epoch in count():
+        yield from torch.from_numpy(np.random.default_rng([SEED, epoch]).permutation(IMAGES)).split(BATCH)
+
+
+def torch_step(model, optimizer, judge, X, Y, batches):
+    chosen = next(batches)
     x = X[chosen]
     if x.ndim == 4:
         x = x.permute(0, 3, 1, 2)  # these are channels last in memory already
@@ -171,12 +175,10 @@ def epochs(against_torch, seconds):
 
 
 def products(against_torch, seconds):
-    """{what: milliseconds} of a damped Fisher solve of 10 steps, of a product with the Gauss-Newton matrix, and of what
-    a gradient multiplies."""
+    """{what: milliseconds} of Fisher solves of 10 steps, Gauss-Newton products, and of what a gradient multiplies."""
     contestants = {}
-    for name, sizes in {"digits net": (64, 32, 32, 10), **NETS}.items():
-        if sizes is None:
-            continue
+    dense = {name: sizes for name, sizes in NETS.items() if sizes}
+    for name, sizes in {"digits net": (64, 32, 32, 10), **dense}.items():
         net, (X, Y) = mlp(sizes), numbers((sizes[0],))
         loss, theta = MiniBatch(net, X[:BATCH], Y[:BATCH]), net.initial(SEED, dtype=np.float32)
         theta.flags.writeable = False
@@ -239,8 +241,8 @@ def batches(seconds=1.0):
     """Seconds for the mini-batches of a shuffled epoch of 50,000 images, without training on them."""
     X = np.random.default_rng(SEED).standard_normal((50_000, 3072), np.float32)
     risk = EmpiricalRisk(mlp(NETS["2x90 MLP"]), X, np.zeros(len(X), int), batch_size=BATCH, seed=SEED)
-    count = iter(range(1, 10**9))
-    return STEPS * medians({"batch": lambda: risk.loss(next(count))}, seconds, least=50)["batch"]
+    steps = count(1)
+    return STEPS * medians({"batch": lambda: risk.loss(next(steps))}, seconds, least=50)["batch"]
 
 
 def compiling():

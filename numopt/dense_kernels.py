@@ -65,10 +65,10 @@ def dense_fisher_product(theta, X, S, D, A, B, shapes, v):
 
 @dense_fisher_product.twin()
 def dense_fisher_product_compiled(theta, X, S, D, A, B, shapes, v):
-    Fv, v_columns, Fv_columns = np.empty_like(v), by_columns(v, shapes), by_columns(v, shapes)
-    multiply(laid_out(theta, X, S, D, A, B, shapes), shapes, len(D), v_columns, Fv_columns)
-    by_rows(Fv_columns, shapes, Fv)
-    return Fv
+    place, size = places(shapes)
+    Fv = tiles.zeros(size, v)
+    multiply(laid_out(theta, X, S, D, A, B, shapes, place, size), shapes, len(D), by_columns(v, place, size), Fv)
+    return by_rows(Fv, place)
 
 
 def layers(theta, X, S, shapes, v, n):
@@ -84,40 +84,44 @@ def layers(theta, X, S, shapes, v, n):
 
 
 @helper
-def by_columns(v, shapes):
-    """The matrix [W | b] of each layer, a column after the other, with zeros behind; b is 0 where there is none."""
-    size = 0
-    for layer in range(len(shapes)):
-        size += (shapes[layer, 1] + 1) * tiles.sixteens(shapes[layer, 0])
-    columns = tiles.zeros(size, v)
-    start = start_columns = 0
+def places(shapes):
+    """Where each weight is when the matrices [W | b] stand a column after the other, with zeros behind each and a
+    column for b in all; and how many numbers that takes."""
+    weights = size = k = 0
     for layer in range(len(shapes)):
         o, i, bias = shapes[layer]
-        end, end_columns = start + o * (i + bias), start_columns + (i + 1) * tiles.sixteens(o)
-        rows, out = v[start:end].reshape(o, i + bias), columns[start_columns:end_columns].reshape(i + 1, -1)
-        for k in range(o):
-            for j in range(i + bias):
-                out[j, k] = rows[k, j]
-        start, start_columns = end, end_columns
+        weights, size = weights + o * (i + bias), size + (i + 1) * tiles.sixteens(o)
+    place, first = np.empty(weights, np.int64), 0
+    for layer in range(len(shapes)):
+        o, i, bias = shapes[layer]
+        for row in range(o):
+            for column in range(i + bias):
+                place[k] = first + column * tiles.sixteens(o) + row
+                k += 1
+        first += (i + 1) * tiles.sixteens(o)
+    return place, size
+
+
+@helper
+def by_columns(v, place, size):
+    """The weights v in that order."""
+    columns = tiles.zeros(size, v)
+    for k in range(len(place)):
+        columns[place[k]] = v[k]
     return columns
 
 
 @helper
-def by_rows(columns, shapes, v):
-    """The same matrices, a row after the other again: into `v`."""
-    start = start_columns = 0
-    for layer in range(len(shapes)):
-        o, i, bias = shapes[layer]
-        end, end_columns = start + o * (i + bias), start_columns + (i + 1) * tiles.sixteens(o)
-        out, rows = v[start:end].reshape(o, i + bias), columns[start_columns:end_columns].reshape(i + 1, -1)
-        for k in range(o):
-            for j in range(i + bias):
-                out[k, j] = rows[j, k]
-        start, start_columns = end, end_columns
+def by_rows(columns, place):
+    """The weights again as a vector like theta."""
+    v = np.empty(len(place), columns.dtype)
+    for k in range(len(place)):
+        v[k] = columns[place[k]]
+    return v
 
 
 @helper
-def laid_out(theta, X, S, D, A, B, shapes):
+def laid_out(theta, X, S, D, A, B, shapes, place, size):
     """The same network as `multiply` takes it: W by columns, and by rows; and zeros behind every row."""
     n, outputs_wide, inputs_wide, W_size, most = len(D), 0, 0, 0, 0
     for layer in range(len(shapes)):
@@ -142,7 +146,7 @@ def laid_out(theta, X, S, D, A, B, shapes):
     spread(B.reshape(c * n, o), o, wide, b)
     outputs = d.reshape(n, wide), a.reshape(c, n, wide), b.reshape(c, n, wide)
     room = tiles.zeros(n * most, X), tiles.zeros(n * most, X), tiles.zeros(most, X)
-    return x, s, by_columns(theta, shapes), W_rows, outputs, room
+    return x, s, by_columns(theta, place, size), W_rows, outputs, room
 
 
 @helper
@@ -263,8 +267,9 @@ def dense_fisher_solve(theta, X, S, D, A, B, shapes, b, damping, steps, toleranc
 
 @dense_fisher_solve.twin()
 def dense_fisher_solve_compiled(theta, X, S, D, A, B, shapes, b, damping, steps, tolerance):
-    number, network, solution = b.dtype.type, laid_out(theta, X, S, D, A, B, shapes), np.empty_like(b)
-    r, rr = by_columns(b, shapes), number(0)
+    number, (place, size) = b.dtype.type, places(shapes)
+    network = laid_out(theta, X, S, D, A, B, shapes, place, size)
+    r, rr = by_columns(b, place, size), number(0)
     x, p, Fp = np.zeros_like(r), r.copy(), np.zeros_like(r)
     for i in range(p.size):
         rr += r[i] * r[i]
@@ -284,5 +289,4 @@ def dense_fisher_solve_compiled(theta, X, S, D, A, B, shapes, b, damping, steps,
             rr += r[i] * r[i]
         for i in range(p.size):
             p[i] = r[i] + rr / rr_before * p[i]
-    by_rows(x, shapes, solution)
-    return solution
+    return by_rows(x, place)

@@ -557,6 +557,18 @@ def test_a_net_without_some_biases_and_with_activations_at_both_ends_has_the_sam
 
 
 @needs_numba
+def test_a_net_with_many_inputs_multiplies_by_its_fisher_matrix_the_way_of_the_layers():
+    random, network = np.random.default_rng(2), mlp([2000, 5, 3])
+    F = MiniBatch(network, random.standard_normal((60, 2000)), random.integers(0, 3, 60)).fisher(network.initial(0))
+    v = random.standard_normal(network.size)
+    assert isinstance(F, DenseFisher)
+    for _ in range(3):
+        assert_array_equal(F @ v, F.F @ v)
+    solution = F.solve(v, 0.1, 300, 1e-12)
+    assert_allclose(F.F @ solution + 0.1 * solution, v, atol=1e-8)
+
+
+@needs_numba
 def test_a_natural_gradient_step_solves_in_one_compiled_call(monkeypatch):
     calls = []
     original = dense_kernels.dense_fisher_solve.twin_function
