@@ -144,7 +144,7 @@ def medians(contestants, seconds, least=5):
     return {key: float(np.median(times[1:])) for key, times in taken.items()}
 
 
-def loops(seconds=2.0):
+def loops(seconds=20.0):
     """Seconds an epoch in plain Python: {(net, method): seconds}."""
     random = np.random.default_rng(SEED)
     net, small = element_loops.Net(SMALL), [(o, i, 1) for i, o in zip(SMALL[:-1], SMALL[1:])]
