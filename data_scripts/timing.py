@@ -25,16 +25,13 @@ import numpy as np
 from tqdm import tqdm
 
 from data_scripts import element_loops, kernel_timing
-from numopt import kernels
-from numopt.kernels import Kernel
-from numopt.layers import ReLU
+from numopt.kernels import twins
+from numopt.kernels.twins import Kernel
 from numopt.linalg import conjugate_gradient, damped
-from numopt.losses import SoftmaxCrossEntropy
-from numopt.minibatch import MiniBatch
-from numopt.network import cnn, mlp
+from numopt.networks import ReLU, SoftmaxCrossEntropy, cnn, mlp
 from numopt.optimizers import adahessian, adam, kfac, momentum, natural_gradient, nltgcr_fisher, rmsprop
+from numopt.problems import EmpiricalRisk, MiniBatch
 from numopt.record import save
-from numopt.risk import EmpiricalRisk
 
 RECORD = Path(__file__).parent.parent / "figures" / "records" / "timing.npz"
 SEED, BATCH, STEPS, IMAGES = 0, 128, 391, 12_800
@@ -72,11 +69,11 @@ def contestant(name, method, X, Y, compiled):
     theta = net.initial(SEED, dtype=np.float32)
     if compiled:
         return partial(next, METHODS[method](risk, theta))
-    with kernels.reading():
+    with twins.reading():
         run = METHODS[method](risk, theta)
 
     def step():
-        with kernels.reading():
+        with twins.reading():
             next(run)
 
     return step
@@ -188,7 +185,7 @@ def products(against_torch, seconds):
             conjugate_gradient(damped(loss.fisher(theta), 0.01), g, steps=10)
 
         def solve_in_numpy(solve=solve):
-            with kernels.reading():
+            with twins.reading():
                 solve()
 
         contestants |= {f"Fisher solve, {name}, compiled": solve, f"Fisher solve, {name}, NumPy": solve_in_numpy}

@@ -3,8 +3,8 @@
     python -m figures                    draw them all into figures/out
     python -m figures zigzag saddle      only these
     python -m figures --list             what there is, and what each one shows
-    python -m figures NAME --recompute   repeat the trainings that a picture is drawn from: see records.py
-    python -m figures NAME --animate     the moving pictures, where there are: see moving.py
+    python -m figures NAME --recompute   repeat the trainings that a picture is drawn from: see making/records.py
+    python -m figures NAME --animate     the moving pictures, where there are: see making/moving.py
     python -m figures --sheet            all of them on one page
 
 A figure is a file NAME.py with a docstring, whose first line says what the figure shows and whose last paragraph says
@@ -19,12 +19,11 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from figures import records
+from figures.making import records
 
 HERE = Path(__file__).parent
 RENDERED = HERE / "rendered"
 OUT = HERE / "out"
-NOT_FIGURES = {"style", "records", "moving", "sheet", "adaptive_rate"}
 
 # What a file says of itself besides the picture: nothing that changes from one day or version to the next.
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
@@ -33,8 +32,7 @@ METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
 
 def names():
     """Every figure there is: a figure is a script in this folder."""
-    stems = {file.stem for file in HERE.glob("*.py") if not file.stem.startswith("_")}
-    return sorted(stems - NOT_FIGURES)
+    return sorted(file.stem for file in HERE.glob("*.py") if not file.stem.startswith("_"))
 
 
 def load(name):
@@ -59,7 +57,7 @@ def render(name, out=OUT, format="png"):
 
 def animated(name, out=OUT):
     """Compute one figure, and save its moving picture, a GIF: whole, or not at all; and always the same bytes."""
-    script, moving = load(name), load("moving")
+    script, moving = load(name), import_module("figures.making.moving")
     with drawing():
         animation = script.animate(**script.compute())
         how = {"writer": "pillow", "fps": moving.A_SECOND, "dpi": moving.DPI}
@@ -78,7 +76,7 @@ def drawing():
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     before = plt.get_fignums()
-    with plt.style.context(HERE / "lectures.mplstyle"):
+    with plt.style.context(HERE / "making" / "lectures.mplstyle"):
         try:
             yield
         finally:

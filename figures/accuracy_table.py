@@ -16,8 +16,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from figures import loss_histories
-from figures.records import recorded
-from figures.style import METHODS
+from figures.making.records import recorded
+from figures.making.style import METHODS
 
 RECORD = "loss_histories"
 NETS, NAMES, RATES = list(loss_histories.NETS), list(loss_histories.COMPARED), loss_histories.RATES

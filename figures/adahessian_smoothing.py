@@ -16,13 +16,12 @@ Kashyap (2022), Figure 14, after Yao et al. (2021), on our own problems; there, 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, BLUE, ORANGE
+from figures.making.style import BLACK, BLUE, ORANGE
 from numopt.data import digits
-from numopt.landscapes import Function
-from numopt.network import mlp
+from numopt.networks import mlp
 from numopt.optimizers import adahessian
+from numopt.problems import EmpiricalRisk, Function
 from numopt.record import path
-from numopt.risk import EmpiricalRisk
 
 RIPPLES, FREQUENCY = 3.0, 10.0
 F = Function(lambda theta: theta[0]**2 / 2 + RIPPLES / FREQUENCY**2 * (1 - np.cos(FREQUENCY * theta[0])),

@@ -10,12 +10,12 @@ Kashyap (2022), Figure 4, after Grosse.          Lecture 2.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLUE, VERMILION, contours, method, trace
+from figures.making.style import BLUE, VERMILION, contours, method, trace
 from numopt.data import digits
-from numopt.network import linear
+from numopt.networks import linear
 from numopt.optimizers import gradient_descent
+from numopt.problems import EmpiricalRisk
 from numopt.record import path
-from numopt.risk import EmpiricalRisk
 
 LINE = linear(1)
 START = np.array([-1.5, 1.5])

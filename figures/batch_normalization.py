@@ -12,14 +12,12 @@ Ravasi's lecture notes, section "Batch Normalization"; cf. Ioffe and Szegedy (20
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, BLUE, VERMILION, label_line
+from figures.making.style import BLACK, BLUE, VERMILION, label_line
 from numopt.data import digits
-from numopt.layers import Dense, Mode, Tanh
-from numopt.network import Network
-from numopt.normalization import BatchNorm
+from numopt.networks import BatchNorm, Dense, Mode, Network, Tanh
 from numopt.optimizers import gradient_descent
+from numopt.problems import EmpiricalRisk, MiniBatch
 from numopt.record import path
-from numopt.risk import EmpiricalRisk, MiniBatch
 
 SCALES = 0.5, 1.0, 4.0
 LINES = {0.5: (BLUE, "--"), 1.0: (BLACK, "-"), 4.0: (VERMILION, "-.")}

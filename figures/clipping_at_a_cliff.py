@@ -11,11 +11,10 @@ Ravasi's lecture notes, "Cliffs"; Goodfellow, Bengio and Courville (2016), Figur
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLUE, VERMILION, method
-from numopt.landscapes import Cliff, Quadratic, grid
+from figures.making.style import BLUE, VERMILION, method
 from numopt.optimizers import gradient_descent
+from numopt.problems import Cliff, Clipped, Quadratic, grid
 from numopt.record import path
-from numopt.risk import Clipped
 
 CLIFF = Cliff(height=4, width=0.08)
 START = np.array([0.7, 1.8])

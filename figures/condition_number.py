@@ -9,9 +9,9 @@ Kashyap (2022), Figure 10, after Goodfellow, Bengio and Courville (2016), Figure
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, BLUE, arrow, contours, method, minimum, trace
-from numopt.landscapes import quadratic_with
+from figures.making.style import BLACK, BLUE, arrow, contours, method, minimum, trace
 from numopt.optimizers import gradient_descent
+from numopt.problems import quadratic_with
 from numopt.record import path
 
 EIGENVALUES = np.array([5.0, 1.0])

@@ -10,9 +10,9 @@ Ravasi's lecture notes, figure "cooling".          Lecture 2.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, BLUE, contours, label_line, minimum, trace
-from numopt.landscapes import Noisy, Quadratic
+from figures.making.style import BLACK, BLUE, contours, label_line, minimum, trace
 from numopt.optimizers import gradient_descent
+from numopt.problems import Noisy, Quadratic
 from numopt.record import path
 from numopt.schedules import inverse_time
 

@@ -10,9 +10,9 @@ Kashyap (2022), Figure 6, after Goodfellow, Bengio and Courville (2016), Figure 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, BLUE, VERMILION, arrow
-from numopt.landscapes import Quadratic
+from figures.making.style import BLACK, BLUE, VERMILION, arrow
 from numopt.optimizers import gradient_descent
+from numopt.problems import Quadratic
 from numopt.record import path
 
 CURVATURES = np.array([-1.2, 0.0, 1.2])

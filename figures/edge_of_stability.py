@@ -15,13 +15,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from figures.style import BLACK, BLUE, VERMILION, label_line
+from figures.making.style import BLACK, BLUE, VERMILION, label_line
 from numopt.data import digits
-from numopt.losses import SquaredError
-from numopt.network import mlp
+from numopt.linalg import power_iteration
+from numopt.networks import SquaredError, mlp
 from numopt.optimizers import adam, gradient_descent
-from numopt.risk import MiniBatch
-from numopt.spectra import power_iteration
+from numopt.problems import MiniBatch
 
 RATES = 0.5, 0.4, 0.3
 BETAS = 0.9, 0.5, 0.0

@@ -20,15 +20,14 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.records import recorded
-from figures.style import BLUE, VERMILION
+from figures.making.records import recorded
+from figures.making.style import BLUE, VERMILION
 from numopt import data as sets
-from numopt.linalg import dense
-from numopt.network import lenet1, mlp
+from numopt.linalg import dense, density, slq
+from numopt.networks import lenet1, mlp
 from numopt.optimizers import adam
+from numopt.problems import EmpiricalRisk, MiniBatch
 from numopt.record import record
-from numopt.risk import EmpiricalRisk, MiniBatch
-from numopt.spectra import density, slq
 
 SETS = ("digits", "mnist", "fashion_mnist")
 SEED = 0

@@ -12,8 +12,8 @@ Kashyap (2022), Figure 7, after LeCun et al. (1998), "Efficient BackProp".      
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, BLUE, GREY, VERMILION, arrow
-from numopt.landscapes import Quadratic, quadratic_with
+from figures.making.style import BLACK, BLUE, GREY, VERMILION, arrow
+from numopt.problems import Quadratic, quadratic_with
 
 BOWL = quadratic_with([1, 4], [[2, -1], [1, 2]])
 ROUND = Quadratic(np.eye(2))

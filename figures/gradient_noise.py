@@ -13,13 +13,12 @@ Zheng, "A Unified View of Optimizers from an Approximated Curvature Perspective"
 import matplotlib.pyplot as plt
 import numpy as np
 
+from figures.making.style import BLACK, BLUE, GREEN, VERMILION
 from figures.matrices import problem
-from figures.style import BLACK, BLUE, GREEN, VERMILION
-from numopt.linalg import damped, dense
+from numopt.linalg import damped, dense, inverse_root
 from numopt.optimizers import adam
 from numopt.optimizers.natural import noise
 from numopt.record import path
-from numopt.roots import inverse_root
 
 ALPHA, B, BATCHES = 0.1, 20, 2000
 DAMPING = 1e-3

@@ -12,12 +12,11 @@ Ravasi's lecture notes, section "Ill-conditioning"; Goodfellow, Bengio and Courv
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, BLUE, VERMILION, label_line
+from figures.making.style import BLACK, BLUE, VERMILION, label_line
 from numopt.data import digits
-from numopt.losses import SquaredError
-from numopt.network import mlp
+from numopt.networks import SquaredError, mlp
 from numopt.optimizers import gradient_descent
-from numopt.risk import MiniBatch
+from numopt.problems import MiniBatch
 
 EXAMPLES = 50
 RATE = 0.5

@@ -12,12 +12,11 @@ Kashyap (2022), Figure 13, after Murphy (2022), on our own data; Tibshirani (199
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, contours, minimum
+from figures.making.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, contours, minimum
 from numopt.data import digits
-from numopt.landscapes import Quadratic
 from numopt.optimizers import newton, proximal_descent
+from numopt.problems import Lasso, Quadratic, Ridge
 from numopt.record import path
-from numopt.wrappers import Lasso, Ridge
 
 PIXEL = 3, 4  # row and column
 NEIGHBOURS = {"above": (-1, 0), "left": (0, -1), "below": (1, 0), "above left": (-1, -1), "right": (0, 1),

@@ -14,12 +14,12 @@ from math import inf
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import label_line, method
+from figures.making.style import label_line, method
 from numopt.data import digits
-from numopt.network import mlp
+from numopt.networks import mlp
 from numopt.optimizers import adagrad, adam, gradient_descent, momentum, nesterov, rmsprop
+from numopt.problems import EmpiricalRisk
 from numopt.record import record
-from numopt.risk import EmpiricalRisk
 
 OPTIMIZERS = gradient_descent, momentum, nesterov, adagrad, rmsprop, adam
 NAMES = [optimizer.__name__ for optimizer in OPTIMIZERS]

@@ -11,12 +11,12 @@ Ravaut and Gorti (2018), Sections 3 and 4.2.          Lecture 5.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.moving import animation
-from figures.style import BLACK, BLUE, GREY
+from figures.making.moving import animation
+from figures.making.style import BLACK, BLUE, GREY
 from numopt.data import digits
-from numopt.network import mlp
+from numopt.networks import mlp
 from numopt.optimizers import newton_rate
-from numopt.risk import EmpiricalRisk
+from numopt.problems import EmpiricalRisk
 
 ETAS = np.geomspace(0.02, 200, 120)
 SHOWN = 1, 9, 24

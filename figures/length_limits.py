@@ -11,12 +11,12 @@ Zheng, "A Unified View of Optimizers from an Approximated Curvature Perspective"
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLUE
-from numopt.landscapes import quadratic_with
+from figures.making.style import BLUE
 from numopt.optimizers import (
     clipped_natural_gradient, eigenbasis_clipped, eigenbasis_normalized, gradient_norm_clipped,
     gradient_norm_normalized, natural_gradient, normalized_natural_gradient)
 from numopt.optimizers.natural import anatomy
+from numopt.problems import quadratic_with
 
 LAM = np.geomspace(1e-3, 1e3, 61)
 G_HAT = np.exp(np.cos(np.linspace(0, 7 * np.pi, 61)))

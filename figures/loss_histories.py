@@ -20,13 +20,13 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.records import recorded
-from figures.style import METHODS, label_line
+from figures.making.records import recorded
+from figures.making.style import METHODS, label_line
 from numopt import data as sets
-from numopt.network import cnn, mlp
+from numopt.networks import cnn, mlp
 from numopt.optimizers import adam, kfac, nltgcr_fisher, rmsprop
+from numopt.problems import EmpiricalRisk, Whole
 from numopt.record import record
-from numopt.risk import EmpiricalRisk, Whole
 
 SETS = ("digits", "cifar10", "fashion_mnist", "mnist")
 SEED, SEEDS, EPOCHS, BATCH = 0, 3, 20, 128

@@ -11,12 +11,12 @@ Li et al. (2018), "Visualizing the loss landscape of neural nets", Section 4, on
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import minimum
+from figures.making.style import minimum
 from numopt.data import digits
-from numopt.network import mlp
+from numopt.networks import mlp
 from numopt.optimizers import adam
+from numopt.problems import EmpiricalRisk
 from numopt.record import path
-from numopt.risk import EmpiricalRisk
 
 NETWORK = mlp([64, 32, 10], activation="relu")
 FACTOR = 5

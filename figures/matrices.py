@@ -15,14 +15,14 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from scipy.linalg import block_diag
 
-from figures.moving import animation
-from figures.style import BLACK, BLUE, GREY
+from figures.making.moving import animation
+from figures.making.style import BLACK, BLUE, GREY
 from numopt.data import digits
 from numopt.linalg import dense
-from numopt.network import mlp
+from numopt.networks import mlp
 from numopt.optimizers import adam
+from numopt.problems import MiniBatch
 from numopt.record import path
-from numopt.risk import MiniBatch
 
 NAMES = "Hessian", "Gauss-Newton", "Fisher F", "sampled Fisher", "empirical Fisher", "K-FAC"
 NETWORK = mlp([8, 6, 6, 5])

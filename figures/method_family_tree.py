@@ -21,19 +21,18 @@ from math import sqrt
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, BLUE, GREEN, GREY, METHODS, ORANGE, PURPLE, SKY, VERMILION
+from figures.making.style import BLACK, BLUE, GREEN, GREY, METHODS, ORANGE, PURPLE, SKY, VERMILION
 from numopt import optimizers
-from numopt.landscapes import LeastSquares, Quadratic, Rosenbrock
 from numopt.line_search import exact, full_step
-from numopt.network import linear, mlp
+from numopt.networks import linear, mlp
 from numopt.optimizers import (
     adam, adamw, anderson, clipped_natural_gradient, delta_bar_delta, eigenbasis_clipped, eigenbasis_normalized,
     fishleg, full_matrix_adagrad, gauss_newton, gcr, gradient_descent, gradient_norm_clipped, gradient_norm_normalized,
     gradient_rate, kfac, lbfgs, levenberg_marquardt, lion, lookahead, momentum, natural_gradient, nesterov, newton,
     newton_rate, nltgcr, nltgcr_adaptive, nltgcr_fisher, nonlinear_cg, normalized_natural_gradient, polyak,
     proximal_descent, rmsprop, shampoo, sign_descent, sophia, steepest_descent)
+from numopt.problems import EmpiricalRisk, LeastSquares, Quadratic, Rosenbrock
 from numopt.record import path
-from numopt.risk import EmpiricalRisk
 
 # The method, the one it comes from, and what it changes; parents before children, children in the order of the picture.
 TREE = [

@@ -17,14 +17,13 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.records import recorded
-from figures.style import BLUE, VERMILION, label_line
+from figures.making.records import recorded
+from figures.making.style import BLUE, VERMILION, label_line
 from numopt import data as sets
-from numopt.network import mlp
-from numopt.objective import Objective
+from numopt.networks import mlp
 from numopt.optimizers import lbfgs, momentum
+from numopt.problems import MiniBatch, Objective, Ridge
 from numopt.record import path, record
-from numopt.risk import MiniBatch, Ridge
 
 SETS = ("digits", "mnist", "fashion_mnist")
 SEED, PAIRS = 0, 3

@@ -13,10 +13,10 @@ from math import sqrt
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.moving import revealed
-from figures.style import contours, label_line, method, minimum, trace
-from numopt.landscapes import Quadratic
+from figures.making.moving import revealed
+from figures.making.style import contours, label_line, method, minimum, trace
 from numopt.optimizers import gradient_descent, momentum, nesterov
+from numopt.problems import Quadratic
 from numopt.record import path
 
 KAPPA = 100

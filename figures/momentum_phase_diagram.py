@@ -12,9 +12,9 @@ Made for this course, after Polyak (1964) and Goh (2017), "Why momentum really w
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLUE, VERMILION
-from numopt.landscapes import Quadratic
+from figures.making.style import BLUE, VERMILION
 from numopt.optimizers import momentum
+from numopt.problems import Quadratic
 from numopt.record import path
 
 AL = np.linspace(0.005, 4.0, 120)  # α λ

@@ -9,9 +9,9 @@ Kashyap (2022), Figure 3, after Hinton (2012), lecture 6c; equations of Sutskeve
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, BLUE, VERMILION, arrow, contours, minimum
-from numopt.landscapes import Quadratic
+from figures.making.style import BLACK, BLUE, VERMILION, arrow, contours, minimum
 from numopt.optimizers import momentum, nesterov
+from numopt.problems import Quadratic
 from numopt.record import path
 
 VALLEY = Quadratic(np.diag([0.5, 1.24]))

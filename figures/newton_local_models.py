@@ -13,9 +13,9 @@ Kashyap (2022), Figure 8, on our own function.          Lecture 6.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, BLUE, GREY, PURPLE, VERMILION
-from numopt.landscapes import Function
+from figures.making.style import BLACK, BLUE, GREY, PURPLE, VERMILION
 from numopt.optimizers import damped_newton, newton
+from numopt.problems import Function
 from numopt.record import path
 
 # f′(θ) = θ (θ − 2) (θ + 1): minima at −1 and 2, and a maximum at 0

@@ -8,9 +8,9 @@ Kashyap (2022), Figure 5.          Lecture 6.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import METHODS, arrow, contours, label_line, method, minimum, right_angle, trace
-from numopt.landscapes import quadratic_with
+from figures.making.style import METHODS, arrow, contours, label_line, method, minimum, right_angle, trace
 from numopt.optimizers import gradient_descent, newton
+from numopt.problems import quadratic_with
 from numopt.record import path
 
 VALLEY = quadratic_with([8, 1], [[1, 3], [3, -1]])

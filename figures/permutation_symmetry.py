@@ -15,13 +15,12 @@ from itertools import permutations
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, minimum
+from figures.making.style import BLACK, minimum
 from numopt.data import digits
-from numopt.network import mlp
+from numopt.networks import mlp
 from numopt.optimizers import adam
+from numopt.problems import EmpiricalRisk, Ridge
 from numopt.record import path
-from numopt.risk import EmpiricalRisk
-from numopt.wrappers import Ridge
 
 UNITS = 4
 NETWORK = mlp([64, UNITS, 10])

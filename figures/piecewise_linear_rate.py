@@ -11,10 +11,10 @@ Ravasi's lecture notes, figure "PWLR"; the conditions are those of Robbins and M
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, label_line
+from figures.making.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, label_line
 from numopt import schedules
-from numopt.landscapes import Noisy, Quadratic
 from numopt.optimizers import gradient_descent
+from numopt.problems import Noisy, Quadratic
 from numopt.record import record
 
 A = 0.1

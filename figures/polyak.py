@@ -12,9 +12,9 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLUE, contours, label_line, method, minimum, trace
-from numopt.landscapes import Noisy, Quadratic
+from figures.making.style import BLUE, contours, label_line, method, minimum, trace
 from numopt.optimizers import gradient_descent, polyak
+from numopt.problems import Noisy, Quadratic
 from numopt.record import path
 
 CURVATURES = np.array([1.0, 4.0])

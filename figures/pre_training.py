@@ -19,12 +19,12 @@ from itertools import islice
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.records import recorded
-from figures.style import BLACK, BLUE, GREEN, VERMILION
+from figures.making.records import recorded
+from figures.making.style import BLACK, BLUE, GREEN, VERMILION
 from numopt import data as sets
-from numopt.network import mlp
+from numopt.networks import mlp
 from numopt.optimizers import momentum
-from numopt.risk import EmpiricalRisk
+from numopt.problems import EmpiricalRisk
 
 SETS = "digits", "mnist", "fashion_mnist"
 SEED = 0

@@ -21,11 +21,11 @@ from math import comb, exp, inf, log
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.moving import animation
-from figures.style import BLACK, METHODS, contours, method, minimum
+from figures.making.moving import animation
+from figures.making.style import BLACK, METHODS, contours, method, minimum
 from numopt import optimizers
-from numopt.landscapes import Beale, Counted, Rosenbrock
 from numopt.optimizer import Diverged
+from numopt.problems import Beale, Counted, Rosenbrock
 
 FUNCTIONS = {"Rosenbrock": Rosenbrock(), "Beale": Beale()}
 FAMILIES = "descent", "momentum", "adaptive", "averaging"

@@ -9,8 +9,8 @@ Ravaut and Gorti (2018), Figure 14, remade; without --data cifar10 on digits.   
 """
 from functools import partial
 
-from figures.adaptive_rate import LINES, gathered, in_seeds, panels, train_resnet
-from figures.style import ORANGE, PURPLE
+from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, train_resnet
+from figures.making.style import ORANGE, PURPLE
 
 SETS = "digits", "cifar10"
 SEED = 0

@@ -12,8 +12,8 @@ from functools import partial
 
 import numpy as np
 
-from figures.adaptive_rate import LINES, gathered, in_seeds, panels, parts, train_resnet
-from figures.style import GREY
+from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, parts, train_resnet
+from figures.making.style import GREY
 
 SETS = "digits", "cifar100"
 SEED = 0

@@ -9,8 +9,8 @@ Ravaut and Gorti (2018), Figures 8 and 11, remade; without --data cifar10 on dig
 """
 from functools import partial
 
-from figures.adaptive_rate import LINES, gathered, in_seeds, panels, train_resnet
-from figures.style import BLUE, GREY
+from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, train_resnet
+from figures.making.style import BLUE, GREY
 
 SETS = "digits", "cifar10"
 SEED = 0

@@ -12,8 +12,8 @@ Ravaut and Gorti (2018), Figures 5 and 7, remade; without --data cifar10 on smal
 """
 from functools import partial
 
-from figures.adaptive_rate import LINES, gathered, in_seeds, panels, parts, small_lenet, train
-from figures.style import GREY
+from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, parts, small_lenet, train
+from figures.making.style import GREY
 
 SETS = "digits", "cifar10"
 SEED = 0

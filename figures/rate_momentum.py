@@ -10,8 +10,8 @@ Ravaut and Gorti (2018), Figure 12, remade; without --data cifar10 on digits.   
 """
 from functools import partial
 
-from figures.adaptive_rate import LINES, gathered, in_seeds, panels, train_resnet
-from figures.style import BLUE
+from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, train_resnet
+from figures.making.style import BLUE
 
 SETS = "digits", "cifar10"
 SEED = 0

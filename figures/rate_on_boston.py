@@ -16,12 +16,12 @@ Ravaut and Gorti (2018), Figure 1, remade with another split of the houses.     
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.adaptive_rate import LINES, end_labels
+from figures.making.adaptive_rate import LINES, end_labels
 from numopt.data import boston
-from numopt.network import linear
+from numopt.networks import linear
 from numopt.optimizer import Diverged
 from numopt.optimizers import gradient_descent, gradient_rate, newton_rate, newton_rate_printed
-from numopt.risk import EmpiricalRisk
+from numopt.problems import EmpiricalRisk
 
 FIXED = np.geomspace(1e-7, 6.3e-6, 5)
 ALPHAS = 1e-16, 1e-15, 1e-14, 1e-13

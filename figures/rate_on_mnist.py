@@ -15,9 +15,9 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.adaptive_rate import LINES, band, end_labels, gathered, in_seeds, parts, train
-from figures.style import GREY
-from numopt.network import logistic
+from figures.making.adaptive_rate import LINES, band, end_labels, gathered, in_seeds, parts, train
+from figures.making.style import GREY
+from numopt.networks import logistic
 
 SETS = "digits", "mnist"
 SEED = 0

@@ -12,9 +12,9 @@ Ravaut and Gorti (2018), Figure 4, remade; without --data mnist on smaller digit
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.adaptive_rate import LINES, end_labels, gathered
+from figures.making.adaptive_rate import LINES, end_labels, gathered
+from figures.making.style import GREY
 from figures.rate_on_mnist import DRAWN
-from figures.style import GREY
 
 RECORD = "rate_on_mnist"
 LOW = {"printed from low": LINES["newton_rate_printed"], "newton from low": LINES["newton_rate"]}

@@ -13,9 +13,9 @@ Ravaut and Gorti (2018), Figure 2, remade with another split of the houses.     
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.adaptive_rate import LINES, end_labels
+from figures.making.adaptive_rate import LINES, end_labels
+from figures.making.style import VERMILION
 from figures.rate_on_boston import follow, problem, with_ones
-from figures.style import VERMILION
 from numopt.optimizers import gradient_rate, newton_rate, newton_rate_printed
 
 LABELS = {"newton_rate": "second order", "newton_rate_printed": "its printed form", "gradient_rate": "first order"}

@@ -10,7 +10,7 @@ Ravaut and Gorti (2018), Figures 6 and 7, remade; without --data cifar10 on digi
 """
 from functools import partial
 
-from figures.adaptive_rate import LINES, gathered, in_seeds, panels, train_resnet
+from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, train_resnet
 
 SETS = "digits", "cifar10"
 SEED = 0

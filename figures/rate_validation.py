@@ -10,8 +10,8 @@ Ravaut and Gorti (2018), Figure 13, remade; without --data cifar10 on digits.   
 """
 from functools import partial
 
-from figures.adaptive_rate import LINES, gathered, in_seeds, panels, parts, train_resnet
-from figures.style import PURPLE
+from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, parts, train_resnet
+from figures.making.style import PURPLE
 
 SETS = "digits", "cifar10"
 SEED = 0

@@ -10,10 +10,10 @@ Ravasi's lecture notes, "Saddle points and other flat regions"; Kashyap (2022), 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.moving import revealed
-from figures.style import VERMILION, method
-from numopt.landscapes import Noisy, Saddle, grid
+from figures.making.moving import revealed
+from figures.making.style import VERMILION, method
 from numopt.optimizers import gradient_descent
+from numopt.problems import Noisy, Saddle, grid
 from numopt.record import path
 
 PASS = Saddle(a=0.5, b=0.8, c=0.3)

@@ -20,13 +20,13 @@ from math import isfinite
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.records import recorded
-from figures.style import METHODS
+from figures.making.records import recorded
+from figures.making.style import METHODS
 from numopt import data as sets
 from numopt import optimizers
-from numopt.network import mlp
+from numopt.networks import mlp
 from numopt.optimizer import Diverged
-from numopt.risk import EmpiricalRisk
+from numopt.problems import EmpiricalRisk
 
 SETS = ("digits", "mnist", "fashion_mnist")
 SEED, SEEDS = 0, 5

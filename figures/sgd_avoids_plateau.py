@@ -18,12 +18,12 @@ Lecture 2.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, GREY, VERMILION, label_line
+from figures.making.style import BLACK, GREY, VERMILION, label_line
 from numopt.data import digits
-from numopt.network import mlp
+from numopt.networks import mlp
 from numopt.optimizers import gradient_descent
+from numopt.problems import EmpiricalRisk
 from numopt.record import path
-from numopt.risk import EmpiricalRisk
 
 EXAMPLES, HIDDEN, BATCH, RATE = 200, 16, 10, 0.1
 STEPS, SHOWN, EVERY = 700, 400, 10

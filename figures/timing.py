@@ -13,8 +13,8 @@ Memon et al. (2024), Table 3, remeasured by python -m data_scripts timing --agai
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.records import recorded
-from figures.style import BLACK, BLUE, GREY, ORANGE, VERMILION
+from figures.making.records import recorded
+from figures.making.style import BLACK, BLUE, GREY, ORANGE, VERMILION
 
 RECORD = "timing"
 NETS = "2x90 MLP", "5x30 MLP", "CNN"

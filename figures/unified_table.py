@@ -19,16 +19,15 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 
+from figures.making.style import BLACK, BLUE, GREY, VERMILION
 from figures.matrices import NETWORK, problem
-from figures.style import BLACK, BLUE, GREY, VERMILION
-from numopt.landscapes import quadratic_with
 from numopt.linalg import damped, dense
 from numopt.optimizers import (
     adahessian, adam, eigenbasis_normalized, gradient_descent, gradient_norm_normalized, kfac, lbfgs, natural_gradient,
     shampoo, sign_descent, sophia)
 from numopt.optimizers.natural import anatomy
+from numopt.problems import EmpiricalRisk, quadratic_with
 from numopt.record import path
-from numopt.risk import EmpiricalRisk
 
 DAMPING = 1e-3
 # What a step is proportional to along an eigenvector, in Zheng's formulas.

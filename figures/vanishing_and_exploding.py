@@ -12,10 +12,10 @@ Ravasi's lecture notes, section "Exploding and vanishing gradients"; Glorot and 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.style import BLACK, BLUE, VERMILION, label_line
+from figures.making.style import BLACK, BLUE, VERMILION, label_line
 from numopt.data import digits
-from numopt.network import mlp
-from numopt.risk import MiniBatch
+from numopt.networks import mlp
+from numopt.problems import MiniBatch
 
 LAMBDA = np.array([1.1, -1.1, 1.0, 0.9])
 POWERS = 50

@@ -8,10 +8,10 @@ Kashyap (2022), Figure 11, after Boyd and Vandenberghe (2004), Section 9.3.2.   
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.moving import animation
-from figures.style import contours, method, minimum, right_angle, trace
-from numopt.landscapes import Quadratic
+from figures.making.moving import animation
+from figures.making.style import contours, method, minimum, right_angle, trace
 from numopt.optimizers import steepest_descent
+from numopt.problems import Quadratic
 from numopt.record import path
 
 GAMMA = 10

@@ -7,7 +7,7 @@
 
 and, for a network of your own, every derivative and curvature product that an optimizer can ask for:
 
-    python -m numopt.check mlp:64,32,10       a model of numopt.network: its name, and its sizes if it takes any
+    python -m numopt.check mlp:64,32,10       a model of numopt.networks: its name, and its sizes if it takes any
     python -m numopt.check mine:network       the Network called `network`, or made by the function, in your mine.py
 
 Each of the first compares what the objective answers with central differences, f(θ + d) − f(θ − d), and gives
@@ -33,9 +33,9 @@ from math import inf, nan, sqrt
 
 import numpy as np
 
-from numopt import network as networks
-from numopt.losses import SquaredError
-from numopt.risk import MiniBatch
+from numopt.networks import models as networks
+from numopt.networks.losses import SquaredError
+from numopt.problems.risk import MiniBatch
 
 
 def answered(check):

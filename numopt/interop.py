@@ -10,7 +10,7 @@ from scipy.optimize import OptimizeResult
 from scipy.sparse.linalg import LinearOperator
 
 from numopt.optimizer import Diverged
-from numopt.problems import Function
+from numopt.problems.functions import Function
 
 # How a run ended, in scipy's numbers: 0 is success, 1 the limit of steps, 99 the callback.
 STATUS = {"gradient": 0, "change": 0, "steps": 1, "finished": 2, "diverged": 3, "callback": 99}

@@ -172,7 +172,7 @@ def starting_point(problem, theta, name):
     """A frozen copy of theta, in single precision if it came so, otherwise in double."""
     if not hasattr(problem, "losses"):
         raise TypeError(f"{name} needs a problem to minimise and was given {problem!r}; "
-                        f"wrap a function of your own as numopt.landscapes.Function(fun)")
+                        f"wrap a function of your own as numopt.problems.Function(fun)")
     theta = np.asarray(theta)
     if theta.dtype.kind not in "fiub":
         raise ValueError(f"{name}: theta must be real numbers; it was given as {theta.dtype}")

@@ -8,7 +8,7 @@ for library in ("OMP", "OPENBLAS", "MKL"):
 import pytest  # noqa: E402
 
 import figures  # noqa: E402
-from numopt.kernels import Kernel  # noqa: E402
+from numopt.kernels.twins import Kernel  # noqa: E402
 from numopt.record import load, save  # noqa: E402
 
 

@@ -2,6 +2,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -9,37 +10,25 @@ import pytest
 ROOT = Path(__file__).parent.parent
 NUMOPT = sorted((ROOT / "numopt").rglob("*.py"))
 
-# What each module of the package may import from the package.
+# Modules whose tests stand with those of a neighbour.
+TESTED_WITH = {"networks.convolution": "layers", "networks.composition": "layers", "problems.shapes": "landscapes",
+               "linalg.roots": "systems", "optimizers.compiled": "momentum", "kernels.vectors": "twins",
+               "kernels.dense": "twins", "kernels.pooling": "twins", "kernels.convolution": "twins",
+               "kernels.tiles": "twins", "kernels.patches": "twins"}
+
+# What each room, and each single file, may import from the package; whoever is in a room may import its neighbours.
 NOTHING = set()
 ARROWS = {
-    "objective": NOTHING, "optimizer": NOTHING, "schedules": NOTHING, "line_search": NOTHING,
-    "data": NOTHING, "kernels": NOTHING, "__init__": NOTHING,
-    "vector_kernels": {"kernels"}, "patches": NOTHING, "tiles": {"kernels"}, "dense_kernels": {"", "kernels"},
-    "pooling_kernels": {"kernels", "patches"}, "convolution_kernels": {"", "kernels", "patches", "tiles"},
-    "linalg": {"kernels", "vector_kernels"}, "roots": {"linalg"}, "losses": {"dense_kernels"},
-    "layers": {"pooling_kernels"}, "record": {"optimizer"}, "spectra": {"linalg"},
-    "problems": {"objective", "wrappers"}, "shapes": {"objective", "problems"}, "landscapes": {"problems", "shapes"},
-    "convolution": {"layers", "patches", "pooling_kernels", "convolution_kernels"},
-    "composition": {"layers", "convolution"},
-    "normalization": {"layers"},
-    "network": {"layers", "convolution", "composition", "normalization", "losses",
-                "kernels"},
-    "minibatch": {"objective", "layers", "losses", "problems", "kernels", "dense_kernels"},
-    "wrappers": {"objective", "linalg"},
-    "risk": {"objective", "minibatch", "wrappers"},
-    "systems": {"problems", "shapes"},
+    "__init__": NOTHING, "optimizer": NOTHING, "schedules": NOTHING, "line_search": NOTHING, "data": NOTHING,
+    "kernels": NOTHING, "embedded": NOTHING,
+    "linalg": {"kernels"},
+    "networks": {"kernels"},
+    "problems": {"networks", "linalg", "kernels"},
+    "optimizers": {"optimizer", "schedules", "line_search", "linalg", "kernels"},
+    "record": {"optimizer"},
     "interop": {"optimizer", "problems"},
-    "check": {"", "losses", "risk"},
+    "check": {"problems", "networks", "optimizer", "record"},
 }
-# Modules whose tests stand with those of another.
-TESTED_WITH = {"convolution": "layers", "patches": "layers", "composition": "layers", "shapes": "landscapes",
-               "minibatch": "curvature", "roots": "linalg", "compiled": "kernels",
-               "vector_kernels": "kernels", "dense_kernels": "kernels", "pooling_kernels": "kernels",
-               "convolution_kernels": "kernels", "tiles": "kernels"}
-OPTIMIZERS_MAY = {"optimizer", "schedules", "linalg", "roots", "spectra", "line_search", "kernels", "vector_kernels"}
-OPTIMIZERS_SHARE = {"averaging": {"optimizers.descent"}, "residual": {"optimizers.kronecker"},
-                    "compiled": {"", "optimizers.adaptive", "optimizers.diagonal", "optimizers.momentum",
-                                 "optimizers.residual"}}
 
 
 def imports(file):
@@ -53,17 +42,30 @@ def imports(file):
 
 
 def inside(file):
-    """What a file imports from the package: 'objective', 'optimizers.descent'."""
-    return {name.removeprefix("numopt").lstrip(".") for name in imports(file) if name.split(".")[0] == "numopt"}
+    """What a file imports from the package: 'schedules', 'problems.objective'; the package itself is no arrow."""
+    return {name.removeprefix("numopt.") for name in imports(file) if name.startswith("numopt.")}
+
+
+def place(file):
+    """(room, module): ("problems", "problems.risk"); of a single file both are its name."""
+    parts = file.relative_to(ROOT / "numopt").with_suffix("").parts
+    return parts[0], ".".join(parts)
 
 
 @pytest.mark.parametrize("file", NUMOPT, ids=lambda file: str(file.relative_to(ROOT)))
 def test_the_arrows_point_one_way(file):
-    if file.parent.name == "optimizers":
-        if file.stem != "__init__":
-            assert inside(file) <= OPTIMIZERS_MAY | OPTIMIZERS_SHARE.get(file.stem, set())
-    elif file.parent.name == "numopt":
-        assert inside(file) <= ARROWS[file.stem]
+    room, _ = place(file)
+    assert {name.split(".")[0] for name in inside(file)} - {room} <= ARROWS[room]
+
+
+def test_no_module_leads_back_to_itself():
+    arrows = {place(file)[1]: inside(file) for file in NUMOPT}
+    list(TopologicalSorter(arrows).static_order())
+
+
+def test_a_circle_is_found():
+    with pytest.raises(CycleError):
+        list(TopologicalSorter({"a": {"b"}, "b": {"a"}}).static_order())
 
 
 @pytest.mark.parametrize("file", NUMOPT, ids=lambda file: str(file.relative_to(ROOT)))
@@ -73,7 +75,8 @@ def test_the_package_needs_little(file):
 
 
 def test_importing_the_package_brings_in_neither_numba_nor_matplotlib_nor_a_network_client():
-    program = ("import sys, numopt.optimizers, numopt.landscapes, numopt.risk, numopt.record, numopt.data;"
+    program = ("import sys, numopt.optimizers, numopt.record, numopt.data;"
+               "from numopt.problems import EmpiricalRisk; from numopt.networks import mlp;"
                "known = 'numba', 'threadpoolctl', 'matplotlib', 'tqdm', 'pooch', 'requests';"
                "print([m for m in known if m in sys.modules])")
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True).stdout == "[]\n"
@@ -87,8 +90,9 @@ def test_no_optimizer_reads_a_pickle():
 def test_every_module_has_its_tests():
     for file in NUMOPT:
         if file.stem != "__init__":
-            stem = TESTED_WITH.get(file.stem, file.stem)
-            assert (ROOT / "tests" / f"test_{stem}.py").exists(), f"no tests/test_{stem}.py"
+            stem = TESTED_WITH.get(place(file)[1], file.stem)
+            tests = ROOT / "tests" / file.relative_to(ROOT / "numopt").parent / f"test_{stem}.py"
+            assert tests.exists(), f"no {tests}"
 
 
 def test_no_file_is_long():

@@ -4,14 +4,11 @@ import sys
 import numpy as np
 import pytest
 
+from numopt.check import check_coordinates, check_gauss_newton, check_gradient, check_hessian
 from numopt.check import main as check_command
-from numopt.check import network_errors
-from numopt.check import check_coordinates, check_gauss_newton, check_gradient, check_hessian, reading, table
-from numopt.landscapes import Beale, Cliff, Function, LeastSquares, Noisy, Quadratic, Rosenbrock
-from numopt.layers import Dense, Tanh
-from numopt.losses import SquaredError
-from numopt.network import Network, cnn, lenet, lenet1, mlp, resnet18
-from numopt.objective import Objective
+from numopt.check import network_errors, reading, table
+from numopt.networks import Dense, Network, SquaredError, Tanh, cnn, lenet, lenet1, mlp, resnet18
+from numopt.problems import Beale, Cliff, Function, LeastSquares, Noisy, Objective, Quadratic, Rosenbrock
 
 N = 6
 START = np.random.default_rng(0).uniform(0.5, 1.5, N)
@@ -203,7 +200,7 @@ def test_the_command_prints_a_table_and_says_whether_all_is_right(capsys):
 
 
 def test_the_command_finds_a_network_of_your_own(capsys, tmp_path, monkeypatch):
-    (tmp_path / "mine_to_check.py").write_text("from numopt.network import mlp\nnetwork = mlp([3, 2])\n")
+    (tmp_path / "mine_to_check.py").write_text("from numopt.networks import mlp\nnetwork = mlp([3, 2])\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", ["", *sys.path])
     assert check_command(["mine_to_check:network"]) == 0

@@ -5,8 +5,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize, rosen, rosen_der, rosen_hess, rosen_hess_prod
 
 from numopt.interop import scipy_method
-from numopt.landscapes import Rosenbrock
 from numopt.optimizers import adam, gradient_descent, natural_gradient
+from numopt.problems import Rosenbrock
 from numopt.record import path
 
 

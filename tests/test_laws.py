@@ -9,13 +9,10 @@ import numpy as np
 import pytest
 
 import numopt.optimizers
-from numopt.losses import SquaredError
-from numopt.network import logistic, mlp
+from numopt.networks import SquaredError, logistic, mlp
 from numopt.optimizers import adam, momentum
-from numopt.problems import LeastSquares
+from numopt.problems import EmpiricalRisk, LeastSquares, MiniBatch, Ridge
 from numopt.record import load, path, save
-from numopt.risk import EmpiricalRisk, MiniBatch
-from numopt.wrappers import Ridge
 
 # Rates with which a method learns within the 30 steps it is given here; all others go by their defaults.
 SETTINGS = {

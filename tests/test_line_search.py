@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from scipy import optimize
 
 from numopt.line_search import Step, Trial, backtracking, cubic, exact, strong_wolfe
-from numopt.objective import Objective
+from numopt.problems import Objective
 
 SEARCHES = [exact, backtracking, strong_wolfe]
 

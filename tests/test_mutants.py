@@ -1,7 +1,7 @@
 """Wrong answers are caught: with each mistake of the tables in the package, the ordinary test named beside it fails.
 
 A table has, for each module of numopt, (function, what is wrong, the right text, the wrong text, name of a test): see
-mistakes_first_order.py, mistakes_second_order.py and mistakes_matrices.py.  The wrong version is compiled from the
+mistakes/first_order.py, mistakes/second_order.py and mistakes/matrices.py.  The wrong version is compiled from the
 source of its module, in which the right text is exchanged, and its code takes the place of the function's own: so it
 runs wherever the function has been imported to, and afterwards the right one is put back.  The test is called here as
 it is, and has to fail by what it finds: a TypeError or NameError would only say that the wrong text makes no sense, and
@@ -12,16 +12,14 @@ from functools import cache
 from importlib import import_module
 from itertools import product
 
-import mistakes_first_order
-import mistakes_matrices
-import mistakes_second_order
 import numpy as np
 import pytest
 
-import numopt.losses
+import numopt.networks
 import numopt.optimizers
+from tests.mistakes import first_order, matrices, second_order
 
-TABLES = mistakes_first_order, mistakes_second_order, mistakes_matrices
+TABLES = first_order, second_order, matrices
 MISTAKES = [(module, *mistake) for table in TABLES
             for module, mistakes in table.MISTAKES.items() for mistake in mistakes]
 NONSENSE = TypeError, NameError, AttributeError, LookupError, SyntaxError
@@ -55,9 +53,11 @@ def put_in_place(monkeypatch, function, other):
 
 
 def ordinary_test(module, name):
-    """The test function of that name, in the tests of the module, or "test_layers::test_..." in others."""
-    file, _, function = f"test_{module.rpartition('.')[2]}::{name}".rpartition("::")
-    return getattr(import_module(file.rpartition("::")[2]), function)
+    """The test function of that name, in the tests of the module, or "networks.test_layers::test_..." in others."""
+    folder, _, stem = module.rpartition(".")
+    file, _, function = name.rpartition("::")
+    file = file or f"{folder}.test_{stem}".lstrip(".")
+    return getattr(import_module(f"tests.{file}"), function)
 
 
 def cases(test):
@@ -111,10 +111,10 @@ def test_no_mistake_is_listed_twice():
 # -------------------------------------------------------------------------------------- about what is done with them
 
 def test_a_wrong_version_runs_wherever_the_function_was_imported_to_and_then_no_longer():
-    module, imported, even = import_module("numopt.losses"), numopt.losses.softmax, np.zeros((1, 2))
+    module, imported, even = import_module("numopt.networks.losses"), numopt.networks.losses.softmax, np.zeros((1, 2))
     with pytest.MonkeyPatch.context() as monkeypatch:
         put_in_place(monkeypatch, imported, wrong_version(module, "softmax", "return p", "return 2 * p"))
-        assert numopt.losses.softmax is imported and imported(even).sum() == 2
+        assert numopt.networks.losses.softmax is imported and imported(even).sum() == 2
     assert imported(even).sum() == 1
 
 

@@ -7,10 +7,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numopt.optimizers
-from numopt.landscapes import Function, Quadratic
-from numopt.objective import Objective
 from numopt.optimizer import HYPERPARAMETERS, Diverged, memory_names, optimizer
 from numopt.optimizers import adam, delta_bar_delta, gradient_descent, momentum, nadam, polyak, rprop
+from numopt.problems import Function, Objective, Quadratic
 from numopt.record import path, record
 
 BOWL, START = Quadratic(np.array([[3.0, 1.0], [1.0, 2.0]])), [1.0, -2.0]
@@ -195,7 +194,7 @@ def test_a_bare_function_is_refused_with_the_way_to_make_a_problem_of_it():
     def square(theta):
         return theta @ theta
 
-    with pytest.raises(TypeError, match=r"adam needs a problem to minimise .* as numopt.landscapes.Function\(fun\)"):
+    with pytest.raises(TypeError, match=r"adam needs a problem to minimise .* as numopt.problems.Function\(fun\)"):
         adam(square, START)
     assert_allclose(next(gradient_descent(Function(square), START, lr=0.5)), 0, atol=1e-8)
 

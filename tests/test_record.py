@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numopt.landscapes import Quadratic
 from numopt.optimizer import optimizer
 from numopt.optimizers import adam, gradient_descent, lookahead, momentum, polyak
+from numopt.problems import Quadratic
 from numopt.record import load, path, record, save
 
 BOWL, START = Quadratic(np.array([[3.0, 1.0], [1.0, 2.0]])), [1.0, -2.0]

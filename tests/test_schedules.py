@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numopt.landscapes import Quadratic
 from numopt.optimizers import gradient_descent
+from numopt.problems import Quadratic
 from numopt.record import load, path, record, save
 from numopt.schedules import (
     constant, cosine, exponential, inverse_time, piecewise_linear, reduce_on_plateau, schedule, step, warm_up)

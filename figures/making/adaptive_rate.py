@@ -12,15 +12,12 @@ from math import ceil, isfinite
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures import records, style
+from figures.making import records, style
 from numopt import data as sets
-from numopt.convolution import Conv2D, Flatten, MaxPool
-from numopt.layers import Dense, ReLU
-from numopt.minibatch import MiniBatch
-from numopt.network import Network, dropping, lenet, resnet18
+from numopt.networks import Conv2D, Dense, Flatten, MaxPool, Network, ReLU, dropping, lenet, resnet18
 from numopt.optimizer import Diverged
 from numopt.optimizers import adam, gradient_descent, gradient_rate, newton_rate, newton_rate_printed
-from numopt.risk import EmpiricalRisk, Whole
+from numopt.problems import EmpiricalRisk, MiniBatch, Whole
 
 METHODS = {"gradient_descent": gradient_descent, "gradient_rate": gradient_rate, "newton_rate": newton_rate,
            "newton_rate_printed": newton_rate_printed, "adam": adam}

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 import figures
-from figures import records, sheet
+from figures.making import records, sheet
 
 
 def main(arguments=None):
@@ -125,7 +125,3 @@ def draw(chosen, out, format, at_a_time):
 
 def cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -26,8 +26,8 @@ import numpy as np
 from numopt import data as sets
 from numopt.record import load, save
 
-RECORDS = Path(__file__).parent / "records"
-PARTS = Path(__file__).parent / "out" / "parts"
+RECORDS = Path(__file__).parents[1] / "records"
+PARTS = Path(__file__).parents[1] / "out" / "parts"
 
 
 def script(name):

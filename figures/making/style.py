@@ -1,7 +1,7 @@
 """The drawing that figures share: one colour and one line for each method, everywhere."""
 import numpy as np
 
-from numopt.landscapes import grid
+from numopt.problems import grid
 
 # Okabe and Ito's colours; methods of the same colour differ in their line, and never meet in one panel.
 BLUE, VERMILION, BLACK, ORANGE, SKY, GREEN, PURPLE, GREY = (

@@ -1,4 +1,4 @@
-"""The hot loops of convolution, each written twice: see kernels.py.
+"""The hot loops of convolution, each written twice: see twins.py.
 
 The NumPy versions copy out the patches and multiply by one large matrix.  The twins share out the images among the
 threads, and copy out nothing: the numbers of a patch are in its image already, at fixed distances from each other.  All
@@ -11,12 +11,12 @@ from math import prod
 
 import numpy as np
 
-from numopt import tiles
-from numopt.kernels import PIECES, helper, kernel, share_out
-from numopt.patches import overlapped, patches, places
-from numopt.tiles import sixteens
+from numopt.kernels import tiles
+from numopt.kernels.patches import overlapped, patches, places
+from numopt.kernels.tiles import sixteens
+from numopt.kernels.twins import PIECES, helper, kernel, share_out
 
-TILES = 0x008026a6  # of tiles.py: see there
+TILES = 0x25b671d9  # of tiles.py: see there
 
 
 def pays(x, weights):

@@ -1,13 +1,13 @@
-"""The hot loops of small networks of dense layers, each written twice: see kernels.py.
+"""The hot loops of small networks of dense layers, each written twice: see twins.py.
 
 In a large one BLAS takes nearly all the time of a Fisher product, and there is nothing to be gained.
 """
 import numpy as np
 
-from numopt import tiles
-from numopt.kernels import helper, kernel
+from numopt.kernels import tiles
+from numopt.kernels.twins import helper, kernel
 
-TILES = 0x008026a6  # of tiles.py: see there
+TILES = 0x25b671d9  # of tiles.py: see there
 
 
 @kernel(pays=lambda z, u: z.size >= 5_000)

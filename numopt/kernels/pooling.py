@@ -1,12 +1,12 @@
-"""The hot loops of ReLU and of max-pooling, each written twice: see kernels.py.
+"""The hot loops of ReLU and of max-pooling, each written twice: see twins.py.
 
 Images are (example, row, column, channel).  A window is k × k pixels, `stride` apart from the next one.  The twins
 share out the images among the threads.
 """
 import numpy as np
 
-from numopt.kernels import helper, kernel, share_out
-from numopt.patches import offsets, places
+from numopt.kernels.patches import offsets, places
+from numopt.kernels.twins import helper, kernel, share_out
 
 
 def large(x, *others):

@@ -13,7 +13,7 @@ a file with twins that call these holds a checksum of this one, TILES, to change
 """
 import numpy as np
 
-from numopt.kernels import helper, machine_code
+from numopt.kernels.twins import helper, machine_code
 
 
 @machine_code

@@ -7,7 +7,7 @@
 The NumPy version is the definition.  Its twin agrees with it to rounding, and is here only because it is faster for
 sizes that somebody uses: the docstring says how much, measured on two cores in single precision.  Both hand out new
 arrays and write into none that they are given.  This is what makes a twin of a loop; the loops are in
-vector_kernels.py, dense_kernels.py, convolution_kernels.py and pooling_kernels.py.
+vectors.py, dense.py, convolution.py and pooling.py.
 """
 import ctypes
 import logging

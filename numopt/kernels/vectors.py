@@ -1,7 +1,7 @@
-"""The hot loops over long vectors, and over small systems of equations, each written twice: see kernels.py."""
+"""The hot loops over long vectors, and over small systems of equations, each written twice: see twins.py."""
 import numpy as np
 
-from numopt.kernels import helper, kernel, machine_code
+from numopt.kernels.twins import helper, kernel, machine_code
 
 PIECE = 1024  # so many numbers of two dozen vectors are in a near cache at once
 
@@ -229,7 +229,7 @@ def piece(context, address, start, like):
 
 @kernel(pays=lambda x, *others: x.size >= 5_000)
 def conjugate_step(x, r, p, Ap, rr, damping):
-    """x, r, p and rᵀr after a step of conjugate gradients for A + damping I, with pᵀ(A + damping I)p: see linalg.py.
+    """x, r, p and rᵀr after a step of conjugate gradients for A + damping I, with pᵀ(A + damping I)p: linalg/systems.py.
 
     Where that is not positive, the step has length 0.
 
@@ -267,7 +267,7 @@ def conjugate_step_compiled(x, r, p, Ap, rr, damping):
 
 @kernel(pays=lambda A, b, steps, tolerance: 10 <= b.size <= 400)
 def dense_conjugate_gradient(A, b, steps, tolerance):
-    """x with Ax = b, by so many steps of conjugate gradients, and pᵀAp in the last direction: see linalg.py.
+    """x with Ax = b, by so many steps of conjugate gradients, and pᵀAp in the last direction: linalg/systems.py.
 
     The twin is at least 15 times as fast for 10 unknowns, 3 to 7 for 100, and 2 for 400.
     """

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from numopt.linalg import damped, vector
+from numopt.linalg.systems import damped, vector
 
 
 def inverse_root(A, p, *, damping=0.0, eps=None):

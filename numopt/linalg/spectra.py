@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from numopt.linalg import precision
+from numopt.linalg.systems import precision
 
 
 def power_iteration(A, n, *, start=None, seed=0, steps=1000, tolerance=1e-4):

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from numopt.kernels import worth_compiling
-from numopt.vector_kernels import conjugate_step, dense_conjugate_gradient
+from numopt.kernels.twins import worth_compiling
+from numopt.kernels.vectors import conjugate_step, dense_conjugate_gradient
 
 
 class Iterate(NamedTuple):

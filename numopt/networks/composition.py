@@ -3,8 +3,8 @@ from itertools import accumulate
 
 import numpy as np
 
-from numopt.convolution import joined
-from numopt.layers import Layer
+from numopt.networks.convolution import joined
+from numopt.networks.layers import Layer
 
 
 class Chain(Layer):

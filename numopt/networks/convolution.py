@@ -3,10 +3,10 @@ from math import inf, prod
 
 import numpy as np
 
-from numopt.convolution_kernels import convolution, convolution_by_inputs, convolution_by_weights
-from numopt.layers import Dense, Layer, ReLU
-from numopt.patches import offsets, patches, places
-from numopt.pooling_kernels import max_pool, max_pool_backward, max_pool_chosen
+from numopt.kernels.convolution import convolution, convolution_by_inputs, convolution_by_weights
+from numopt.kernels.patches import offsets, patches, places
+from numopt.kernels.pooling import max_pool, max_pool_backward, max_pool_chosen
+from numopt.networks.layers import Dense, Layer, ReLU
 
 
 class Conv2D(Dense):

@@ -18,7 +18,7 @@ from math import prod
 
 import numpy as np
 
-from numopt.pooling_kernels import relu, relu_backward
+from numopt.kernels.pooling import relu, relu_backward
 
 
 class Mode:

@@ -6,7 +6,7 @@ Nothing here is averaged over the examples; whoever holds the examples does that
 """
 import numpy as np
 
-from numopt.dense_kernels import softmax_hessian_product
+from numopt.kernels.dense import softmax_hessian_product
 
 
 class SquaredError:

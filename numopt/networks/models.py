@@ -12,12 +12,12 @@ from math import prod, sqrt
 
 import numpy as np
 
-from numopt.composition import Chain, Residual
-from numopt.convolution import AveragePool, Conv2D, Flatten, MaxPool
-from numopt.kernels import Kernel, one_thread_of_blas
-from numopt.layers import Dense, Dropout, Mode, ReLU, Sigmoid, Tanh
-from numopt.losses import SoftmaxCrossEntropy, SquaredError
-from numopt.normalization import BatchNorm
+from numopt.kernels.twins import Kernel, one_thread_of_blas
+from numopt.networks.composition import Chain, Residual
+from numopt.networks.convolution import AveragePool, Conv2D, Flatten, MaxPool
+from numopt.networks.layers import Dense, Dropout, Mode, ReLU, Sigmoid, Tanh
+from numopt.networks.losses import SoftmaxCrossEntropy, SquaredError
+from numopt.networks.normalization import BatchNorm
 
 ACTIVATIONS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
 

@@ -1,7 +1,7 @@
 """Batch normalisation, and the statistics that take the batch's place in evaluation.          Lecture 13."""
 import numpy as np
 
-from numopt.layers import Layer
+from numopt.networks.layers import Layer
 
 
 class BatchNorm(Layer):

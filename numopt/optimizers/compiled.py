@@ -1,14 +1,14 @@
 """The loops of some methods again, each with its update compiled: a pass or two over the weights, not a dozen.
 
 These are what runs for many weights, with the same variables and, to rounding, the same numbers; what each method does
-is to be read in its own module, and its update in vector_kernels.py.  Within `kernels.reading()` a new run takes the
+is to be read in its own module, and its update in kernels/vectors.py.  Within `kernels.reading()` a new run takes the
 loop of its module.
 """
 import numpy as np
 
-from numopt import vector_kernels
-from numopt.kernels import worth_compiling
-from numopt.linalg import Nystrom, damped, nystrom
+from numopt.kernels import vectors
+from numopt.kernels.twins import worth_compiling
+from numopt.linalg.systems import Nystrom, damped, nystrom
 from numopt.optimizer import Later
 from numopt.optimizers.adaptive import adam, rmsprop
 from numopt.optimizers.diagonal import adahessian, signs, spatial_average
@@ -32,7 +32,7 @@ def compiled_momentum(problem, theta, *, lr, mu, t, v):
     lr, mu, v = schedule(lr), schedule(mu, "mu", below=1), np.zeros_like(theta) + v
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
-        theta, v = vector_kernels.momentum(theta, g, v, lr(t), mu(t))
+        theta, v = vectors.momentum(theta, g, v, lr(t), mu(t))
         yield theta
 
 
@@ -41,7 +41,7 @@ def compiled_rmsprop(problem, theta, *, lr, rho, eps, t, s):
     lr, s = schedule(lr), np.zeros_like(theta) + s
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
-        theta, s = vector_kernels.rmsprop(theta, g, s, lr(t), rho, eps)
+        theta, s = vectors.rmsprop(theta, g, s, lr(t), rho, eps)
         yield theta
 
 
@@ -55,7 +55,7 @@ def compiled_adam(problem, theta, *, lr, beta1, beta2, eps, t, m, v):
     lr, m, v = schedule(lr), np.zeros_like(theta) + m, np.zeros_like(theta) + v
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
-        theta, m, v = vector_kernels.adam(theta, g, m, v, lr(t), beta1, beta2, eps, t)
+        theta, m, v = vectors.adam(theta, g, m, v, lr(t), beta1, beta2, eps, t)
         m_hat, v_hat = corrected(m, v, beta1, beta2, t)
         yield theta
 
@@ -68,7 +68,7 @@ def compiled_adahessian(problem, theta, *, lr, beta1, beta2, eps, power, weight_
         z = signs(theta, seed, t)
         D = z * (loss.hessian(theta) @ z)
         D = spatial_average(loss.blocks(D), averaging, block)
-        theta, m, v = vector_kernels.adahessian(theta, g, D, m, v, lr(t), beta1, beta2, eps, power, weight_decay, t)
+        theta, m, v = vectors.adahessian(theta, g, D, m, v, lr(t), beta1, beta2, eps, power, weight_decay, t)
         m_hat, v_hat = corrected(m, v, beta1, beta2, t)
         yield theta
 
@@ -101,7 +101,7 @@ def extended(pairs, r, Jr, window, products):
     """
     P, V, W = zip(*pairs) if pairs else ((), (), ())
     gone = max(0, len(pairs) + 1 - window)
-    p, v, d, tau, length, largest, products = vector_kernels.least_residual(r, Jr, P, V, products, gone)
+    p, v, d, tau, length, largest, products = vectors.least_residual(r, Jr, P, V, products, gone)
     if not length > 10 * np.finfo(r.dtype).eps * np.linalg.norm(Jr):
         return pairs, combined(pairs, r), products
     w = (largest + float(abs(tau) @ np.array(W))) / length

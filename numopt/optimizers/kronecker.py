@@ -18,9 +18,9 @@ from math import sqrt
 
 import numpy as np
 
-from numopt.linalg import damped
+from numopt.linalg.roots import inverse_root, newton_schulz
+from numopt.linalg.systems import damped
 from numopt.optimizer import optimizer
-from numopt.roots import inverse_root, newton_schulz
 from numopt.schedules import schedule
 
 
@@ -173,7 +173,7 @@ def muon(problem, theta, *, lr=0.02, mu=0.95, weight_decay=0.0, steps=5, coeffic
     """Step by the orthogonal matrix next to the momentum: as far along every one of its singular vectors.
 
     Jordan et al. (2024), with momentum and Nesterov's look ahead as in their code.  `steps` of Newton and Schulz with
-    these coefficients bring singular values between about 0.7 and 1.2; see numopt.linalg.newton_schulz.  They give only
+    these coefficients bring singular values between about 0.7 and 1.2; see linalg/roots.py.  They give only
     the matrices of hidden layers to Muon, and first and last layer and biases to AdamW.  Here it has every block
     [W | b], the bias a column like the others: the weights of an input that is always 1.
     """

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numopt.linalg import conjugate_gradient, damped, dense
+from numopt.linalg.systems import conjugate_gradient, damped, dense
 from numopt.optimizer import optimizer
 from numopt.schedules import schedule
 

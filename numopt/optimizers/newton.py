@@ -15,7 +15,8 @@ import numpy as np
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator
 
-from numopt.linalg import conjugate_gradient_iterates, damped, dense, forcing, steihaug, truncated_conjugate_gradient
+from numopt.linalg.systems import (
+    conjugate_gradient_iterates, damped, dense, forcing, steihaug, truncated_conjugate_gradient)
 from numopt.line_search import backtracking, gain_ratio, remembering
 from numopt.optimizer import optimizer
 

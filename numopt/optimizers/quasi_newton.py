@@ -13,7 +13,7 @@ Equations and algorithms are those of Nocedal and Wright, Numerical Optimization
 """
 import numpy as np
 
-from numopt.linalg import steihaug
+from numopt.linalg.systems import steihaug
 from numopt.line_search import gain_ratio, remembering, strong_wolfe
 from numopt.optimizer import optimizer
 

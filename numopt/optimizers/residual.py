@@ -20,7 +20,7 @@ from math import inf, sqrt
 
 import numpy as np
 
-from numopt.linalg import Nystrom, conjugate_gradient, damped, nystrom
+from numopt.linalg.systems import Nystrom, conjugate_gradient, damped, nystrom
 from numopt.line_search import remembering
 from numopt.optimizer import Diverged, optimizer
 from numopt.optimizers.kronecker import between, damped_inverses

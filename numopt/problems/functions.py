@@ -10,8 +10,8 @@ Derivatives that are not given are central differences: right to about 10 digits
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from numopt.objective import Objective
-from numopt.wrappers import Wrapped
+from numopt.problems.objective import Objective
+from numopt.problems.wrappers import Wrapped
 
 
 def vector(objective, theta):

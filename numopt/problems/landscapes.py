@@ -4,8 +4,8 @@
     valley.value(valley.start)             24.2
     valley.minimizers, valley.minimum      [[1, 1]], 0
 
-All derivatives are exact.  Problems made of your own functions, and of other problems, are in `problems.py`; the
-saddles, the cliff and the plateau are in `shapes.py`.
+All derivatives are exact.  Problems made of your own functions are in `functions.py`, those made of other problems in
+`wrappers.py`; the saddles, the cliff and the plateau are in `shapes.py`.
 """
 from functools import cached_property
 from itertools import pairwise
@@ -13,12 +13,8 @@ from math import e, pi, sqrt
 
 import numpy as np
 
-from numopt.problems import Counted, Function, LeastSquares, Noisy, vector, whole_number
-from numopt.shapes import Cliff, Landscape, MonkeySaddle, Plane, Plateau, Saddle, fixed
-
-__all__ = ["Landscape", "Quadratic", "quadratic_with", "Rosenbrock", "Beale", "Booth", "Himmelblau", "Rastrigin",
-           "Ackley", "Saddle", "MonkeySaddle", "Cliff", "Plateau", "LeastSquares", "Function", "Noisy", "Counted",
-           "grid"]
+from numopt.problems.functions import vector, whole_number
+from numopt.problems.shapes import Landscape, Plane, fixed
 
 
 def grid(objective, x, y):

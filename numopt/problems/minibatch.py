@@ -10,12 +10,12 @@ from math import sqrt
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from numopt.dense_kernels import dense_fisher_product, dense_fisher_solve
-from numopt.kernels import worth_compiling
-from numopt.layers import Activation, Dense, Dropout, Mode
-from numopt.losses import SquaredError
-from numopt.objective import Objective
-from numopt.problems import LeastSquares
+from numopt.kernels.dense import dense_fisher_product, dense_fisher_solve
+from numopt.kernels.twins import worth_compiling
+from numopt.networks.layers import Activation, Dense, Dropout, Mode
+from numopt.networks.losses import SquaredError
+from numopt.problems.functions import LeastSquares
+from numopt.problems.objective import Objective
 
 # Everything random has a stream of its own, default_rng([seed, t, number]).
 MASKS, LABELS, FACTORS, ORDER = 1, 2, 3, 4

@@ -3,18 +3,13 @@
     risk = EmpiricalRisk(network, X, Y, batch_size=128, seed=0)
     risk.loss(t)            the mini-batch of step t: a function of (seed, t) and of nothing else
     risk.whole              the mean over all the data
-
-MiniBatch can be had from here too, and Clipped, Ridge and Lasso, which change such a problem a little.
 """
 from functools import cached_property
 
 import numpy as np
 
-from numopt.minibatch import ORDER, MiniBatch, constant, symmetric
-from numopt.objective import Objective
-from numopt.wrappers import Clipped, Lasso, Ridge, Wrapped
-
-__all__ = ["EmpiricalRisk", "Whole", "MiniBatch", "Wrapped", "Clipped", "Ridge", "Lasso"]
+from numopt.problems.minibatch import ORDER, MiniBatch, constant, symmetric
+from numopt.problems.objective import Objective
 
 
 class Whole(Objective):

@@ -1,14 +1,14 @@
 """The shapes that make minimising hard: saddles, a cliff, a plateau.          Lecture 1.
 
-They are offered by `landscapes.py`, with the functions on which methods are usually tried.
+The functions on which methods are usually tried are in `landscapes.py`.
 """
 from functools import cached_property
 from math import inf, sqrt
 
 import numpy as np
 
-from numopt.objective import Objective
-from numopt.problems import vector
+from numopt.problems.functions import vector
+from numopt.problems.objective import Objective
 
 
 def fixed(numbers):

@@ -10,8 +10,8 @@ b − Aθ = 0 has the sign turned round: r = −f, and a step p changes it by �
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from numopt.problems import vector, whole_number
-from numopt.shapes import Landscape, fixed
+from numopt.problems.functions import vector, whole_number
+from numopt.problems.shapes import Landscape, fixed
 
 
 class System(Landscape):

@@ -3,8 +3,8 @@ import copy
 
 import numpy as np
 
-from numopt.linalg import damped
-from numopt.objective import Objective
+from numopt.linalg.systems import damped
+from numopt.problems.objective import Objective
 
 
 class Wrapped(Objective):

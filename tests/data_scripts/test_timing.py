@@ -10,11 +10,10 @@ from numpy.testing import assert_allclose
 from data_scripts import element_loops, kernel_timing, timing
 from data_scripts.__main__ import main
 from figures import timing as figure
-from numopt.kernels import Kernel, started
-from numopt.minibatch import MiniBatch
-from numopt.network import mlp
+from numopt.kernels.twins import Kernel, started
+from numopt.networks import mlp
 from numopt.optimizers import adam, natural_gradient, nltgcr_fisher, rmsprop
-from numopt.risk import EmpiricalRisk
+from numopt.problems import EmpiricalRisk, MiniBatch
 
 SIZES = 5, 4, 3, 3
 RANDOM = np.random.default_rng(0)

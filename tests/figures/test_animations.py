@@ -4,8 +4,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import figures
-from figures import learning_rate_step, matrices, momentum, moving, race, saddle, sheet, zigzag
-from figures.__main__ import main
+from figures import learning_rate_step, matrices, momentum, race, saddle, zigzag
+from figures.making import moving, sheet
+from figures.making.command import main
 
 MOVING = ["learning_rate_step", "matrices", "momentum", "race", "saddle", "zigzag"]
 

@@ -13,11 +13,11 @@ import pytest
 from matplotlib.figure import Figure
 
 import figures
-from figures import records
-from figures.__main__ import main
+from figures.making import records
+from figures.making.command import main
 from numopt.record import load
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 GOOD = '''
 """A line."""
@@ -54,8 +54,9 @@ def folder(tmp_path):
     """A function that makes a folder of figures of their own, around the command, and gives the arguments to run it."""
     package = tmp_path / "figures"
     package.mkdir()
-    for name in ("__init__.py", "__main__.py", "records.py", "sheet.py", "lectures.mplstyle"):
+    for name in ("__init__.py", "__main__.py"):
         shutil.copy(ROOT / "figures" / name, package)
+    shutil.copytree(ROOT / "figures" / "making", package / "making", ignore=shutil.ignore_patterns("__pycache__"))
 
     def command(*arguments, **scripts):
         for name, script in scripts.items():
@@ -183,7 +184,7 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.records import recorded
+from figures.making.records import recorded
 
 SETS = ("digits", "boston")
 SEED = 5

@@ -12,13 +12,13 @@ from figures import (
 from numopt import schedules
 from numopt.data import digits
 from numopt.linalg import dense
-from numopt.network import mlp
+from numopt.networks import mlp
 from numopt.optimizers import adam, gradient_descent
+from numopt.problems import EmpiricalRisk, MiniBatch
 from numopt.record import path
-from numopt.risk import EmpiricalRisk, MiniBatch
-
 
 # ----------------------------------------------------------------------------------------- momentum_phase_diagram
+
 
 def companion_radius(al, mu):
     """The larger |eigenvalue| of (x, x_last) -> ((1 + mu - al) x - mu x_last, x)."""

@@ -5,8 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from figures import (
     batch_and_stochastic, clipping_at_a_cliff, condition_number, nesterov_step, newton_one_step, saddle, zigzag)
-from numopt.objective import Objective
-from numopt.wrappers import Clipped
+from numopt.problems import Clipped, Objective
 
 
 def heights(objective, points):

@@ -3,11 +3,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from figures import adaptive_rate, rate_cifar100, rate_on_boston, rate_on_mnist, rate_over_time_boston
+from figures import rate_cifar100, rate_on_boston, rate_on_mnist, rate_over_time_boston
+from figures.making import adaptive_rate
 from numopt.data import boston
-from numopt.landscapes import Counted, Quadratic
 from numopt.optimizer import Diverged
 from numopt.optimizers import gradient_rate
+from numopt.problems import Counted, Quadratic
 from numopt.record import path
 
 SECOND = "newton_rate", "newton_rate_printed"

@@ -5,20 +5,22 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from figures import HERE, accuracy_table, loss_histories, method_family_tree as tree, sensitivity
-from figures.records import recorded
-from figures.style import METHODS
+from figures import HERE, accuracy_table, loss_histories
+from figures import method_family_tree as tree
+from figures import sensitivity
+from figures.making.records import recorded
+from figures.making.style import METHODS
 from numopt import data, optimizers
 from numopt.optimizers import (
-    adam, adamw, gradient_descent, lion, lookahead, momentum, natural_gradient, nltgcr, nltgcr_adaptive,
-    normalized_natural_gradient, clipped_natural_gradient, sign_descent)
+    adam, adamw, clipped_natural_gradient, gradient_descent, lion, lookahead, momentum, natural_gradient, nltgcr,
+    nltgcr_adaptive, normalized_natural_gradient, sign_descent)
 from numopt.record import path
 
 # --------------------------------------------------------------------------------------------- method_family_tree
 
 
 def drawn_tree(arrays):
-    with plt.style.context(HERE / "lectures.mplstyle"):
+    with plt.style.context(HERE / "making" / "lectures.mplstyle"):
         figure = tree.draw(**arrays("method_family_tree"))
     figure.canvas.draw()
     return figure
@@ -292,7 +294,7 @@ def test_accuracy_table_the_losses_are_those_of_the_histories(arrays):
 
 def test_accuracy_table_what_is_bold_is_the_best_of_its_net_and_column(arrays):
     drawn = arrays("accuracy_table")
-    with plt.style.context(HERE / "lectures.mplstyle"):
+    with plt.style.context(HERE / "making" / "lectures.mplstyle"):
         figure = accuracy_table.draw(**drawn)
     bold = [text.get_text() for text in figure.axes[0].texts if text.get_weight() == "bold"]
     for i in range(3):
@@ -311,7 +313,7 @@ def test_accuracy_table_numbers_have_two_digits_and_no_exponent():
 @pytest.mark.parametrize("name", ["accuracy_table", "sensitivity", "loss_histories"])
 def test_no_text_of_these_figures_lies_on_another(name, arrays):
     script = {"accuracy_table": accuracy_table, "sensitivity": sensitivity, "loss_histories": loss_histories}[name]
-    with plt.style.context(HERE / "lectures.mplstyle"):
+    with plt.style.context(HERE / "making" / "lectures.mplstyle"):
         figure = script.draw(**arrays(name))
         figure.canvas.draw()
         for ax in figure.axes:

@@ -6,14 +6,13 @@ from scipy.linalg import eigvalsh_tridiagonal
 from scipy.sparse.linalg import eigsh
 
 from figures import eigenvalue_spectrum, minimum_energy_path, sgd_avoids_plateau
-from figures.records import recorded
+from figures.making.records import recorded
 from numopt.data import digits
-from numopt.landscapes import Function
-from numopt.network import lenet1
+from numopt.linalg import lanczos
+from numopt.networks import lenet1
 from numopt.optimizers import gradient_descent
+from numopt.problems import Function, MiniBatch
 from numopt.record import path
-from numopt.risk import MiniBatch
-from numopt.spectra import lanczos
 
 START, TRAINED = 0, 1
 

@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose
 
 from figures import pre_training
 from numopt.data import digits
-from numopt.network import mlp
+from numopt.networks import mlp
 
 EVERY = pre_training.EVERY
 
@@ -48,5 +48,5 @@ def test_pre_training_the_layers_of_the_deep_net_are_those_of_the_small_ones(mon
     deep = mlp([64, 20, 20, 20, 10])
     assert theta.size == deep.size and len(losses) == 3
     assert_allclose(deep.blocks(theta)[0], small.blocks(first)[0])
-    from numopt.minibatch import MiniBatch
+    from numopt.problems import MiniBatch
     assert MiniBatch(deep, X, Y).value(theta) == pytest.approx(losses[-1], rel=1e-12)

@@ -10,13 +10,13 @@ from figures import (
     adahessian_smoothing, curvature_and_prediction, eigenvectors_of_an_ellipse, l1_and_l2, newton_local_models,
     permutation_symmetry)
 from numopt.data import digits
-from numopt.network import mlp
+from numopt.networks import mlp
 from numopt.optimizers import adahessian
+from numopt.problems import EmpiricalRisk, MiniBatch
 from numopt.record import path
-from numopt.risk import EmpiricalRisk, MiniBatch
-
 
 # -------------------------------------------------------------------------------------------- newton_local_models
+
 
 def derivatives(theta):
     """f, f′ and f″ of ¼θ⁴ − ⅓θ³ − θ², multiplied out."""

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from figures import cooling, learning_curves, momentum, polyak, race
 from numopt import optimizers
 from numopt.data import digits
-from numopt.landscapes import Beale, Noisy, Quadratic, Rosenbrock
+from numopt.problems import Beale, Noisy, Quadratic, Rosenbrock
 from numopt.record import path
 from numopt.schedules import constant
 

@@ -18,22 +18,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse.linalg import LinearOperator
 from threadpoolctl import threadpool_info
 
-from numopt import convolution_kernels, dense_kernels, kernels, pooling_kernels, vector_kernels
-from numopt.kernels import Kernel, reading
-from numopt.landscapes import Quadratic
+from numopt.kernels import convolution, dense, pooling, twins, vectors
+from numopt.kernels.patches import places
+from numopt.kernels.twins import Kernel, reading
 from numopt.linalg import conjugate_gradient, damped
-from numopt.layers import Dense, Dropout, Sigmoid, Tanh
-from numopt.losses import SoftmaxCrossEntropy, SquaredError
-from numopt.minibatch import DenseFisher, MiniBatch
-from numopt.network import Network, cnn, mlp
+from numopt.networks import Dense, Dropout, Network, Sigmoid, SoftmaxCrossEntropy, SquaredError, Tanh, cnn, mlp
 from numopt.optimizers import adahessian, adam, momentum, natural_gradient, nltgcr_fisher, rmsprop
-from numopt.patches import places
-from numopt.risk import EmpiricalRisk
+from numopt.problems import DenseFisher, EmpiricalRisk, MiniBatch, Quadratic
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PRECISIONS = [np.float32, np.float64]
 
-needs_numba = pytest.mark.skipif(not kernels.started(), reason="there is no Numba, or it is switched off")
+needs_numba = pytest.mark.skipif(not twins.started(), reason="there is no Numba, or it is switched off")
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +43,7 @@ def normal(random, dtype):
     return lambda *shape: random.standard_normal(shape).astype(dtype)
 
 
-def vectors(a):
+def long_vectors(a):
     """One weight, an odd number of them, and more than a processor takes at a time."""
     for n in (1, 7, 1003):
         yield [a(n), a(n), a(n), a(n)**2]
@@ -95,13 +91,14 @@ def pairs_of(n, k, a):
 
 
 CASES = {
-    "momentum": lambda a: ((x, g, v, 0.1, 0.9) for x, g, v, _ in vectors(a)),
-    "rmsprop": lambda a: ((x, g, s, 0.1, 0.9, 1e-8) for x, g, _, s in vectors(a)),
-    "adam": lambda a: ((x, g, m, v, 0.1, 0.9, 0.999, 1e-8, t) for (x, g, m, v), t in product(vectors(a), (1, 100))),
+    "momentum": lambda a: ((x, g, v, 0.1, 0.9) for x, g, v, _ in long_vectors(a)),
+    "rmsprop": lambda a: ((x, g, s, 0.1, 0.9, 1e-8) for x, g, _, s in long_vectors(a)),
+    "adam": lambda a: ((x, g, m, v, 0.1, 0.9, 0.999, 1e-8, t)
+                       for (x, g, m, v), t in product(long_vectors(a), (1, 100))),
     "adahessian": lambda a: ((x, g, D, m, v, 0.1, 0.9, 0.99, 1e-4, power, 0.01, 3)
-                             for (x, g, D, v), m, power in zip(vectors(a), (a(1), a(7), a(1003)), (1.0, 0.5, 0))),
+                             for (x, g, D, v), m, power in zip(long_vectors(a), (a(1), a(7), a(1003)), (1.0, 0.5, 0))),
     "conjugate_step": lambda a: ((x, r, p, sign * p + 0.01 * Ap, float(r @ r), 0.3) for sign in (1, -1)
-                                 for x, r, p, Ap in vectors(a)),
+                                 for x, r, p, Ap in long_vectors(a)),
     "least_residual": lambda a: ((a(n), a(n), *pairs_of(n, k, a), 0.01 * np.tril(a(known, known), -1), skipped)
                                  for n, k, known, skipped in [(1, 0, 0, 0), (40, 7, 0, 2), (1000, 3, 3, 0),
                                                               (2537, 10, 9, 1)]),
@@ -128,7 +125,7 @@ CASES = {
 
 
 def which_of(x, k, stride):
-    return pooling_kernels.max_pool.numpy(x, k, stride, -np.inf)[1]
+    return pooling.max_pool.numpy(x, k, stride, -np.inf)[1]
 
 
 def arrays_of(result):
@@ -148,10 +145,10 @@ def test_the_twin_agrees_with_the_numpy_version_to_rounding(kernel, dtype):
     for arguments in cases:
         before = [np.copy(argument) for argument in arguments]
         both = arrays_of(kernel.numpy(*arguments)), arrays_of(kernel.compiled(*arguments))
-        for mine, twins in zip(*both, strict=True):
-            assert mine.shape == twins.shape and mine.dtype == twins.dtype
+        for mine, other in zip(*both, strict=True):
+            assert mine.shape == other.shape and mine.dtype == other.dtype
             scale = np.abs(mine).max(initial=1.0)
-            assert_allclose(twins, mine, rtol=0, atol=300 * np.finfo(dtype).eps * scale)
+            assert_allclose(other, mine, rtol=0, atol=300 * np.finfo(dtype).eps * scale)
         for argument, copy in zip(arguments, before):
             assert_array_equal(argument, copy)
 
@@ -165,8 +162,8 @@ def test_the_twin_takes_arrays_that_are_views_and_arrays_that_nobody_may_write_i
     for view in views:
         if isinstance(view, np.ndarray):
             view.flags.writeable = False
-    for mine, twins in zip(arrays_of(kernel.numpy(*arguments)), arrays_of(kernel.compiled(*views)), strict=True):
-        assert_allclose(twins, mine, rtol=1e-10, atol=1e-10)
+    for mine, other in zip(arrays_of(kernel.numpy(*arguments)), arrays_of(kernel.compiled(*views)), strict=True):
+        assert_allclose(other, mine, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("kernel", Kernel.known, ids=lambda kernel: kernel.__name__)
@@ -190,8 +187,8 @@ def caught(monkeypatch):
     def tell(*arguments):
         raise Seen
 
-    monkeypatch.setattr(vector_kernels.momentum, "numpy", tell)
-    return vector_kernels.momentum
+    monkeypatch.setattr(vectors.momentum, "numpy", tell)
+    return vectors.momentum
 
 
 def arguments_of(n, dtype=np.float32, other=None):
@@ -225,9 +222,9 @@ def run(program, **environment):
 
 TRAINING = """
 import numpy as np
-from numopt.network import mlp
+from numopt.networks import mlp
 from numopt.optimizers import adam
-from numopt.risk import EmpiricalRisk
+from numopt.problems import EmpiricalRisk
 random = np.random.default_rng(0)
 X, Y, network = random.standard_normal((40, 90)), random.integers(0, 3, 40), mlp([90, 60, 3])
 run = adam(EmpiricalRisk(network, X, Y), network.initial(0), lr=0.01)
@@ -250,7 +247,7 @@ def test_without_numba_the_numpy_versions_run_and_one_line_says_so():
 def test_asking_for_a_twin_without_numba_says_what_there_is_instead(monkeypatch):
     monkeypatch.setattr(Kernel, "numba", False)
     with pytest.raises(ImportError, match="adam.compiled needs Numba; adam.numpy does not"):
-        vector_kernels.adam.compiled()
+        vectors.adam.compiled()
 
 
 @needs_numba
@@ -272,7 +269,7 @@ def test_where_nothing_can_be_kept_on_the_disk_the_twins_are_compiled_all_the_sa
     monkeypatch.setattr(Kernel, "numba", type("Numba", (), {"njit": staticmethod(njit)}))
     monkeypatch.setattr(Kernel, "uncompiled", [(some_twin, {})])
     monkeypatch.setitem(some_twin.__globals__, "some_twin", some_twin)
-    kernels.compile_all()
+    twins.compile_all()
     assert [options.get("cache", False) for options in asked] == [True, False] and Kernel.uncompiled == []
 
 
@@ -285,7 +282,7 @@ def threads():
 
 def test_where_twins_share_out_the_work_blas_has_one_thread_and_afterwards_what_it_had_before():
     before = threads()
-    with kernels.one_thread_of_blas():
+    with twins.one_thread_of_blas():
         assert set(threads().values()) == {1}
     assert threads() == before
 
@@ -293,8 +290,8 @@ def test_where_twins_share_out_the_work_blas_has_one_thread_and_afterwards_what_
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 100])
 @pytest.mark.parametrize("number", [1, 3])
 def test_work_that_is_shared_out_is_done_once_by_as_many_threads_as_there_are(n, number, monkeypatch):
-    monkeypatch.setattr(kernels, "threads", lambda: number)
-    monkeypatch.setattr(kernels, "helpers", cache(kernels.helpers.__wrapped__))
+    monkeypatch.setattr(twins, "threads", lambda: number)
+    monkeypatch.setattr(twins, "helpers", cache(twins.helpers.__wrapped__))
     done, workers = [], set()
 
     def work(here, piece):
@@ -302,22 +299,22 @@ def test_work_that_is_shared_out_is_done_once_by_as_many_threads_as_there_are(n,
         workers.add(threading.get_ident())
         done.append((piece, list(range(n))[here]))
 
-    kernels.share_out(n, work)
+    twins.share_out(n, work)
     assert [i for _, some in sorted(done) for i in some] == list(range(n))
-    assert len({piece for piece, _ in done}) == len(done) == min(n, kernels.PIECES) and len(workers) <= number
+    assert len({piece for piece, _ in done}) == len(done) == min(n, twins.PIECES) and len(workers) <= number
 
 
 def test_the_calling_thread_wakes_nobody_where_there_is_little_to_do(monkeypatch):
-    monkeypatch.setattr(kernels, "threads", lambda: 2)
-    monkeypatch.setattr(kernels, "helpers", None)
+    monkeypatch.setattr(twins, "threads", lambda: 2)
+    monkeypatch.setattr(twins, "helpers", None)
     workers = []
-    kernels.share_out(8, lambda here, piece: workers.append(threading.get_ident()), alone=True)
+    twins.share_out(8, lambda here, piece: workers.append(threading.get_ident()), alone=True)
     assert workers == 8 * [threading.get_ident()]
 
 
 def test_an_error_in_another_thread_reaches_the_caller_and_the_threads_go_on(monkeypatch):
-    monkeypatch.setattr(kernels, "threads", lambda: 2)
-    monkeypatch.setattr(kernels, "helpers", cache(kernels.helpers.__wrapped__))
+    monkeypatch.setattr(twins, "threads", lambda: 2)
+    monkeypatch.setattr(twins, "helpers", cache(twins.helpers.__wrapped__))
     here = threading.get_ident()
 
     def work(where, piece):
@@ -327,15 +324,15 @@ def test_an_error_in_another_thread_reaches_the_caller_and_the_threads_go_on(mon
 
     for _ in range(2):
         with pytest.raises(ZeroDivisionError, match="in piece"):
-            kernels.share_out(8, work)
+            twins.share_out(8, work)
 
 
 def test_no_thread_keeps_what_it_worked_on(monkeypatch):
-    monkeypatch.setattr(kernels, "threads", lambda: 2)
-    monkeypatch.setattr(kernels, "helpers", cache(kernels.helpers.__wrapped__))
+    monkeypatch.setattr(twins, "threads", lambda: 2)
+    monkeypatch.setattr(twins, "helpers", cache(twins.helpers.__wrapped__))
     x = np.empty(1000)
     kept = weakref.ref(x)
-    kernels.share_out(8, lambda here, piece, x=x: time.sleep(0.001))
+    twins.share_out(8, lambda here, piece, x=x: time.sleep(0.001))
     del x
     end = time.monotonic() + 10
     while kept() is not None and time.monotonic() < end:
@@ -347,12 +344,12 @@ def test_no_more_threads_than_were_asked_for(monkeypatch):
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     for asked, number in [("1", 1), ("0", 1), ("1000", cores), ("many", cores)]:
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
-        assert kernels.threads.__wrapped__() == number
+        assert twins.threads.__wrapped__() == number
 
 
 SUMS = """
 import numpy as np
-from numopt.convolution_kernels import convolution_by_weights
+from numopt.kernels.convolution import convolution_by_weights
 random = np.random.default_rng(0)
 x, dy = random.standard_normal((20, 9, 9, 40)), random.standard_normal((20, 9, 9, 8))
 print(convolution_by_weights.compiled(x, dy, 3, 1, 1, True).tobytes().hex())
@@ -366,19 +363,19 @@ def test_sums_do_not_depend_on_the_number_of_threads():
 
 
 def test_files_with_twins_that_call_the_tiles_change_with_them():
-    source = (ROOT / "numopt" / "tiles.py").read_text(encoding="utf-8")
-    assert dense_kernels.TILES == convolution_kernels.TILES == zlib.crc32(source.encode()), "put it into both files"
+    source = (ROOT / "numopt" / "kernels" / "tiles.py").read_text(encoding="utf-8")
+    assert dense.TILES == convolution.TILES == zlib.crc32(source.encode()), "put it into both files"
     callers = [file.stem for file in (ROOT / "numopt").rglob("*.py") if "import tiles" in file.read_text("utf-8")]
-    assert sorted(callers) == ["convolution_kernels", "dense_kernels"]
+    assert sorted(callers) == ["convolution", "dense"]
 
 
 @needs_numba
 def test_two_threads_may_call_a_twin_at_once():
     x = np.random.default_rng(0).standard_normal((64, 32, 32, 8))
-    wanted, found = pooling_kernels.max_pool.numpy(x, 2, 2, 0.0)[0], []
+    wanted, found = pooling.max_pool.numpy(x, 2, 2, 0.0)[0], []
 
     def work():
-        found.extend(pooling_kernels.max_pool(x, 2, 2, 0.0)[0] for _ in range(5))
+        found.extend(pooling.max_pool(x, 2, 2, 0.0)[0] for _ in range(5))
 
     workers = [threading.Thread(target=work) for _ in range(2)]
     for worker in workers:
@@ -391,16 +388,16 @@ def test_two_threads_may_call_a_twin_at_once():
 
 
 def in_the_child(queue, x):
-    queue.put(pooling_kernels.relu.compiled(x).sum())
+    queue.put(pooling.relu.compiled(x).sum())
 
 
 @needs_numba
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_which_has_no_threads_of_its_parent_has_its_own(monkeypatch):
-    monkeypatch.setattr(kernels, "threads", lambda: 2)
+    monkeypatch.setattr(twins, "threads", lambda: 2)
     x = np.random.default_rng(0).standard_normal((1000, 1000))
-    pooling_kernels.relu.compiled(x)
+    pooling.relu.compiled(x)
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     child = context.Process(target=in_the_child, args=(queue, x))
@@ -552,8 +549,8 @@ def test_a_net_without_some_biases_and_with_activations_at_both_ends_has_the_sam
     for F in (batch.fisher(theta), batch.gauss_newton(theta), batch.fisher(theta, samples=3, seed=0)):
         v = random.standard_normal(network.size)
         assert isinstance(F, DenseFisher)
-        assert_allclose(dense_kernels.dense_fisher_product.numpy(*F.arguments(), v), F.F @ v, rtol=1e-9, atol=1e-12)
-        assert_allclose(dense_kernels.dense_fisher_product.compiled(*F.arguments(), v), F.F @ v, rtol=1e-9, atol=1e-12)
+        assert_allclose(dense.dense_fisher_product.numpy(*F.arguments(), v), F.F @ v, rtol=1e-9, atol=1e-12)
+        assert_allclose(dense.dense_fisher_product.compiled(*F.arguments(), v), F.F @ v, rtol=1e-9, atol=1e-12)
 
 
 @needs_numba
@@ -571,8 +568,9 @@ def test_a_net_with_many_inputs_multiplies_by_its_fisher_matrix_the_way_of_the_l
 @needs_numba
 def test_a_natural_gradient_step_solves_in_one_compiled_call(monkeypatch):
     calls = []
-    original = dense_kernels.dense_fisher_solve.twin_function
-    monkeypatch.setattr("numopt.minibatch.dense_fisher_solve", lambda *how: calls.append(how) or np.zeros_like(how[7]))
+    original = dense.dense_fisher_solve.twin_function
+    monkeypatch.setattr("numopt.problems.minibatch.dense_fisher_solve",
+                        lambda *how: calls.append(how) or np.zeros_like(how[7]))
     random, network = np.random.default_rng(2), mlp([20, 25, 4])
     risk = EmpiricalRisk(network, random.standard_normal((30, 20)), random.integers(0, 4, 30))
     next(natural_gradient(risk, network.initial(0), cg_steps=7, damping=0.3))

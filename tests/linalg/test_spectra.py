@@ -9,8 +9,8 @@ from scipy.integrate import trapezoid
 from scipy.linalg import eigvalsh_tridiagonal
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from numopt.spectra import (density, hutchinson, hutchinson_diagonal, hutchinson_trace, lanczos, power_iteration, signs,
-                            slq)
+from numopt.linalg import (
+    density, hutchinson, hutchinson_diagonal, hutchinson_trace, lanczos, power_iteration, signs, slq)
 
 MAKERS = pytest.mark.parametrize("make", [np.asarray, aslinearoperator], ids=["array", "operator"])
 

@@ -8,9 +8,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, eigsh, minres
 
-from numopt.linalg import (conjugate_gradient, conjugate_gradient_iterates, damped, dense, gcr, gcr_iterates,
-                           nystrom, truncated_conjugate_gradient)
-from numopt.roots import inverse_root, inverse_root_newton, newton_schulz
+from numopt.linalg import (
+    conjugate_gradient, conjugate_gradient_iterates, damped, dense, gcr, gcr_iterates, inverse_root,
+    inverse_root_newton, newton_schulz, nystrom, truncated_conjugate_gradient)
 
 EPS = {np.float32: 1e-5, np.float64: 1e-13}
 

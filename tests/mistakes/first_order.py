@@ -40,7 +40,7 @@ MISTAKES = {
          "loss.gradient(theta)",
          "test_a_price_inside_or_outside_another_wrapper_pulls_the_same"),
     ],
-    "wrappers": [
+    "problems.wrappers": [
         ("Clipped.gradient", "† min(g, th), which leaves -100 as it is",
          "np.clip(g, -self.element, self.element)",
          "np.minimum(g, self.element)",
@@ -374,7 +374,7 @@ MISTAKES = {
          "islice(run, k + 1)",
          "test_lookahead_counts_mini_batches_and_uses_each_of_them_once"),
     ],
-    "losses": [
+    "networks.losses": [
         ("SquaredError.values", "the half is missing",
          ".sum(axis=1) / 2",
          ".sum(axis=1)",
@@ -408,7 +408,7 @@ MISTAKES = {
          "0.5 * below[:, -1:]",
          "test_labels_are_drawn_with_the_models_probabilities"),
     ],
-    "layers": [
+    "networks.layers": [
         ("Dense.backward", "the mean over the examples, where what arrives is a mean already",
          "dy.sum(axis=0)",
          "dy.mean(axis=0)",
@@ -418,7 +418,7 @@ MISTAKES = {
          ".astype(x.dtype)",
          "test_dropout_leaves_the_mean_as_it_is"),
     ],
-    "risk": [
+    "problems.risk": [
         ("EmpiricalRisk.loss", "* batches are shuffled, and not the examples",
          "self.order(epoch)[i * self.batch_size:(i + 1) * self.batch_size]",
          "np.roll(np.arange(self.n), -self.batch_size * self.order(epoch)[i])[:self.batch_size]",
@@ -432,7 +432,7 @@ MISTAKES = {
          "batch.value(theta) / len(self.batches)",
          "test_adding_up_in_chunks_changes_nothing"),
     ],
-    "normalization": [
+    "networks.normalization": [
         ("BatchNorm.forward", "divided by the variance, not by its root",
          "1 / np.sqrt(variance + self.eps)",
          "1 / (variance + self.eps)",
@@ -444,11 +444,11 @@ MISTAKES = {
         ("BatchNorm.backward", "the mean is taken for a constant",
          "d - d.mean(axis=0) - x_hat",
          "d - x_hat",
-         "test_layers::test_backward_gives_the_derivatives_of_forward"),
+         "networks.test_layers::test_backward_gives_the_derivatives_of_forward"),
         ("BatchNorm.backward", "the variance is taken for a constant",
          "d - d.mean(axis=0) - x_hat * (d * x_hat).mean(axis=0)",
          "d - d.mean(axis=0)",
-         "test_layers::test_backward_gives_the_derivatives_of_forward"),
+         "networks.test_layers::test_backward_gives_the_derivatives_of_forward"),
         ("RunningStatistics.saw", "the old and the new have each other's share",
          "self.decay * before + (1 - self.decay) * now",
          "(1 - self.decay) * before + self.decay * now",

@@ -4,7 +4,7 @@ As in mistakes_first_order.py: * was found in teaching code or in a published pa
 """
 
 MISTAKES = {
-    "linalg": [
+    "linalg.systems": [
         ("conjugate_gradient_iterates", "beta upside down",
          "ry / ry_before * p",
          "ry_before / ry * p",
@@ -32,15 +32,15 @@ MISTAKES = {
         ("steihaug", "along negative curvature it stops where it is",
          "return p + min(to_radius(p, d, radius), key=lambda tau: tau * (tau * curvature / 2 - r @ d)) * d",
          "return p",
-         "test_newton::test_the_guarded_methods_are_repelled_by_the_saddle_and_reach_a_minimum"),
+         "optimizers.test_newton::test_the_guarded_methods_are_repelled_by_the_saddle_and_reach_a_minimum"),
         ("steihaug", "on the radius, but behind",
          "max(to_radius(p, d, radius)) * d",
          "min(to_radius(p, d, radius)) * d",
-         "test_newton::test_steihaug_goes_to_newtons_point_or_to_the_radius_whichever_is_first"),
+         "optimizers.test_newton::test_steihaug_goes_to_newtons_point_or_to_the_radius_whichever_is_first"),
         ("forcing", "the share does not fall with the gradient: convergence is linear",
          "min(0.5, math.sqrt(length)) * length",
          "0.5 * length",
-         "test_newton::test_the_equation_is_solved_more_exactly_the_smaller_the_gradient_is"),
+         "optimizers.test_newton::test_the_equation_is_solved_more_exactly_the_smaller_the_gradient_is"),
         ("Nystrom._matvec", "† the last factor is transposed, and does not fit",
          "self.C.T @ v",
          "self.C @ v",
@@ -50,25 +50,25 @@ MISTAKES = {
          "np.linalg.inv(W)",
          "test_nystrom_is_exact_when_there_are_as_many_columns_as_the_rank"),
     ],
-    "roots": [
+    "linalg.roots": [
         ("inverse_root", "the root, not its inverse",
          "eigenvalues**(-1 / p)",
          "eigenvalues**(1 / p)",
-         "test_linalg::test_the_power_p_of_the_root_is_the_inverse"),
+         "linalg.test_systems::test_the_power_p_of_the_root_is_the_inverse"),
         ("inverse_root", "the damping is forgotten",
          "* largest) + float(damping)",
          "* largest)",
-         "test_linalg::test_the_roots_of_a_diagonal_matrix_are_those_of_its_numbers"),
+         "linalg.test_systems::test_the_roots_of_a_diagonal_matrix_are_those_of_its_numbers"),
         ("inverse_root_newton", "M is multiplied by T once, not p times",
          "np.linalg.matrix_power(T, p) @ M",
          "T @ M",
-         "test_linalg::test_both_ways_to_the_root_agree_whatever_the_scale"),
+         "linalg.test_systems::test_both_ways_to_the_root_agree_whatever_the_scale"),
         ("newton_schulz", "singular values above 1 to begin with",
          "X / (float(np.linalg.norm(X)) + 1e-7)",
          "X / (float(np.abs(X).max()) + 1e-7)",
-         "test_linalg::test_newton_schulz_on_a_number_is_its_polynomial"),
+         "linalg.test_systems::test_newton_schulz_on_a_number_is_its_polynomial"),
     ],
-    "spectra": [
+    "linalg.spectra": [
         ("slq", "* all squared entries of the eigenvectors for weights, not the first ones",
          "U[0]**2 / probes",
          "(U**2).mean(axis=0) / probes",
@@ -82,19 +82,19 @@ MISTAKES = {
          "basis = np.array(Q[-2:])",
          "test_columns_stay_orthonormal_long_after_an_eigenvalue_has_been_found"),
     ],
-    "layers": [
+    "networks.layers": [
         ("Dense.kronecker_factors", "* the factors are centred, as covariances are",
          "x.T @ x / n",
          "(x - x.mean(axis=0)).T @ (x - x.mean(axis=0)) / n",
-         "test_curvature::test_the_factors_are_second_moments_and_not_covariances"),
+         "problems.test_minibatch::test_the_factors_are_second_moments_and_not_covariances"),
         ("Dense.kronecker_factors", "* a constant is forgotten: G is twice too large",
          "dy.T @ dy / (n * places)",
          "2 * dy.T @ dy / (n * places)",
-         "test_curvature::test_for_one_linear_layer_and_squared_error_it_is_for_any_batch"),
+         "problems.test_minibatch::test_for_one_linear_layer_and_squared_error_it_is_for_any_batch"),
         ("Dense.kronecker_factors", "* off by the number of places at which a convolution uses its weights",
          "dy.T @ dy / (n * places)",
          "dy.T @ dy / n",
-         "test_curvature::test_the_expanded_form_sums_a_and_averages_g_over_the_places"),
+         "problems.test_minibatch::test_the_expanded_form_sums_a_and_averages_g_over_the_places"),
     ],
     "optimizers.natural": [
         ("natural_gradient", "the Fisher matrix, not its inverse",

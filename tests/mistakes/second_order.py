@@ -28,7 +28,7 @@ MISTAKES = {
         ("gain_ratio", "upside down",
          "fall / predicted if",
          "predicted / fall if",
-         "test_newton::test_the_gain_ratio_is_one_where_the_model_is_right_or_all_is_rounding"),
+         "optimizers.test_newton::test_the_gain_ratio_is_one_where_the_model_is_right_or_all_is_rounding"),
         ("cubic", "the other root, where the cubic is highest",
          "math.copysign(math.sqrt(square), b.alpha - a.alpha)",
          "-math.copysign(math.sqrt(square), b.alpha - a.alpha)",

@@ -11,11 +11,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.signal import correlate2d
 from scipy.special import expit
 
-from numopt.composition import Chain, Residual
-from numopt.convolution import AveragePool, Conv2D, Flatten, MaxPool
-from numopt.patches import patches
-from numopt.layers import Dense, Dropout, Mode, ReLU, Sigmoid, Tanh
-from numopt.normalization import BatchNorm
+from numopt.kernels.patches import patches
+from numopt.networks import (
+    AveragePool, BatchNorm, Chain, Conv2D, Dense, Dropout, Flatten, MaxPool, Mode, ReLU, Residual, Sigmoid, Tanh)
 
 IMAGE = (5, 4, 2)
 STATISTICS = [(np.array([0.3, -0.2]), np.array([0.5, 2.0]))]

@@ -6,7 +6,7 @@ from scipy.special import log_softmax
 from scipy.special import softmax as scipy_softmax
 from scipy.stats import chi2, multivariate_normal
 
-from numopt.losses import SoftmaxCrossEntropy, SquaredError, softmax
+from numopt.networks import SoftmaxCrossEntropy, SquaredError, softmax
 
 RANDOM = np.random.default_rng(9)
 Z = 2 * RANDOM.standard_normal((5, 4))

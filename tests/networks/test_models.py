@@ -8,13 +8,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax
 
-from numopt.composition import Chain, Residual
-from numopt.convolution import AveragePool, Conv2D, Flatten, MaxPool
-from numopt.kernels import reading
-from numopt.layers import Dense, Dropout, Mode, ReLU, Tanh
-from numopt.losses import SoftmaxCrossEntropy, SquaredError
-from numopt.network import INITIALISATIONS, Network, cnn, lenet, lenet1, linear, logistic, mlp, resnet18
-from numopt.risk import MiniBatch
+from numopt.kernels.twins import reading
+from numopt.networks import (
+    INITIALISATIONS, AveragePool, Chain, Conv2D, Dense, Dropout, Flatten, MaxPool, Mode, Network, ReLU, Residual,
+    SoftmaxCrossEntropy, SquaredError, Tanh, cnn, lenet, lenet1, linear, logistic, mlp, resnet18)
+from numopt.problems import MiniBatch
 
 RANDOM = np.random.default_rng(5)
 

@@ -4,12 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numopt.convolution import Conv2D, Flatten
-from numopt.layers import Dense, Mode, Tanh
-from numopt.network import Network
-from numopt.normalization import BatchNorm, RunningStatistics
+from numopt.networks import BatchNorm, Conv2D, Dense, Flatten, Mode, Network, RunningStatistics, Tanh
+from numopt.problems import EmpiricalRisk, MiniBatch, Whole
 from numopt.record import load, save
-from numopt.risk import EmpiricalRisk, MiniBatch, Whole
 
 RANDOM = np.random.default_rng(3)
 X = RANDOM.standard_normal((40, 4, 3, 2))

@@ -7,11 +7,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import root
 
-from numopt.landscapes import Quadratic
-from numopt.objective import Objective
 from numopt.optimizers import (
     adadelta, adagrad, adam, adamw, amsgrad, delta_bar_delta, gradient_descent, lion, momentum, nadam, rmsprop, rprop,
     sign_descent)
+from numopt.problems import Objective, Quadratic
 from numopt.record import path
 
 ALL = [delta_bar_delta, rprop, adagrad, rmsprop, adadelta, adam, amsgrad, nadam, adamw, lion]

@@ -6,15 +6,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize
 
-from numopt.landscapes import Beale, Quadratic, Rosenbrock, quadratic_with
 from numopt.linalg import conjugate_gradient_iterates
 from numopt.line_search import backtracking, exact, strong_wolfe
-from numopt.network import mlp
+from numopt.networks import mlp
 from numopt.optimizers import nonlinear_cg, steepest_descent
 from numopt.optimizers.conjugate import FORMULAS
-from numopt.problems import Counted, Function
+from numopt.problems import Beale, Counted, EmpiricalRisk, Function, Quadratic, Rosenbrock, quadratic_with
 from numopt.record import path, record
-from numopt.risk import EmpiricalRisk
 
 RNG = np.random.default_rng(0)
 Q = np.linalg.qr(RNG.standard_normal((6, 6)))[0]

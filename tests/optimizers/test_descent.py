@@ -3,12 +3,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numopt.landscapes import Counted, Quadratic
-from numopt.objective import Objective
 from numopt.optimizer import Diverged
 from numopt.optimizers import gradient_descent, normalized_descent, proximal_descent, sign_descent, steepest_descent
+from numopt.problems import Counted, Lasso, Objective, Quadratic, Ridge
 from numopt.record import path
-from numopt.risk import Lasso, Ridge
 
 BOWL = Quadratic(np.array([[3.0, 1.0], [1.0, 2.0]]))
 

@@ -3,15 +3,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from numopt.landscapes import Counted, Quadratic
-from numopt.losses import SquaredError
-from numopt.network import cnn, logistic, mlp
-from numopt.normalization import BatchNorm
-from numopt.objective import Objective
+from numopt.networks import BatchNorm, SquaredError, cnn, logistic, mlp
 from numopt.optimizers import adahessian, gradient_descent, lion, momentum, sign_descent, sophia
 from numopt.optimizers.diagonal import gauss_newton_bartlett, hutchinson, signs, spatial_average
+from numopt.problems import Counted, EmpiricalRisk, MiniBatch, Objective, Quadratic
 from numopt.record import path
-from numopt.risk import EmpiricalRisk, MiniBatch
 
 CURVATURES = np.array([0.5, 4.0, 1.0, 20.0])
 BOWL = Quadratic(np.diag(CURVATURES), b=[1.0, -2.0, 0.5, 3.0])

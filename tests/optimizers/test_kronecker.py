@@ -8,18 +8,12 @@ from numpy.testing import assert_allclose
 from scipy.linalg import block_diag, polar, sqrtm
 from scipy.optimize import minimize, minimize_scalar
 
-from numopt.landscapes import Quadratic
-from numopt.losses import SquaredError
-from numopt.network import Network, linear, mlp
-from numopt.convolution import Conv2D, Flatten
-from numopt.layers import Dense, Tanh
-from numopt.objective import Objective
+from numopt.networks import Conv2D, Dense, Flatten, Network, SquaredError, Tanh, linear, mlp
 from numopt.optimizers import (
     adagrad, adam, full_matrix_adagrad, gradient_descent, kfac, kfac_martens, muon, shampoo, soap)
 from numopt.optimizers.kronecker import balance, between, damped_inverses, least_on_plane
+from numopt.problems import EmpiricalRisk, MiniBatch, Objective, Quadratic, Ridge, Wrapped
 from numopt.record import path
-from numopt.risk import EmpiricalRisk, MiniBatch
-from numopt.wrappers import Ridge, Wrapped
 
 RANDOM = np.random.default_rng(0)
 NETWORK = mlp([4, 3, 2], loss=SquaredError())

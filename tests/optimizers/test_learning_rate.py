@@ -3,10 +3,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from numopt.landscapes import Counted, Function, Noisy, Quadratic, Rosenbrock
-from numopt.objective import Objective
 from numopt.optimizer import Diverged
 from numopt.optimizers import gradient_descent, gradient_rate, newton_rate, newton_rate_printed, vsgd
+from numopt.problems import Counted, Function, Noisy, Objective, Quadratic, Rosenbrock
 from numopt.record import path
 
 BOWL = Quadratic(np.diag([1.0, 4.0]), b=[1.0, 2.0])

@@ -6,15 +6,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize
 
-from numopt.landscapes import Rosenbrock
 from numopt.line_search import full_step
-from numopt.losses import SquaredError
-from numopt.network import mlp
+from numopt.networks import SquaredError, mlp
 from numopt.optimizers import gauss_newton, gradient_descent, levenberg_marquardt, newton
 from numopt.optimizers.least_squares import damped_step
-from numopt.problems import Counted, LeastSquares
+from numopt.problems import Counted, LeastSquares, MiniBatch, Rosenbrock
 from numopt.record import path, record
-from numopt.risk import MiniBatch
 
 RNG = np.random.default_rng(0)
 A, Y = RNG.standard_normal((12, 4)), RNG.standard_normal(12)

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numopt.landscapes import Quadratic
-from numopt.objective import Objective
 from numopt.optimizers import gradient_descent, momentum, nesterov
+from numopt.problems import Objective, Quadratic
 from numopt.record import path
 
 BOTH = [momentum, nesterov]

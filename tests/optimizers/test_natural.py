@@ -5,16 +5,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from numopt.landscapes import Quadratic
-from numopt.losses import softmax
-from numopt.network import logistic, mlp
-from numopt.objective import Objective
+from numopt.networks import logistic, mlp, softmax
 from numopt.optimizers import (
     clipped_natural_gradient, eigenbasis_clipped, eigenbasis_normalized, gradient_norm_clipped,
     gradient_norm_normalized, natural_gradient, normalized_descent, normalized_natural_gradient, sign_descent)
 from numopt.optimizers.natural import anatomy, noise
+from numopt.problems import EmpiricalRisk, MiniBatch, Objective, Quadratic
 from numopt.record import path
-from numopt.risk import EmpiricalRisk, MiniBatch
 
 SEVEN = [natural_gradient, normalized_natural_gradient, gradient_norm_normalized, eigenbasis_normalized,
          clipped_natural_gradient, gradient_norm_clipped, eigenbasis_clipped]

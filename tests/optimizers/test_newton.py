@@ -6,16 +6,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize
 
-from numopt.landscapes import Beale, Plateau, Quadratic, Rosenbrock, Saddle
 from numopt.linalg import steihaug, to_radius
 from numopt.line_search import gain_ratio, remembering
-from numopt.network import mlp
-from numopt.objective import Objective
+from numopt.networks import mlp
 from numopt.optimizers import damped_newton, gradient_descent, hessian_free, newton, newton_cg, trust_region
 from numopt.optimizers.newton import differences, inexact_newton, lowest, preconditioner
-from numopt.problems import Counted, Function
+from numopt.problems import Beale, Counted, EmpiricalRisk, Function, Objective, Plateau, Quadratic, Rosenbrock, Saddle
 from numopt.record import path, record
-from numopt.risk import EmpiricalRisk
 
 RNG = np.random.default_rng(0)
 ROOT = RNG.standard_normal((5, 5))

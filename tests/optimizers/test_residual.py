@@ -8,19 +8,17 @@ from scipy import optimize
 from scipy.sparse.linalg import LinearOperator, minres
 
 from numopt.data import digits
-from numopt.landscapes import Quadratic, Rosenbrock, Saddle
-from numopt.line_search import backtracking
 from numopt.linalg import dense, gcr_iterates
-from numopt.losses import SquaredError
-from numopt.network import cnn, mlp
+from numopt.line_search import backtracking
+from numopt.networks import SquaredError, cnn, mlp
 from numopt.optimizer import Diverged
 from numopt.optimizers import adam, anderson, fishleg, gcr, gradient_descent, nltgcr, nltgcr_adaptive, nltgcr_fisher
 from numopt.optimizers.residual import (
     auxiliary_gradient, auxiliary_loss, inverse_times, kfac_inverse, parts, scaled_identity)
-from numopt.problems import Counted, Function, LeastSquares, Noisy
+from numopt.problems import (
+    Bratu, Counted, EmpiricalRisk, Function, HEquation, LeastSquares, LennardJones, MiniBatch, Noisy, Quadratic,
+    Rosenbrock, Saddle, System)
 from numopt.record import path, record
-from numopt.risk import EmpiricalRisk, MiniBatch
-from numopt.systems import Bratu, HEquation, LennardJones, System
 
 RNG = np.random.default_rng(0)
 Q = np.linalg.qr(RNG.standard_normal((8, 8)))[0]

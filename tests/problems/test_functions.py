@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from numopt.landscapes import Beale, Quadratic
-from numopt.problems import Counted, Function, LeastSquares, Noisy
+from numopt.problems import Beale, Counted, Function, LeastSquares, Noisy, Quadratic
 
 A = np.array([[4.0, 1, 0], [1, 3, -1], [0, -1, 2]])
 

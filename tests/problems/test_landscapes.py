@@ -6,10 +6,9 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import rosen, rosen_der, rosen_hess
 
-from numopt.landscapes import (
-    Ackley, Beale, Booth, Cliff, Counted, Function, Himmelblau, Landscape, LeastSquares, MonkeySaddle, Noisy, Plateau,
-    Quadratic, Rastrigin, Rosenbrock, Saddle, grid, quadratic_with)
-from numopt.objective import Objective
+from numopt.problems import (
+    Ackley, Beale, Booth, Cliff, Counted, Function, Himmelblau, Landscape, LeastSquares, MonkeySaddle, Noisy, Objective,
+    Plateau, Quadratic, Rastrigin, Rosenbrock, Saddle, grid, quadratic_with)
 
 A = np.array([[4.0, 1, 0], [1, 3, -1], [0, -1, 2]])
 ALL = {"quadratic": Quadratic(A, [1, -2, 3], 4.0), "rosenbrock": Rosenbrock(), "rosenbrock of 5": Rosenbrock(5),

@@ -12,13 +12,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import block_diag
 from scipy.special import softmax
 
-from numopt.composition import Residual
-from numopt.convolution import AveragePool, Conv2D, Flatten, MaxPool
-from numopt.layers import Dense, Dropout, ReLU, Sigmoid, Tanh
-from numopt.losses import SoftmaxCrossEntropy, SquaredError
-from numopt.minibatch import MiniBatch
-from numopt.network import Network, cnn, lenet, lenet1, mlp, resnet18
-from numopt.normalization import BatchNorm
+from numopt.networks import (
+    AveragePool, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool, Network, ReLU, Residual, Sigmoid,
+    SoftmaxCrossEntropy, SquaredError, Tanh, cnn, lenet, lenet1, mlp, resnet18)
+from numopt.problems import MiniBatch
 
 CROSS_ENTROPY, SQUARED = SoftmaxCrossEntropy(), SquaredError()
 

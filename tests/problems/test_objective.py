@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.sparse.linalg import eigsh
 
-from numopt.objective import Objective
+from numopt.problems import Objective
 
 
 class Wave(Objective):

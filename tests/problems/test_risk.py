@@ -7,11 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numopt.convolution import Conv2D, Flatten
-from numopt.layers import Dense, Dropout, Tanh
-from numopt.losses import SquaredError
-from numopt.network import Network, linear, mlp
-from numopt.risk import EmpiricalRisk, MiniBatch, Whole
+from numopt.networks import Conv2D, Dense, Dropout, Flatten, Network, SquaredError, Tanh, linear, mlp
+from numopt.problems import EmpiricalRisk, MiniBatch, Whole
 
 RANDOM = np.random.default_rng(2)
 X = RANDOM.standard_normal((23, 4))

@@ -10,9 +10,8 @@ from scipy.special import lambertw
 from scipy.stats import special_ortho_group
 
 from numopt.optimizers import gauss_newton, gradient_descent, nltgcr
-from numopt.problems import Counted
+from numopt.problems import Bratu, Counted, HEquation, LennardJones, System
 from numopt.record import path
-from numopt.systems import Bratu, HEquation, LennardJones, System
 
 SYSTEMS = [Bratu(4), Bratu(5, alpha=3.0, lam=2.0), HEquation(7, 0.5), HEquation(10, 0.99)]
 CLUSTERS = [LennardJones(atoms) for atoms in (2, 5, 13)]

@@ -5,11 +5,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numopt.layers import Dense
-from numopt.losses import SquaredError
-from numopt.network import Network, linear, mlp
-from numopt.objective import Objective
-from numopt.risk import Clipped, EmpiricalRisk, Lasso, MiniBatch, Ridge, Wrapped
+from numopt.networks import Dense, Network, SquaredError, linear, mlp
+from numopt.problems import Clipped, EmpiricalRisk, Lasso, MiniBatch, Objective, Ridge, Wrapped
 
 RANDOM = np.random.default_rng(4)
 X, LABELS = RANDOM.standard_normal((23, 4)), RANDOM.integers(3, size=23)
