@@ -229,7 +229,7 @@ def piece(context, address, start, like):
 
 @kernel(pays=lambda x, *others: x.size >= 5_000)
 def conjugate_step(x, r, p, Ap, rr, damping):
-    """x, r, p and rᵀr after a step of conjugate gradients for A + damping I, with pᵀ(A + damping I)p: linalg/systems.py.
+    """x, r, p and rᵀr after a step of conjugate gradients for A + damping I, and pᵀ(A + damping I)p: linalg/systems.py.
 
     Where that is not positive, the step has length 0.
 
