@@ -9,8 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-import figures
-from figures.making import records, sheet
+from figures.making import records, rendering, sheet
 
 
 def main(arguments=None):
@@ -18,15 +17,15 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m figures", description="Draw the figures of the lectures.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a figure; without any, all are drawn")
     parser.add_argument("--list", action="store_true", help="say what there is, and draw nothing")
-    parser.add_argument("--out", default=figures.OUT, metavar="DIR", help="the folder for the pictures (figures/out)")
-    parser.add_argument("--format", default="png", choices=sorted(figures.METADATA))
+    parser.add_argument("--out", default=rendering.OUT, metavar="DIR", help="the folder for the pictures (figures/out)")
+    parser.add_argument("--format", default="png", choices=sorted(rendering.METADATA))
     parser.add_argument("-j", type=int, default=cores(), metavar="N", help="how many to draw at a time (%(default)s)")
     parser.add_argument("--recompute", action="store_true", help="repeat the trainings of recorded figures, then draw")
     parser.add_argument("--data", metavar="SET", help="the set to --recompute from, if not the figure's usual one")
     parser.add_argument("--animate", action="store_true", help="the moving pictures of those that have one, as GIFs")
     parser.add_argument("--sheet", action="store_true", help="those in --out on one page; draws what is missing")
     options = parser.parse_args(arguments)
-    there = figures.names()
+    there = rendering.names()
     unknown = [name for name in options.names if name not in there]
     for name in unknown:
         near = get_close_matches(name, there) or there
@@ -40,7 +39,7 @@ def main(arguments=None):
     chosen = list(dict.fromkeys(options.names)) or there
     if options.list:
         for name in chosen:
-            print(f"{name:24} {figures.caption(name)}")
+            print(f"{name:24} {rendering.caption(name)}")
         return 0
     if options.data and not options.recompute:
         parser.error("--data needs --recompute: a picture is drawn from the record that there is")
@@ -55,7 +54,7 @@ def main(arguments=None):
         if trouble:
             return trouble
     if options.animate:
-        moving = figures.those_that_move()
+        moving = rendering.those_that_move()
         still = [name for name in options.names if name not in moving]
         if still:
             parser.error(f"there is no moving picture of {', '.join(still)}; there is of {', '.join(moving)}")
@@ -76,7 +75,7 @@ def recompute(again, at_a_time):
     with ProcessPoolExecutor(at_a_time, mp_context=get_context("spawn")) as pool:
         try:
             to_do = {name: records.missing(name, data) for name, data in again.items()}
-            under_way = {pool.submit(figures.performed, name, again[name], run): (name, run)
+            under_way = {pool.submit(rendering.performed, name, again[name], run): (name, run)
                          for name in again for run in to_do[name]}
             for done in tqdm(as_completed(under_way), total=len(under_way), unit="run"):
                 name, run = under_way[done]
@@ -106,7 +105,7 @@ def draw(chosen, out, format, at_a_time):
     failed = []
     with ProcessPoolExecutor(min(at_a_time, len(chosen)), mp_context=get_context("spawn")) as pool:
         try:
-            under_way = {pool.submit(figures.attempt, name, out, format): name for name in chosen}
+            under_way = {pool.submit(rendering.attempt, name, out, format): name for name in chosen}
             for done in tqdm(as_completed(under_way), total=len(under_way), unit="figure"):
                 picture, trouble = (None, done.exception()) if done.exception() else done.result()
                 if trouble:

@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import figures
 from figures import learning_rate_step, matrices, momentum, race, saddle, zigzag
-from figures.making import moving, sheet
+from figures.making import moving, rendering, sheet
 from figures.making.command import main
 
 MOVING = ["learning_rate_step", "matrices", "momentum", "race", "saddle", "zigzag"]
@@ -160,7 +160,7 @@ def test_the_page_has_every_picture_with_its_name_and_caption(tmp_path, monkeypa
     for name in names[:2]:
         (tmp_path / f"{name}.png").write_bytes((figures.RENDERED / f"{name}.png").read_bytes())
     pages = []
-    monkeypatch.setattr(figures, "saved", lambda out, name, save: pages.append((name, figures_of_now())))
+    monkeypatch.setattr(rendering, "saved", lambda out, name, save: pages.append((name, figures_of_now())))
     sheet.drawn(names, tmp_path)
     (name, page), = pages
     assert name == "sheet.png" and [ax.get_title() for ax in page.axes if ax.images] == names[:2]
