@@ -11,10 +11,8 @@ ROOT = Path(__file__).parent.parent
 NUMOPT = sorted((ROOT / "numopt").rglob("*.py"))
 
 # Modules whose tests stand with those of a neighbour.
-TESTED_WITH = {"networks.convolution": "layers", "networks.composition": "layers", "problems.shapes": "landscapes",
-               "linalg.roots": "systems", "optimizers.compiled": "momentum", "kernels.vectors": "twins",
-               "kernels.dense": "twins", "kernels.pooling": "twins", "kernels.convolution": "twins",
-               "kernels.tiles": "twins", "kernels.patches": "twins"}
+TESTED_WITH = {"kernels.vectors": "twins", "kernels.dense": "twins", "kernels.pooling": "twins",
+               "kernels.convolution": "twins", "kernels.tiles": "twins", "kernels.patches": "twins"}
 
 # What each room, and each single file, may import from the package; whoever is in a room may import its neighbours.
 NOTHING = set()

@@ -368,3 +368,37 @@ def test_constants_that_make_no_sense_are_refused():
                               (strong_wolfe, {"c1": 0.5, "c2": 0.1})]:
         with pytest.raises(ValueError, match="must"):
             search(loss, theta, -theta, **constants)
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("backtracking", "* a loss compared with itself and a positive number: every step is taken",
+     "f <= start.f + c * alpha * start.slope and f < start.f",
+     "f <= f - c * alpha * start.slope",
+     "test_backtracking_by_hand"),
+    ("backtracking", "any fall will do",
+     "f <= start.f + c * alpha * start.slope and f < start.f",
+     "f < start.f",
+     "test_backtracking_gives_the_first_step_that_falls_enough"),
+    ("strong_wolfe", "the curvature condition without absolute values: it may step far past the minimum",
+     "elif abs(trial.slope) <= -c2 * start.slope:",
+     "elif -trial.slope <= -c2 * start.slope:",
+     "test_the_wolfe_search_does_not_end_where_f_rises_steeply_again"),
+    ("strong_wolfe", "the fall that is asked for does not grow with the step",
+     "start.f + c1 * alpha * start.slope",
+     "start.f",
+     "test_the_fall_that_the_wolfe_search_asks_for_grows_with_the_step"),
+    ("exact", "a tolerance for the slope itself, in whatever units",
+     "abs(trial.slope) <= -tolerance * start.slope",
+     "abs(trial.slope) <= tolerance",
+     "test_on_a_quadratic_the_exact_step_is_the_closed_form"),
+    ("gain_ratio", "upside down",
+     "fall / predicted if",
+     "predicted / fall if",
+     "optimizers.test_newton::test_the_gain_ratio_is_one_where_the_model_is_right_or_all_is_rounding"),
+    ("cubic", "the other root, where the cubic is highest",
+     "math.copysign(math.sqrt(square), b.alpha - a.alpha)",
+     "-math.copysign(math.sqrt(square), b.alpha - a.alpha)",
+     "test_the_cubic_of_a_cubic_is_its_minimum"),
+]

@@ -1,28 +1,44 @@
-"""Wrong answers are caught: with each mistake of the tables in the package, the ordinary test named beside it fails.
+"""Wrong answers are caught: with each of the mistakes that test files list, the ordinary test named beside it fails.
 
-A table has, for each module of numopt, (function, what is wrong, the right text, the wrong text, name of a test): see
-mistakes/first_order.py, mistakes/second_order.py and mistakes/matrices.py.  The wrong version is compiled from the
-source of its module, in which the right text is exchanged, and its code takes the place of the function's own: so it
-runs wherever the function has been imported to, and afterwards the right one is put back.  The test is called here as
-it is, and has to fail by what it finds: a TypeError or NameError would only say that the wrong text makes no sense, and
-is an error of the table.  A test that takes a fixture cannot be named.
+A test file may end with a table MISTAKES of what people get wrong in its module: (function, what is wrong, the right
+text, the wrong text, name of a test).  A mistake marked * was found in teaching code or in a published package, one
+marked † in a paper or in lecture notes; the others are slips that are easily made.  The function may stand in another
+module, "figures.zigzag::compute", and the test in another file, "networks.test_layers::test_...".
+
+The wrong version is compiled from the source of its module, in which the right text is exchanged, and its code takes
+the place of the function's own: so it runs wherever the function has been imported to, and afterwards the right one is
+put back.  The test is called here as it is, and has to fail by what it finds: a TypeError or NameError would only say
+that the wrong text makes no sense, and is an error of the table.  A test that takes a fixture cannot be named.
 """
 import inspect
 from functools import cache
 from importlib import import_module
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import numopt.networks
 import numopt.optimizers
-from tests.mistakes import first_order, matrices, second_order
 
-TABLES = first_order, second_order, matrices
-MISTAKES = [(module, *mistake) for table in TABLES
-            for module, mistakes in table.MISTAKES.items() for mistake in mistakes]
+TESTS = Path(__file__).parent
 NONSENSE = TypeError, NameError, AttributeError, LookupError, SyntaxError
+
+
+def listed(tests=TESTS):
+    """(module, function, what is wrong, right, wrong, test function's full name) of every mistake in these tests."""
+    for file in sorted(tests.rglob("test_*.py")):
+        if "\nMISTAKES = [\n" in file.read_text(encoding="utf-8"):
+            place = file.relative_to(tests).with_suffix("").parts
+            own = ".".join(["numopt", *place[:-1], place[-1].removeprefix("test_")])
+            for function, what, right, wrong, test in import_module(".".join([tests.name, *place])).MISTAKES:
+                module, _, function = function.rpartition("::")
+                other, _, test = test.rpartition("::")
+                yield module or own, function, what, right, wrong, f"{other or '.'.join(place)}::{test}"
+
+
+MISTAKES = list(listed())
 
 
 def found(namespace, name):
@@ -52,11 +68,9 @@ def put_in_place(monkeypatch, function, other):
         monkeypatch.setattr(function, part, getattr(other, part))
 
 
-def ordinary_test(module, name):
-    """The test function of that name, in the tests of the module, or "networks.test_layers::test_..." in others."""
-    folder, _, stem = module.rpartition(".")
-    file, _, function = name.rpartition("::")
-    file = file or f"{folder}.test_{stem}".lstrip(".")
+def ordinary_test(name):
+    """The test function of that name: "networks.test_layers::test_..."."""
+    file, function = name.split("::")
     return getattr(import_module(f"tests.{file}"), function)
 
 
@@ -91,7 +105,7 @@ def passes(test):
     pytest.param(module, function, right, wrong, test, id=f"{function}: {what.lstrip('*† ')}")
     for module, function, what, right, wrong, test in MISTAKES])
 def test_this_mistake_would_be_noticed(module, function, right, wrong, test, monkeypatch):
-    test, module = ordinary_test(module, test), import_module(f"numopt.{module}")
+    test, module = ordinary_test(test), import_module(module)
     assert passes(test), "it fails without the mistake"
     put_in_place(monkeypatch, found(vars(module), function), wrong_version(module, function, right, wrong))
     assert failure(test) is not None, f"{test.__name__} passes all the same"
@@ -100,7 +114,21 @@ def test_this_mistake_would_be_noticed(module, function, right, wrong, test, mon
 # --------------------------------------------------------------------------------------------- about the tables
 
 def test_of_every_optimizer_there_is_a_wrong_version():
-    assert set(numopt.optimizers.__all__) <= {function for _, function, *_ in MISTAKES}
+    assert set(numopt.optimizers.__all__) <= {function for module, function, *_ in MISTAKES
+                                              if module.startswith("numopt.optimizers.")}
+
+
+def test_tables_are_found_wherever_they_stand(tmp_path, monkeypatch):
+    (tmp_path / "some_tests" / "room").mkdir(parents=True)
+    (tmp_path / "some_tests" / "test_a.py").write_text('\nMISTAKES = [\n("f", "so", "1", "2", "test_f")]\n')
+    (tmp_path / "some_tests" / "room" / "test_b.py").write_text(
+        '\nMISTAKES = [\n("g", "so", "1", "2", "test_a::test_g"),\n("figures.it::f", "so", "3", "4", "test_h")]\n')
+    (tmp_path / "some_tests" / "room" / "test_c.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert list(listed(tmp_path / "some_tests")) == [
+        ("numopt.room.b", "g", "so", "1", "2", "test_a::test_g"),
+        ("figures.it", "f", "so", "3", "4", "room.test_b::test_h"),
+        ("numopt.a", "f", "so", "1", "2", "test_a::test_f")]
 
 
 def test_no_mistake_is_listed_twice():

@@ -190,3 +190,37 @@ def test_record_shows_the_plateau_what_it_measures():
 def test_a_plateau_refuses_a_factor_that_does_not_cut(settings):
     with pytest.raises(ValueError, match="must be at least 0 and below 1"):
         reduce_on_plateau(1.0, **settings)
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("piecewise_linear", "the line goes on below the last rate",
+     "min(t / tau, 1.0)",
+     "t / tau",
+     "test_the_line_of_goodfellow_reaches_its_end_at_tau_and_stays_there"),
+    ("piecewise_linear", "the ends are exchanged",
+     "(1 - beta) * a_0 + beta * a_tau",
+     "beta * a_0 + (1 - beta) * a_tau",
+     "test_the_line_of_goodfellow_reaches_its_end_at_tau_and_stays_there"),
+    ("step", "the rate falls one step early",
+     "(t - 1) // every",
+     "t // every",
+     "test_steps_fall_after_every_so_many_and_not_before"),
+    ("cosine", "the half is missing",
+     "(1 + cos(pi * min((t - 1) / steps, 1.0))) / 2",
+     "(1 + cos(pi * min((t - 1) / steps, 1.0)))",
+     "test_a_cosine_begins_level_is_half_way_down_in_the_middle_and_ends_level"),
+    ("cosine", "the rate rises again after the last step",
+     "min((t - 1) / steps, 1.0)",
+     "(t - 1) / steps",
+     "test_a_cosine_begins_level_is_half_way_down_in_the_middle_and_ends_level"),
+    ("warm_up", "the schedule has run on while the rate was warming up",
+     "after(t - steps)",
+     "after(t)",
+     "test_a_warm_up_rises_along_a_line_to_the_rate_and_then_follows_it_from_its_start"),
+    ("inverse_time", "t is not added but multiplied",
+     "eta / (beta + t)",
+     "eta / (beta * t)",
+     "test_the_inverse_time_of_ravaut_and_gorti"),
+]

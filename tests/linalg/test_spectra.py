@@ -243,3 +243,21 @@ def test_no_probes_are_none():
     for ask in hutchinson_trace, hutchinson_diagonal, lambda A, n, probes: slq(A, n, 2, probes):
         with pytest.raises(ValueError, match="probes = 0 must be at least 1"):
             ask(np.eye(3), 3, probes=0)
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("slq", "* all squared entries of the eigenvectors for weights, not the first ones",
+     "U[0]**2 / probes",
+     "(U**2).mean(axis=0) / probes",
+     "test_the_quadrature_of_one_probe_is_exact_for_polynomials_of_degree_less_than_twice_the_steps"),
+    ("signs", "heads and tails are 0 and 1, not -1 and 1",
+     "np.array([-1, 1], precision(A))",
+     "np.array([0, 1], precision(A))",
+     "test_of_a_diagonal_matrix_one_probe_is_exact"),
+    ("lanczos", "new columns are made orthogonal to the last two only, and lose it to the others",
+     "basis = np.array(Q)",
+     "basis = np.array(Q[-2:])",
+     "test_columns_stay_orthonormal_long_after_an_eigenvalue_has_been_found"),
+]

@@ -1,4 +1,4 @@
-"""Linear systems, matrices made of matrices, and roots: each test says something lectures 6, 9, 11 and 12 say."""
+"""Linear systems, and matrices made of matrices: each test says something lectures 6, 9 and 12 say."""
 import math
 from itertools import islice
 
@@ -9,8 +9,8 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, eigsh, minres
 
 from numopt.linalg import (
-    conjugate_gradient, conjugate_gradient_iterates, damped, dense, gcr, gcr_iterates, inverse_root,
-    inverse_root_newton, newton_schulz, nystrom, truncated_conjugate_gradient)
+    conjugate_gradient, conjugate_gradient_iterates, damped, dense, gcr, gcr_iterates, nystrom,
+    truncated_conjugate_gradient)
 
 EPS = {np.float32: 1e-5, np.float64: 1e-13}
 
@@ -453,85 +453,51 @@ def test_nystrom_refuses_columns_that_there_are_not():
             nystrom(low_rank(), indices)
 
 
-# ---- roots
+# ------------------------------------------------------------------------------------------------------------ mistakes
 
-@pytest.mark.parametrize("root", [inverse_root, inverse_root_newton])
-@pytest.mark.parametrize("p", [1, 2, 4, 6])
-def test_the_power_p_of_the_root_is_the_inverse(root, p):
-    A = symmetric(np.geomspace(1e-3, 10, 15))
-    R = root(A, p)
-    assert_allclose(np.linalg.matrix_power(R, p) @ A, np.eye(15), atol=1e-9)
-    assert_allclose(R, R.T, atol=1e-8)
-    assert np.linalg.eigvalsh((R + R.T) / 2)[0] > 0
-
-
-def test_the_roots_of_a_diagonal_matrix_are_those_of_its_numbers():
-    A = np.diag([1.0, 16.0, 81.0])
-    for root in inverse_root, inverse_root_newton:
-        assert_allclose(root(A, 4), np.diag([1, 1 / 2, 1 / 3]), atol=1e-12)
-        assert_allclose(root(A, 2, damping=9.0), np.diag([10**-0.5, 0.2, 90**-0.5]), atol=1e-12)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
-def test_both_ways_to_the_root_agree_whatever_the_scale(dtype, scale):
-    A = (scale * symmetric(np.geomspace(0.1, 10, 12))).astype(dtype)
-    one, other = inverse_root(A, 4), inverse_root_newton(A, 4)
-    assert one.dtype == other.dtype == dtype
-    assert_allclose(one, other, atol=100 * EPS[dtype] * np.abs(one).max())
-
-
-def test_rounding_below_zero_is_clamped():
-    F = low_rank()                                 # rank 4, with some of the other eigenvalues just below 0
-    R = inverse_root(F, 2, damping=1e-3)
-    assert_allclose(R @ R @ (F + 1e-3 * np.eye(12)), np.eye(12), atol=1e-9)
-    largest = np.linalg.eigvalsh(F)[-1]
-    assert_allclose(np.linalg.eigvalsh(inverse_root(F, 2, eps=1e-6))[-1], (1e-6 * largest)**-0.5)
-    assert np.isfinite(inverse_root(F, 4)).all()
-
-
-def test_roots_that_there_are_not_are_refused():
-    for root in inverse_root, inverse_root_newton:
-        with pytest.raises(ValueError, match="add damping"):
-            root(np.zeros((3, 3)), 2)
-        with pytest.raises(ValueError, match="add damping"):
-            root(-np.eye(3), 2)
-        with pytest.raises(ValueError, match="add damping"):
-            root(np.diag([1.0, -0.1]), 4)
-        with pytest.raises(ValueError, match=r"square array, not one of shape \(2, 3\)"):
-            root(np.ones((2, 3)), 2)
-    with pytest.raises(ValueError, match="add damping"):
-        inverse_root_newton(np.diag([1.0, 0.0]), 2)
-
-
-@pytest.mark.parametrize("shape", [(8, 8), (6, 20), (20, 6)])
-def test_newton_schulz_keeps_singular_vectors_and_brings_singular_values_near_one(shape):
-    X = np.random.default_rng(0).standard_normal(shape)
-    U, s, Vt = np.linalg.svd(X, full_matrices=False)
-    Y = newton_schulz(X)
-    core = U.T @ Y @ Vt.T
-    assert_allclose(U @ core @ Vt, Y, atol=1e-12)
-    assert_allclose(core, np.diag(np.diag(core)), atol=1e-10)
-    assert np.all((0.68 <= np.diag(core)) & (np.diag(core) <= 1.21))
-
-
-def test_newton_schulz_on_a_number_is_its_polynomial():
-    # a 1 x 1 matrix becomes 1 (its norm), and then 3.4445 - 4.7750 + 2.0315 = 0.701, and so on
-    assert_allclose(newton_schulz(np.array([[-5.0]]), steps=1), [[-0.701]], rtol=1e-6)
-    # two equal singular values become 1/√2 each
-    x = 0.5**0.5
-    assert_allclose(newton_schulz(3 * np.eye(2), steps=1), np.eye(2) * (3.4445 * x - 4.775 * x**3 + 2.0315 * x**5),
-                    rtol=1e-6)
-
-
-def test_with_the_classical_coefficients_newton_schulz_goes_to_the_polar_factor():
-    X = np.random.default_rng(0).standard_normal((5, 9))
-    U, s, Vt = np.linalg.svd(X, full_matrices=False)
-    assert_allclose(newton_schulz(X, steps=30, coefficients=(1.875, -1.25, 0.375)), U @ Vt, atol=1e-10)
-
-
-def test_newton_schulz_keeps_its_precision_and_a_matrix_of_zeros():
-    assert newton_schulz(np.ones((2, 3), np.float32)).dtype == np.float32
-    assert_array_equal(newton_schulz(np.zeros((2, 3))), 0)
-    with pytest.raises(ValueError, match=r"a matrix, not an array of shape \(3,\)"):
-        newton_schulz(np.ones(3))
+MISTAKES = [
+    ("conjugate_gradient_iterates", "beta upside down",
+     "ry / ry_before * p",
+     "ry_before / ry * p",
+     "test_directions_are_conjugate_and_residuals_orthogonal"),
+    ("conjugate_gradient_iterates", "the last direction is subtracted",
+     "p = y + ry / ry_before * p",
+     "p = y - ry / ry_before * p",
+     "test_directions_are_conjugate_and_residuals_orthogonal"),
+    ("conjugate_gradient_iterates", "the preconditioner is in the direction, but not in beta",
+     "ry, ry_before = r @ y, ry",
+     "ry, ry_before = r @ r, ry",
+     "test_preconditioning_is_a_change_of_coordinates"),
+    ("conjugate_gradient", "the tolerance is a length, not a share of b",
+     "tolerance * np.linalg.norm(b)",
+     "tolerance",
+     "test_the_tolerance_is_a_share_of_b_and_without_a_step_the_answer_is_the_start"),
+    ("truncated_conjugate_gradient", "the fall per step, not over the last k",
+     "< k * eps",
+     "< eps",
+     "test_they_end_when_the_model_fell_by_less_than_the_share_of_it"),
+    ("truncated_conjugate_gradient", "the model is taken for r^T x: b is forgotten",
+     "-x @ (b + r) / 2",
+     "-x @ r / 2",
+     "test_they_end_when_the_model_fell_by_less_than_the_share_of_it"),
+    ("steihaug", "along negative curvature it stops where it is",
+     "return p + min(to_radius(p, d, radius), key=lambda tau: tau * (tau * curvature / 2 - r @ d)) * d",
+     "return p",
+     "optimizers.test_newton::test_the_guarded_methods_are_repelled_by_the_saddle_and_reach_a_minimum"),
+    ("steihaug", "on the radius, but behind",
+     "max(to_radius(p, d, radius)) * d",
+     "min(to_radius(p, d, radius)) * d",
+     "optimizers.test_newton::test_steihaug_goes_to_newtons_point_or_to_the_radius_whichever_is_first"),
+    ("forcing", "the share does not fall with the gradient: convergence is linear",
+     "min(0.5, math.sqrt(length)) * length",
+     "0.5 * length",
+     "optimizers.test_newton::test_the_equation_is_solved_more_exactly_the_smaller_the_gradient_is"),
+    ("Nystrom._matvec", "† the last factor is transposed, and does not fit",
+     "self.C.T @ v",
+     "self.C @ v",
+     "test_nystrom_of_fewer_columns_agrees_on_those_and_is_nowhere_too_large"),
+    ("Nystrom.__init__", "† an inverse, which a semidefinite matrix need not have",
+     "np.linalg.pinv(W, rcond=len(W) * np.finfo(W.dtype).eps, hermitian=True)",
+     "np.linalg.inv(W)",
+     "test_nystrom_is_exact_when_there_are_as_many_columns_as_the_rank"),
+]

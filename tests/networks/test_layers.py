@@ -8,10 +8,8 @@ from math import prod, sqrt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.signal import correlate2d
 from scipy.special import expit
 
-from numopt.kernels.patches import patches
 from numopt.networks import (
     AveragePool, BatchNorm, Chain, Conv2D, Dense, Dropout, Flatten, MaxPool, Mode, ReLU, Residual, Sigmoid, Tanh)
 
@@ -258,93 +256,6 @@ def test_a_layer_that_does_not_fit_says_what_it_takes(layer, shape, message):
         layer.output_shape(shape)
 
 
-# ------------------------------------------------------------------------------------------ convolution and pooling
-
-@pytest.mark.parametrize("rows, columns", [(7, 5), (4, 6)])
-@pytest.mark.parametrize("k, stride, padding", [
-    (1, 1, 0), (3, 1, 0), (3, 1, 1), (3, 2, 1), (2, 2, 0), (2, 3, 2), (4, 1, 3)])
-def test_a_convolution_correlates_every_channel_and_adds_them_up(rows, columns, k, stride, padding):
-    random = np.random.default_rng(5)
-    layer = Conv2D(2, 3, k, stride, padding)
-    w, x = random.standard_normal(layer.size), random.standard_normal((2, rows, columns, 2))
-    matrix = w.reshape(3, -1)
-    kernels, biases = matrix[:, :-1].reshape(3, k, k, 2), matrix[:, -1]
-    padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    y, _ = layer.forward(w, x, Mode())
-    for image, answer in zip(padded, y):
-        for kernel, b, map_ in zip(kernels, biases, answer.transpose(2, 0, 1)):
-            full = sum(correlate2d(image[:, :, c], kernel[:, :, c], mode="valid") for c in range(2))
-            close(map_, full[::stride, ::stride] + b)
-
-
-def test_a_convolution_by_hand():
-    x = np.arange(9.0).reshape(1, 3, 3, 1)
-    y, _ = Conv2D(1, 1, 2).forward(np.array([1.0, 0.0, 0.0, -1.0, 0.5]), x, Mode())  # upper left − lower right + 0.5
-    assert_array_equal(y[0, :, :, 0], np.full((2, 2), -3.5))
-
-
-def test_a_patch_is_laid_out_as_row_column_channel():
-    image = np.arange(2 * 3 * 2.0).reshape(1, 2, 3, 2)
-    assert_array_equal(patches(image, 2, 1, 0), [[0, 1, 2, 3, 6, 7, 8, 9], [2, 3, 4, 5, 8, 9, 10, 11]])
-
-
-def test_a_convolution_of_the_whole_image_is_a_dense_layer():
-    random = np.random.default_rng(0)
-    w, x = random.standard_normal(3 * 19), random.standard_normal((4, 3, 3, 2))
-    y, _ = Conv2D(2, 3, 3).forward(w, x, Mode())
-    close(y[:, 0, 0], Dense(18, 3).forward(w, x.reshape(4, -1), Mode())[0])
-
-
-def test_a_convolution_starts_with_the_deviation_of_its_patches():
-    fans = []
-    Conv2D(3, 8, 5).initial(np.random.default_rng(0), lambda *given: fans.append(given) or 1.0)
-    assert fans == [(75, 200)]
-
-
-def windows(x, k, stride):
-    """(place in the output, window) one after the other."""
-    for i in range((x.shape[0] - k) // stride + 1):
-        for j in range((x.shape[1] - k) // stride + 1):
-            yield (i, j), x[i * stride:i * stride + k, j * stride:j * stride + k]
-
-
-@pytest.mark.parametrize("k, stride", [(2, 2), (2, 1), (3, 2), (1, 2), (3, 3)])
-@pytest.mark.parametrize("pool, number", [(MaxPool, np.max), (AveragePool, np.mean)])
-def test_a_pool_has_one_number_for_each_window(pool, number, k, stride):
-    x = np.random.default_rng(0).standard_normal((2, 7, 5, 3))
-    y, _ = pool(k, stride).forward(np.zeros(0), x, Mode())
-    for image, answer in zip(x, y):
-        for place, window in windows(image, k, stride):
-            close(answer[place], number(window, axis=(0, 1)))
-
-
-def test_the_windows_of_a_pool_are_side_by_side_unless_said_otherwise():
-    assert MaxPool(2).stride == 2 and MaxPool(3, 1).stride == 1
-
-
-def test_of_equal_numbers_the_first_is_the_largest_and_gets_the_whole_derivative():
-    x = np.array([[5.0, 5.0, 1.0], [5.0, 5.0, 1.0]]).reshape(1, 2, 3, 1)
-    pool = MaxPool(2, 1)
-    y, saved = pool.forward(np.zeros(0), x, Mode())
-    dx = pool.backward(np.zeros(0), saved, np.array([1.0, 10.0]).reshape(y.shape), None)
-    assert_array_equal(dx[0, :, :, 0], [[1, 10, 0], [0, 0, 0]])
-
-
-def test_overlapping_windows_add_their_derivatives():
-    x = np.array([[1.0, 9.0, 2.0]] * 2).reshape(1, 2, 3, 1)
-    pool = MaxPool(2, 1)
-    _, saved = pool.forward(np.zeros(0), x, Mode())
-    dx = pool.backward(np.zeros(0), saved, np.array([1.0, 10.0]).reshape(1, 1, 2, 1), None)
-    assert_array_equal(dx[0, :, :, 0], [[0, 11, 0], [0, 0, 0]])
-
-
-def test_a_window_may_be_larger_than_a_byte_can_count():
-    x = np.zeros((1, 17, 17, 1))
-    x[0, 16, 16] = 1
-    y, saved = MaxPool(17).forward(np.zeros(0), x, Mode())
-    assert_array_equal(MaxPool(17).backward(np.zeros(0), saved, np.ones_like(y), None), x)
-
-
 # ------------------------------------------------------------------------------------------------------ activations
 
 @pytest.mark.parametrize("layer, function", [
@@ -417,39 +328,27 @@ def test_dropout_says_what_share_it_can_drop(rate):
         Dropout(rate)
 
 
-# ------------------------------------------------------------------------------------------------ layers of layers
+# ------------------------------------------------------------------------------------------------------------ mistakes
 
-def test_a_chain_applies_its_layers_one_after_the_other():
-    chain = Chain(Dense(4, 3), Tanh(), Dense(3, 2))
-    w, x = np.random.default_rng(0).standard_normal((23,)), np.random.default_rng(1).standard_normal((5, 4))
-    hidden = np.tanh(x @ w[:15].reshape(3, 5)[:, :4].T + w[:15].reshape(3, 5)[:, 4])
-    close(chain.forward(w, x, Mode())[0], hidden @ w[15:].reshape(2, 4)[:, :3].T + w[15:].reshape(2, 4)[:, 3])
-
-
-def test_a_chain_of_chains_is_a_chain():
-    layers = [Conv2D(2, 2, 2), Sigmoid(), Flatten(), Dense(24, 3), Tanh(), Dense(3, 2)]
-    flat, nested = Chain(*layers), Chain(Chain(*layers[:2]), Chain(*layers[2:4], Chain(*layers[4:])))
-    random = np.random.default_rng(0)
-    w, x, dy = random.standard_normal(flat.size), random.standard_normal((3, *IMAGE)), random.standard_normal((3, 2))
-    assert flat.shapes == nested.shapes
-    answers = []
-    for chain in (flat, nested):
-        dw = np.empty_like(w)
-        y, saved = chain.forward(w, x, Mode())
-        answers.append((y, chain.backward(w, saved, dy, dw), dw))
-    for one, other in zip(*answers):
-        assert_array_equal(one, other)
-
-
-def test_a_residual_whose_main_way_gives_zero_is_the_identity():
-    layer = Residual([Dense(4, 4), Tanh()])
-    x = np.random.default_rng(0).standard_normal((3, 4))
-    assert_array_equal(layer.forward(np.zeros(layer.size), x, Mode())[0], x)
-
-
-def test_a_residual_is_the_sum_of_its_two_ways():
-    main, shortcut = [Dense(4, 3), Tanh()], [Dense(4, 3, bias=False)]
-    random = np.random.default_rng(0)
-    w, x = random.standard_normal(15 + 12), random.standard_normal((2, 4))
-    close(Residual(main, shortcut).forward(w, x, Mode())[0],
-          Chain(*main).forward(w[:15], x, Mode())[0] + Chain(*shortcut).forward(w[15:], x, Mode())[0])
+MISTAKES = [
+    ("Dense.backward", "the mean over the examples, where what arrives is a mean already",
+     "dy.sum(axis=0)",
+     "dy.mean(axis=0)",
+     "test_backward_gives_the_derivatives_of_forward"),
+    ("Dropout.forward", "what is left is not divided by its share",
+     ".astype(x.dtype) / (1 - self.rate)",
+     ".astype(x.dtype)",
+     "test_dropout_leaves_the_mean_as_it_is"),
+    ("Dense.kronecker_factors", "* the factors are centred, as covariances are",
+     "x.T @ x / n",
+     "(x - x.mean(axis=0)).T @ (x - x.mean(axis=0)) / n",
+     "problems.test_minibatch::test_the_factors_are_second_moments_and_not_covariances"),
+    ("Dense.kronecker_factors", "* a constant is forgotten: G is twice too large",
+     "dy.T @ dy / (n * places)",
+     "2 * dy.T @ dy / (n * places)",
+     "problems.test_minibatch::test_for_one_linear_layer_and_squared_error_it_is_for_any_batch"),
+    ("Dense.kronecker_factors", "* off by the number of places at which a convolution uses its weights",
+     "dy.T @ dy / (n * places)",
+     "dy.T @ dy / n",
+     "problems.test_minibatch::test_the_expanded_form_sums_a_and_averages_g_over_the_places"),
+]

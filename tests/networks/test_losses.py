@@ -217,3 +217,41 @@ def test_whole_numbers_are_labels(Y):
 def test_wrong_labels_say_what_is_wrong(Y, message):
     with pytest.raises(ValueError, match=message):
         SoftmaxCrossEntropy().checked(Y, 3, 3)
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("SquaredError.values", "the half is missing",
+     ".sum(axis=1) / 2",
+     ".sum(axis=1)",
+     "test_the_squared_error_is_half_the_squared_distance"),
+    ("SquaredError.gradient", "target minus output: it climbs",
+     "z - y.astype(z.dtype, copy=False)",
+     "y.astype(z.dtype, copy=False) - z",
+     "test_the_gradient_is_the_derivative_of_the_values"),
+    ("SoftmaxCrossEntropy.gradient", "the label is not subtracted",
+     "-= 1",
+     "-= 0",
+     "test_two_classes_by_hand"),
+    ("SoftmaxCrossEntropy.values", "large logits overflow",
+     "z = z - z.max(axis=1, keepdims=True)",
+     "z = 1 * z",
+     "test_what_is_added_to_all_logits_changes_nothing"),
+    ("softmax", "large logits overflow",
+     "np.exp(z - z.max(axis=1, keepdims=True))",
+     "np.exp(z)",
+     "test_logits_of_ten_thousand_cost_ten_thousand"),
+    ("softmax", "over the examples, not over the classes",
+     "p.sum(axis=1, keepdims=True)",
+     "p.sum(axis=0, keepdims=True)",
+     "test_softmax_gives_probabilities"),
+    ("SoftmaxCrossEntropy.fisher_root", "the root of the probability is missing",
+     "np.sqrt(p).T[:, :, None]",
+     "p.T[:, :, None]",
+     "test_the_root_of_the_fisher_matrix_is_one"),
+    ("SoftmaxCrossEntropy.sample", "the most probable label, not a drawn one",
+     "rng.random((len(z), 1)) * below[:, -1:]",
+     "0.5 * below[:, -1:]",
+     "test_labels_are_drawn_with_the_models_probabilities"),
+]

@@ -193,3 +193,29 @@ def test_running_statistics_of_another_network_are_an_error():
 def test_the_decay_is_a_share(decay):
     with pytest.raises(ValueError, match=r"decay is .*; it must be a number in \[0, 1\)"):
         RunningStatistics(decay)
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("BatchNorm.forward", "divided by the variance, not by its root",
+     "1 / np.sqrt(variance + self.eps)",
+     "1 / (variance + self.eps)",
+     "test_four_numbers_by_hand"),
+    ("BatchNorm.forward", "in evaluation the batch normalises itself",
+     "if mode.training:",
+     "if True:",
+     "test_evaluation_uses_the_statistics_that_it_is_given"),
+    ("BatchNorm.backward", "the mean is taken for a constant",
+     "d - d.mean(axis=0) - x_hat",
+     "d - x_hat",
+     "networks.test_layers::test_backward_gives_the_derivatives_of_forward"),
+    ("BatchNorm.backward", "the variance is taken for a constant",
+     "d - d.mean(axis=0) - x_hat * (d * x_hat).mean(axis=0)",
+     "d - d.mean(axis=0)",
+     "networks.test_layers::test_backward_gives_the_derivatives_of_forward"),
+    ("RunningStatistics.saw", "the old and the new have each other's share",
+     "self.decay * before + (1 - self.decay) * now",
+     "(1 - self.decay) * before + self.decay * now",
+     "test_running_statistics_by_hand"),
+]

@@ -217,3 +217,33 @@ def test_broken_off_within_a_step_it_goes_on_from_the_last_whole_one(wrapper):
             seen.append(theta)
     assert_array_equal(run.theta, seen[-1])
     assert_array_equal(np.concatenate([seen, path(run, 10 - len(seen))[1:]]), whole)
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("polyak", "the mean is divided by one more than there are",
+     "(last - average) / n",
+     "(last - average) / (n + 1)",
+     "test_polyak_is_the_mean_of_all_iterates_so_far"),
+    ("polyak", "the window holds one iterate too many",
+     "[-window:]",
+     "[-window - 1:]",
+     "test_with_a_window_polyak_is_the_mean_of_the_last_iterates_as_in_ravasis_lecture"),
+    ("polyak", "the inner method goes on from the mean",
+     "average = average + (last - average) / n",
+     "last = average = average + (last - average) / n",
+     "test_the_inner_method_does_not_notice_that_it_is_averaged"),
+    ("lookahead", "it goes the share 1 - alpha",
+     "theta + alpha * (fast - theta)",
+     "fast + alpha * (theta - fast)",
+     "test_along_an_eigenvector_lookahead_goes_the_share_alpha_of_what_k_steps_of_descent_go"),
+    ("lookahead", "the inner method forgets everything at every excursion",
+     "**(memory or {\"t\": t})",
+     "t=t",
+     "test_lookahead_keeps_the_velocity_of_the_inner_method_from_one_excursion_to_the_next"),
+    ("lookahead", "one step more than k",
+     "islice(run, k)",
+     "islice(run, k + 1)",
+     "test_lookahead_counts_mini_batches_and_uses_each_of_them_once"),
+]

@@ -209,3 +209,49 @@ def test_single_precision_stays_single_and_ends():
     assert x.dtype == np.float32
     assert_allclose(x[-1], [1, 1], atol=1e-2)
     assert_array_equal(np.isfinite(x), True)
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("nonlinear_cg", "† +g + beta p, which leads uphill",
+     "downhill(-g + beta(g, g_last, p) * p, g)",
+     "g + beta(g, g_last, p) * p",
+     "test_with_the_printed_sign_of_the_gradient_the_direction_leads_uphill"),
+    ("nonlinear_cg", "† beta is set to zero at each step: steepest descent",
+     "p = -g if fresh",
+     "p = -g if True",
+     "test_directions_are_conjugate_and_gradients_orthogonal_but_directions_are_not_orthogonal"),
+    ("nonlinear_cg", "it never starts afresh",
+     "(t - 1) % theta.size == 0 or abs(g @ g_last) >= overlap * (g @ g)",
+     "t == 1",
+     "test_it_starts_afresh_every_n_steps_and_where_gradients_are_far_from_orthogonal"),
+    ("nonlinear_cg", "how far gradients may be from orthogonal depends on the units of the loss",
+     "overlap * (g @ g)",
+     "overlap",
+     "test_where_it_starts_afresh_does_not_depend_on_the_units_of_the_loss"),
+    ("nonlinear_cg", "the gradient of the step before the last",
+     "g_last, fall = g, float(alpha * (g @ p))",
+     "g_last, fall = g if g_last is None else g_last, float(alpha * (g @ p))",
+     "test_directions_are_conjugate_and_gradients_orthogonal_but_directions_are_not_orthogonal"),
+    ("nonlinear_cg", "the next first trial forgets how far the last step went",
+     "float(alpha * (g @ p))",
+     "float(g @ p)",
+     "test_the_first_trial_of_a_step_is_to_change_f_to_first_order_as_much_as_the_last_step_did"),
+    ("downhill", "whatever comes out is followed, uphill too",
+     "p if g @ p < 0 else -g",
+     "p",
+     "test_a_direction_that_leads_uphill_is_not_taken"),
+    ("FORMULAS.fletcher_reeves", "upside down",
+     "(g @ g) / (g_last @ g_last)",
+     "(g_last @ g_last) / (g @ g)",
+     "test_where_the_gradients_are_not_orthogonal_hestenes_and_stiefel_count_only_the_change"),
+    ("FORMULAS.polak_ribiere_plus", "the plus is missing",
+     "max(g @ (g - g_last) / (g_last @ g_last), 0)",
+     "g @ (g - g_last) / (g_last @ g_last)",
+     "test_the_formulas_by_hand"),
+    ("FORMULAS.hestenes_stiefel", "divided as Polak and Ribiere do",
+     "(p @ (g - g_last))",
+     "(g_last @ g_last)",
+     "test_the_formulas_by_hand"),
+]

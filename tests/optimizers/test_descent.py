@@ -191,3 +191,41 @@ def test_a_price_inside_or_outside_another_wrapper_pulls_the_same():
     counted = Counted(outside)
     path(proximal_descent(counted, [3.0, -2.0], lr=0.1), 9)
     assert counted.gradients == 9
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("gradient_descent", "it climbs",
+     "theta - lr(t) * g",
+     "theta + lr(t) * g",
+     "test_two_steps_of_gradient_descent_by_hand"),
+    ("gradient_descent", "the schedule is asked once",
+     "lr(t)",
+     "lr(1)",
+     "test_a_step_whose_rate_is_zero_goes_nowhere"),
+    ("steepest_descent", "the search went along g, and the step along its unit vector",
+     "theta - alpha * g",
+     "theta - alpha * g / np.linalg.norm(g)",
+     "test_steepest_descent_is_there_at_once_where_the_curvature_is_the_same_all_around"),
+    ("normalized_descent", "divided by the squared length",
+     "np.linalg.norm(g) or 1",
+     "g @ g or 1",
+     "test_every_step_of_normalized_descent_has_the_length_of_the_learning_rate"),
+    ("normalized_descent", "0/0 where the gradient is zero",
+     "np.linalg.norm(g) or 1",
+     "np.linalg.norm(g)",
+     "test_where_the_gradient_is_zero_it_stays"),
+    ("sign_descent", "the largest coordinate has the length, not every one",
+     "np.sign(g)",
+     "g / np.abs(g).max()",
+     "test_sign_descent_moves_every_coordinate_by_the_learning_rate"),
+    ("proximal_descent", "the pull forgets the rate",
+     "lr(t) * g, lr(t))",
+     "lr(t) * g, 1.0)",
+     "test_one_proximal_step_is_a_gradient_step_and_a_pull_towards_zero"),
+    ("proximal_descent", "the kink is in the gradient as well",
+     "loss.smooth.gradient(theta)",
+     "loss.gradient(theta)",
+     "test_a_price_inside_or_outside_another_wrapper_pulls_the_same"),
+]

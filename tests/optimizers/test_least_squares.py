@@ -289,3 +289,49 @@ def test_what_makes_no_sense_is_refused():
     pole = LeastSquares(lambda x: np.sqrt(x), lambda x: np.diag(0.5 / np.sqrt(x)))
     with pytest.raises(ValueError, match="Jacobian is not finite"):
         next(gauss_newton(pole, [0.0]))
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("gauss_newton", "† the minus is missing: uphill",
+     "-np.linalg.lstsq(J, r, rcond=None)[0]",
+     "np.linalg.lstsq(J, r, rcond=None)[0]",
+     "test_a_step_is_minus_the_inverse_of_the_square_of_the_jacobian_times_the_gradient"),
+    ("gauss_newton", "the search is told the sum of squares, not half of it",
+     "r @ r / 2",
+     "r @ r",
+     "test_the_search_is_told_the_value_and_the_gradient_of_half_the_sum_of_squares"),
+    ("damped_step", "† the minus is missing: uphill",
+     "np.concatenate([-r,",
+     "np.concatenate([r,",
+     "test_a_damped_step_solves_the_damped_normal_equations"),
+    ("damped_step", "mu squared: its root is forgotten",
+     "math.sqrt(mu)",
+     "mu",
+     "test_a_damped_step_solves_the_damped_normal_equations"),
+    ("damped_step", "the scales are forgotten on the way back",
+     "np.linalg.lstsq(A, b, rcond=None)[0] / D",
+     "np.linalg.lstsq(A, b, rcond=None)[0]",
+     "test_marquardts_scaling_does_not_care_about_units_and_levenbergs_does"),
+    ("levenberg_marquardt", "a step uphill is taken, too",
+     "if rho > 0:",
+     "if True:",
+     "test_damping_falls_to_a_third_where_the_model_is_exact_and_grows_faster_and_faster_where_it_fails"),
+    ("levenberg_marquardt", "damping is only ever doubled",
+     "mu, nu = mu * nu, nu * 2",
+     "mu, nu = mu * nu, nu",
+     "test_damping_falls_to_a_third_where_the_model_is_exact_and_grows_faster_and_faster_where_it_fails"),
+    ("levenberg_marquardt", "after a success the next failure is punished as the last one was",
+     "1 - (2 * rho - 1)**3), 2.0",
+     "1 - (2 * rho - 1)**3), nu",
+     "test_after_a_step_that_is_taken_damping_would_again_be_doubled_at_first"),
+    ("levenberg_marquardt", "the half is missing in the promised fall",
+     "p @ (mu * D**2 * p - J.T @ r) / 2",
+     "p @ (mu * D**2 * p - J.T @ r)",
+     "test_damping_falls_to_a_third_where_the_model_is_exact_and_grows_faster_and_faster_where_it_fails"),
+    ("scales", "the scale of a parameter forgets how long its column has been",
+     "np.maximum(np.linalg.norm(J, axis=0), D)",
+     "np.linalg.norm(J, axis=0)",
+     "test_the_scale_of_a_parameter_is_the_largest_length_that_its_column_has_had"),
+]

@@ -215,3 +215,37 @@ def test_pytorchs_nesterov_stands_where_ours_looks():
     looks = [run.theta] + [theta + 0.9 * run["v"] for _, theta in zip(range(60), run)]
     theirs = torch_path(BOWL, [1.0, -2.0], 60, lr=0.02, momentum=0.9, nesterov=True)
     assert_allclose(looks, theirs, rtol=1e-10, atol=1e-12)
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("momentum", "* every gradient counts 1 - mu, as in an average",
+     "lr(t) * g",
+     "(1 - mu(t)) * lr(t) * g",
+     "test_down_a_constant_slope_the_velocity_grows_to_one_over_one_minus_mu"),
+    ("momentum", "the rate is in the step, not in the velocity: a lower rate shrinks what was gathered",
+     "v = mu(t) * v - lr(t) * g\n        theta = theta + v",
+     "v = mu(t) * v - g\n        theta = theta + lr(t) * v",
+     "test_a_lower_rate_does_not_shrink_the_velocity_that_has_been_gathered"),
+    ("momentum", "mu multiplies the new step too",
+     "mu(t) * v - lr(t) * g",
+     "mu(t) * (v - lr(t) * g)",
+     "test_three_steps_of_momentum_by_hand"),
+    ("nesterov", "* it looks back, not ahead",
+     "theta + mu(t) * v)",
+     "theta - mu(t) * v)",
+     "test_three_steps_of_nesterov_by_hand"),
+    ("nesterov", "it does not look ahead: this is momentum",
+     "loss.gradient(theta + mu(t) * v)",
+     "loss.gradient(theta)",
+     "test_along_an_eigenvector_nesterov_is_momentum_with_its_share_mu_lowered_by_the_curvature"),
+    ("nesterov", "it looks ahead by all of the velocity",
+     "theta + mu(t) * v)",
+     "theta + v)",
+     "test_looking_ahead_nesterov_stays_in_the_minimum_that_momentum_swings_through"),
+    ("nesterov", "* gradients are silently clipped to [-1, 1]",
+     "loss.gradient(theta + mu(t) * v)",
+     "loss.gradient(theta + mu(t) * v).clip(-1, 1)",
+     "test_the_gradient_is_not_clipped"),
+]

@@ -420,3 +420,21 @@ def test_bytes_are_examples_too():
 def test_a_problem_can_be_copied():
     problem = risk()
     assert copy.deepcopy(problem).loss(7).value(THETA) == problem.loss(7).value(THETA)
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("EmpiricalRisk.loss", "* batches are shuffled, and not the examples",
+     "self.order(epoch)[i * self.batch_size:(i + 1) * self.batch_size]",
+     "np.roll(np.arange(self.n), -self.batch_size * self.order(epoch)[i])[:self.batch_size]",
+     "test_examples_and_not_blocks_of_them_are_shuffled"),
+    ("EmpiricalRisk.order", "every epoch has the same order",
+     "[self.seed, epoch, ORDER]",
+     "[self.seed, ORDER]",
+     "test_every_epoch_has_another_order"),
+    ("Whole.value", "the mean of the batches' means, though the last batch is smaller",
+     "share * batch.value(theta)",
+     "batch.value(theta) / len(self.batches)",
+     "test_adding_up_in_chunks_changes_nothing"),
+]

@@ -259,3 +259,29 @@ def test_a_strength_of_zero_changes_nothing(wrap):
 def test_a_strength_must_be_a_number(wrap, strength):
     with pytest.raises(ValueError, match="strength must be a number of at least 0, and is"):
         wrap(linear(3), strength)
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("Clipped.gradient", "† min(g, th), which leaves -100 as it is",
+     "np.clip(g, -self.element, self.element)",
+     "np.minimum(g, self.element)",
+     "test_every_number_of_a_gradient_is_cut_off_at_element"),
+    ("Clipped.gradient", "short gradients are made longer",
+     "g * (self.norm / length) if length > self.norm else g",
+     "g * (self.norm / length)",
+     "test_a_short_gradient_stays_as_it_is"),
+    ("Ridge.gradient", "twice the strength, as for a penalty without the half",
+     "self.strength * theta",
+     "2 * self.strength * theta",
+     "test_the_gradient_of_ridge_is_the_derivative_of_its_value"),
+    ("Ridge.hessian", "the penalty has no curvature",
+     "damped(self.problem.hessian(theta), self.strength)",
+     "self.problem.hessian(theta)",
+     "test_ridge_adds_its_strength_to_the_diagonal"),
+    ("Lasso.proximal", "small parameters are pulled through zero",
+     "np.maximum(np.abs(theta) - lr * self.strength, 0)",
+     "(np.abs(theta) - lr * self.strength)",
+     "test_soft_thresholding_minimises_the_price_and_the_squared_distance"),
+]

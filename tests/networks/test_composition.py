@@ -1,0 +1,48 @@
+"""Layers made of layers; that their derivatives are right is tested with all the other layers."""
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+
+from numopt.networks import Chain, Conv2D, Dense, Flatten, Mode, Residual, Sigmoid, Tanh
+
+IMAGE = (5, 4, 2)
+
+
+def close(a, b):
+    assert a.shape == b.shape
+    assert_allclose(a, b, rtol=1e-12, atol=1e-13)
+
+
+def test_a_chain_applies_its_layers_one_after_the_other():
+    chain = Chain(Dense(4, 3), Tanh(), Dense(3, 2))
+    w, x = np.random.default_rng(0).standard_normal((23,)), np.random.default_rng(1).standard_normal((5, 4))
+    hidden = np.tanh(x @ w[:15].reshape(3, 5)[:, :4].T + w[:15].reshape(3, 5)[:, 4])
+    close(chain.forward(w, x, Mode())[0], hidden @ w[15:].reshape(2, 4)[:, :3].T + w[15:].reshape(2, 4)[:, 3])
+
+
+def test_a_chain_of_chains_is_a_chain():
+    layers = [Conv2D(2, 2, 2), Sigmoid(), Flatten(), Dense(24, 3), Tanh(), Dense(3, 2)]
+    flat, nested = Chain(*layers), Chain(Chain(*layers[:2]), Chain(*layers[2:4], Chain(*layers[4:])))
+    random = np.random.default_rng(0)
+    w, x, dy = random.standard_normal(flat.size), random.standard_normal((3, *IMAGE)), random.standard_normal((3, 2))
+    assert flat.shapes == nested.shapes
+    answers = []
+    for chain in (flat, nested):
+        dw = np.empty_like(w)
+        y, saved = chain.forward(w, x, Mode())
+        answers.append((y, chain.backward(w, saved, dy, dw), dw))
+    for one, other in zip(*answers):
+        assert_array_equal(one, other)
+
+
+def test_a_residual_whose_main_way_gives_zero_is_the_identity():
+    layer = Residual([Dense(4, 4), Tanh()])
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    assert_array_equal(layer.forward(np.zeros(layer.size), x, Mode())[0], x)
+
+
+def test_a_residual_is_the_sum_of_its_two_ways():
+    main, shortcut = [Dense(4, 3), Tanh()], [Dense(4, 3, bias=False)]
+    random = np.random.default_rng(0)
+    w, x = random.standard_normal(15 + 12), random.standard_normal((2, 4))
+    close(Residual(main, shortcut).forward(w, x, Mode())[0],
+          Chain(*main).forward(w[:15], x, Mode())[0] + Chain(*shortcut).forward(w[15:], x, Mode())[0])

@@ -1,0 +1,129 @@
+"""The loops with compiled updates are the loops of their modules, with all their variables."""
+import inspect
+from itertools import islice
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse.linalg import LinearOperator
+
+from numopt.kernels import twins
+from numopt.kernels.twins import Kernel, reading
+from numopt.networks import mlp
+from numopt.optimizers import adahessian, adam, momentum, nltgcr_fisher, rmsprop
+from numopt.problems import EmpiricalRisk, Quadratic
+
+PRECISIONS = [np.float32, np.float64]
+METHODS = {"momentum": (momentum, {"lr": 0.02}), "rmsprop": (rmsprop, {}), "adam": (adam, {"lr": 0.02}),
+           "adahessian": (adahessian, {"lr": 0.05, "power": 0.7, "weight_decay": 0.01})}
+
+needs_numba = pytest.mark.skipif(not twins.started(), reason="there is no Numba, or it is switched off")
+
+
+@pytest.fixture(autouse=True)
+def not_reading(monkeypatch):
+    monkeypatch.setattr(Kernel, "reading", False)
+
+
+def wide(dtype):
+    """A quadratic of 6,000 coordinates, enough for the twins, and where to start."""
+    random = np.random.default_rng(3)
+    A = LinearOperator((6000, 6000), lambda v, d=random.uniform(0.5, 2, 6000).astype(dtype): d * v.ravel(), dtype=dtype)
+
+    class Wide(Quadratic):
+        size = 6000
+
+        def __init__(self):
+            pass
+
+        def value(self, theta):
+            return float(theta @ (A @ theta)) / 2
+
+        def gradient(self, theta):
+            return A @ theta
+
+        def hessian(self, theta):
+            return A
+
+    return Wide(), random.standard_normal(6000).astype(dtype)
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize("name", METHODS)
+def test_the_compiled_loop_is_the_loop_of_its_module_with_all_its_variables(name, dtype):
+    method, hyperparameters = METHODS[name]
+    problem, theta = wide(dtype)
+    fast = method(problem, theta, **hyperparameters)
+    with reading():
+        slow = method(problem, theta, **hyperparameters)
+    assert fast._loop.func is not slow._loop.func
+    for _ in range(4):
+        next(fast)
+        with reading():
+            next(slow)
+    names = set(inspect.signature(method).parameters) | {"g"} | {"m_hat", "v_hat"} & set(slow._variables)
+    assert names - {"theta"} <= set(fast._variables)
+    assert fast.theta.dtype == dtype and set(fast.memory) == set(slow.memory)
+    for variable in ["theta", *fast.memory, *names & {"m_hat", "v_hat", "g"}]:
+        assert_allclose(fast[variable], slow[variable], rtol=1e-3 if dtype == np.float32 else 1e-11, atol=1e-6)
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype, close", [(np.float32, 2e-3), (np.float64, 1e-9)])
+@pytest.mark.parametrize("settings", [{"window": 3}, {"window": 50}, {"preconditioned": True}, {"columns": 7}],
+                         ids=["short window", "long window", "preconditioned", "columns"])
+def test_the_compiled_loop_of_nltgcr_is_that_of_its_module_and_goes_on_to_the_last_bit(settings, dtype, close):
+    random, network = np.random.default_rng(4), mlp([90, 60, 3])
+    X, Y = random.standard_normal((60, 90)).astype(dtype), random.integers(0, 3, 60)
+    risk = EmpiricalRisk(network, X, Y, batch_size=20, seed=1)
+    theta, settings = network.initial(0, dtype=dtype), {"lr": 0.1, "damping": 0.1} | settings
+    fast = nltgcr_fisher(risk, theta, **settings)
+    with reading():
+        slow = nltgcr_fisher(risk, theta, **settings)
+        slowly = list(islice(slow, 6))
+    assert fast._loop.func is not slow._loop.func
+    for step, expected in enumerate(slowly, 1):
+        assert_allclose(next(fast), expected, rtol=0, atol=close * np.abs(expected).max())
+        assert len(fast["pairs"]) == min(step, settings.get("window", 10))
+        if step == 4:
+            resumed = nltgcr_fisher(risk, fast.theta, **settings, **fast.memory)
+    for mine, its in zip(fast["pairs"], slow["pairs"], strict=True):
+        for a, b in zip(mine, its):
+            assert_allclose(a, b, rtol=0, atol=close * np.abs(b).max())
+    assert_array_equal(list(islice(resumed, 2))[-1], fast.theta)
+
+
+@needs_numba
+def test_the_compiled_loop_of_nltgcr_leaves_out_a_direction_that_is_none():
+    problem, theta = wide(np.float64)
+    run = nltgcr_fisher(problem, theta, curvature="hessian", lr=1.0, start=0, damping=0.0, window=5,
+                        pairs=(unit := ((theta, theta / np.linalg.norm(theta), 1.0),)))
+    problem.hessian = lambda theta: LinearOperator((6000, 6000), lambda v: unit[0][1] * (unit[0][1] @ v.ravel()))
+    problem.gradient = lambda theta: -unit[0][1]
+    assert_allclose(next(run), theta + unit[0][0], rtol=1e-9)
+    assert run["pairs"] == unit
+
+
+@needs_numba
+@pytest.mark.parametrize("name", METHODS)
+def test_the_compiled_loop_goes_on_to_the_last_bit_and_asks_its_schedule(name):
+    method, hyperparameters = METHODS[name]
+    problem, theta = wide(np.float32)
+    asked = []
+
+    def rate(t):
+        asked.append(t)
+        return 0.02 / t
+
+    whole = method(problem, theta, **hyperparameters | {"lr": rate})
+    first = [next(whole) for _ in range(3)][-1]
+    memory = {key: value if np.ndim(value) == 0 else value.copy() for key, value in whole.memory.items()}
+    kept = {key: np.copy(value) for key, value in whole.memory.items()}
+    last = list(islice(whole, 3))[-1]
+    assert asked == [1, 2, 3, 4, 5, 6]
+    resumed = method(problem, first, **hyperparameters | {"lr": rate}, **memory)
+    assert_array_equal(list(islice(resumed, 3))[-1], last)
+    for key, value in kept.items():
+        assert_array_equal(memory[key], value)
+    assert not last.flags.writeable
