@@ -1,30 +1,38 @@
 """The command python -m figures: see figures/__init__.py."""
 import argparse
 import os
+import secrets
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from difflib import get_close_matches
-from multiprocessing import get_context
 from pathlib import Path
 
 from tqdm import tqdm
 
 from figures.making import records, rendering, sheet
+from figures.making.parameters import asked, listed, parameters
+from figures.making.processes import shared_out
 
 
 def main(arguments=None):
-    """Render the figures that were asked for; 0 if all went well, 1 if some failed, 2 for an unknown name."""
-    parser = argparse.ArgumentParser(prog="python -m figures", description="Draw the figures of the lectures.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a figure; without any, all are drawn")
-    parser.add_argument("--list", action="store_true", help="say what there is, and draw nothing")
-    parser.add_argument("--out", default=rendering.OUT, metavar="DIR", help="the folder for the pictures (figures/out)")
-    parser.add_argument("--format", default="png", choices=sorted(rendering.METADATA))
-    parser.add_argument("-j", type=int, default=cores(), metavar="N", help="how many to draw at a time (%(default)s)")
-    parser.add_argument("--recompute", action="store_true", help="repeat the trainings of recorded figures, then draw")
-    parser.add_argument("--data", metavar="SET", help="the set to --recompute from, if not the figure's usual one")
-    parser.add_argument("--animate", action="store_true", help="the moving pictures of those that have one, as GIFs")
-    parser.add_argument("--sheet", action="store_true", help="those in --out on one page; draws what is missing")
-    options = parser.parse_args(arguments)
+    """Draw what was asked for; 0 if all went well, 1 if some failed, 2 for what makes no sense, 130 after Ctrl-C."""
+    for stream in sys.stdout, sys.stderr:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # captions hold letters that some terminals have not
+    try:
+        answer = obey(arguments)
+        sys.stdout.flush()
+        return answer
+    except KeyboardInterrupt:
+        print("stopped; what has been drawn is whole, and runs that are done are kept for the next time",
+              file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever reads has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def obey(arguments):
+    parser, options = read(arguments)
     there = rendering.names()
     unknown = [name for name in options.names if name not in there]
     for name in unknown:
@@ -32,93 +40,139 @@ def main(arguments=None):
         print(f"there is no figure {name!r}; there is {', '.join(near)}", file=sys.stderr)
     if unknown:
         return 2
+    chosen = list(dict.fromkeys(options.names)) or there
+    if options.list:
+        return say(chosen, bool(options.names))
+    changed = {name: {} for name in chosen}
+    if options.settings:
+        if not options.names or options.sheet:
+            parser.error("--set needs the names of figures: python -m figures zigzag --set gamma=50")
+        try:
+            changed = {name: asked(name, rendering.load(name), options.settings) for name in chosen}
+        except ValueError as error:
+            parser.error(str(error))
+    moving = rendering.those_that_move()
+    still = [name for name in options.names if name not in moving]
+    if options.animate and still:
+        parser.error(f"there is no moving picture of {', '.join(still)}; there is of {', '.join(moving)}")
+    again = to_make_again(parser, options, chosen) if options.recompute else {}
+    writable(parser, options.out)
+    how = {"out": options.out}
+    if options.recompute:
+        home = rendering.HERE if options.maintain else Path(options.out)
+        how["records_in"], parts_in = home / "records", rendering.OUT / "parts" if options.maintain else home / "parts"
+        if recompute(again, options.j, how["records_in"], parts_in):
+            return 1
+    if options.animate:
+        jobs = {name: how | {"animate": True} for name in (chosen if options.names else moving)}
+    elif options.sheet:
+        jobs = {name: how for name in sheet.missing(chosen, options.out)}
+    else:
+        form = {"format": options.format, "style": options.style, "transparent": options.transparent}
+        jobs = {name: how | form for name in chosen}
+    answer = draw([{"name": name, "changed": changed[name], **job} for name, job in jobs.items()], options.j)
+    if options.sheet:
+        page = sheet.drawn(chosen, options.out)
+        print(page or "there is no picture for the page")
+    return answer
+
+
+def read(arguments):
+    """(the parser, the options), which make sense each by itself."""
+    parser = argparse.ArgumentParser(prog="python -m figures", description="Draw the figures of the lectures.")
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="a figure; without any, all are drawn")
+    add("--list", action="store_true", help="say what there is, and of a NAME its parameters; draw nothing")
+    add("--set", action="append", default=[], dest="settings", metavar="PARAMETER=VALUE",
+        help="draw with another value of a parameter, into a file of another name; may be repeated")
+    add("--out", default=rendering.OUT, metavar="DIR", help="the folder for the pictures (figures/out)")
+    add("--format", default="png", choices=sorted(rendering.METADATA))
+    add("--style", default="light", choices=rendering.STYLES, help="dark: for dark slides")
+    add("--transparent", action="store_true", help="without a ground")
+    add("-j", type=int, default=cores(), metavar="N", help="how many to draw at a time (%(default)s)")
+    add("--recompute", action="store_true",
+        help="repeat the trainings of recorded figures, keep them in --out, and draw from them")
+    add("--data", metavar="SET", help="the set to --recompute from, if not the figure's usual one")
+    add("--maintain", action="store_true",
+        help="write into the repository: records into figures/records, pictures into figures/rendered")
+    add("--animate", action="store_true", help="the moving pictures of those that have one, as GIFs")
+    add("--sheet", action="store_true", help="those in --out on one page, as the lectures go; draws what is missing")
+    options = parser.parse_args(arguments)
     if options.j < 1:
         parser.error("-j must be at least 1")
     if Path(options.out).exists() and not Path(options.out).is_dir():
         parser.error(f"--out must be a folder, and {options.out} is a file")
-    chosen = list(dict.fromkeys(options.names)) or there
-    if options.list:
-        for name in chosen:
-            print(f"{name:24} {rendering.caption(name)}")
-        return 0
     if options.data and not options.recompute:
         parser.error("--data needs --recompute: a picture is drawn from the record that there is")
-    if options.recompute:
-        try:
-            again = {name: records.checked(name, options.data) for name in map(records.remade, chosen) if name}
-        except (ValueError, FileNotFoundError) as error:
-            parser.error(str(error))
-        if not again:
-            parser.error(f"nothing is recorded of {', '.join(chosen)}: drawing is computing")
-        trouble = recompute(again, options.j)
-        if trouble:
-            return trouble
-    if options.animate:
-        moving = rendering.those_that_move()
-        still = [name for name in options.names if name not in moving]
-        if still:
-            parser.error(f"there is no moving picture of {', '.join(still)}; there is of {', '.join(moving)}")
-        return draw(chosen if options.names else moving, options.out, "gif", options.j)
-    if options.sheet:
-        missing = [name for name in chosen if not (Path(options.out) / f"{name}.png").exists()]
-        trouble = draw(missing, options.out, "png", options.j) if missing else 0
-        if trouble != 130:
-            print(sheet.drawn(chosen, options.out))
-        return trouble
-    return draw(chosen, options.out, options.format, options.j)
+    if (options.style, options.transparent, options.format) != ("light", False, "png"):
+        if options.animate or options.sheet or options.maintain:
+            parser.error("--animate, --sheet and --maintain draw black on white, as --format png")
+    if options.maintain:
+        if options.out != rendering.OUT or options.settings or options.animate or options.sheet:
+            parser.error("--maintain writes the pictures of the lectures: without --out, --set, --animate and --sheet")
+        options.out = rendering.RENDERED
+    return parser, options
 
 
-def recompute(again, at_a_time):
-    """Do the runs that are missing of some records, in processes; write each record that is whole then."""
-    one_thread()
+def say(chosen, in_full):
+    for name in chosen:
+        print(f"{name:24} {rendering.caption(name)}")
+        if in_full:
+            print(f"{'':24} --set {listed(parameters(rendering.load(name)))}"
+                  if parameters(rendering.load(name)) else f"{'':24} it has no parameters")
+    return 0
+
+
+def writable(parser, out):
+    """Say now, and not after hours of computing, that a folder cannot be written to."""
+    probe = Path(out) / f".{secrets.token_hex(4)}"
+    try:
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        parser.error(f"--out {out}: no file can be written there ({error.strerror or error})")
+
+
+def to_make_again(parser, options, chosen):
+    """{record: the set to make it from}."""
+    try:
+        again = {name: records.checked(name, options.data) for name in map(records.remade, chosen) if name}
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(str(error))
+    if not again:
+        parser.error(f"nothing is recorded of {', '.join(chosen)}: drawing is computing")
+    return again
+
+
+def recompute(again, at_a_time, records_in, parts_in):
+    """Do the runs that are missing of some records; write each record that is whole then.  True if a run failed."""
+    records.RECORDS, records.PARTS = records_in, parts_in
+    jobs = [{"name": name, "data": data, "run": run, "records_in": records_in, "parts_in": parts_in}
+            for name, data in again.items() for run in records.missing(name, data)]
     failed = set()
-    with ProcessPoolExecutor(at_a_time, mp_context=get_context("spawn")) as pool:
-        try:
-            to_do = {name: records.missing(name, data) for name, data in again.items()}
-            under_way = {pool.submit(rendering.performed, name, again[name], run): (name, run)
-                         for name in again for run in to_do[name]}
-            for done in tqdm(as_completed(under_way), total=len(under_way), unit="run"):
-                name, run = under_way[done]
-                trouble = str(done.exception()) if done.exception() else done.result()
-                if trouble:
-                    failed.add(name)
-                    tqdm.write(f"{name}, {run}: {trouble}", file=sys.stderr)
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            print("stopped; what is done is kept, and the same command goes on from there", file=sys.stderr)
-            return 130
+    for job, answer, death in tqdm(shared_out(rendering.performed, jobs, at_a_time), total=len(jobs), unit="run"):
+        if answer or death:
+            failed.add(job["name"])
+            tqdm.write(f"{job['name']}, {job['run']}: {answer or death}", file=sys.stderr)
     for name, data in again.items():
         if name not in failed:
             print(records.complete(name, data))
-    return 1 if failed else 0
+    return bool(failed)
 
 
-def one_thread():
-    """One thread a process: the processes fill the machine, and sums come out the same whatever it has."""
-    for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
-        os.environ[f"{library}_NUM_THREADS"] = "1"
-
-
-def draw(chosen, out, format, at_a_time):
+def draw(jobs, at_a_time):
     """Draw in processes of their own; one that fails does not stop the others."""
-    one_thread()
     failed = []
-    with ProcessPoolExecutor(min(at_a_time, len(chosen)), mp_context=get_context("spawn")) as pool:
-        try:
-            under_way = {pool.submit(rendering.attempt, name, out, format): name for name in chosen}
-            for done in tqdm(as_completed(under_way), total=len(under_way), unit="figure"):
-                picture, trouble = (None, done.exception()) if done.exception() else done.result()
-                if trouble:
-                    failed.append(under_way[done])
-                    tqdm.write(f"{under_way[done]}: {trouble}", file=sys.stderr)
-                else:
-                    tqdm.write(str(picture))
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            print("stopped; what has been drawn is whole", file=sys.stderr)
-            return 130
+    for job, answer, death in tqdm(shared_out(rendering.attempt, jobs, at_a_time), total=len(jobs), unit="figure"):
+        picture, trouble = answer or (None, death)
+        if trouble:
+            failed.append(job["name"])
+            tqdm.write(f"{job['name']}: {trouble}", file=sys.stderr)
+        else:
+            tqdm.write(str(picture))
     if failed:
-        print(f"{len(failed)} of {len(chosen)} failed: {', '.join(sorted(failed))}", file=sys.stderr)
+        print(f"{len(failed)} of {len(jobs)} failed: {', '.join(sorted(failed))}", file=sys.stderr)
     return 1 if failed else 0
 
 

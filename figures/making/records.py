@@ -10,8 +10,9 @@ and its compute() begins with recorded("its name"), what these functions returne
 RECORD = "the other's name" instead.  The record says from which set, with which seed, when and with what it was made;
 so does a corner of the picture.
 
-    python -m figures NAME --recompute                  make the record again; go on where that was stopped
+    python -m figures NAME --recompute                  make the record again, in --out; go on where that was stopped
     python -m figures NAME --recompute --data mnist     from another set
+    python -m figures NAME --recompute --maintain       in figures/records
 """
 import hashlib
 import platform
@@ -28,6 +29,10 @@ from numopt.record import load, save
 
 RECORDS = Path(__file__).parents[1] / "records"
 PARTS = Path(__file__).parents[1] / "out" / "parts"
+
+
+class NotThere(FileNotFoundError):
+    """There is no record to draw from."""
 
 
 def script(name):
@@ -53,7 +58,7 @@ def recorded(name):
 def whole(name):
     file = RECORDS / f"{name}.npz"
     if not file.exists():
-        raise FileNotFoundError(f"there is no {file}; make it with python -m figures {name} --recompute")
+        raise NotThere(f"there is no {file}; make it with python -m figures {name} --recompute")
     return load(file)
 
 
@@ -92,7 +97,7 @@ def perform(name, data, run):
 def complete(name, data):
     """Write the record of all runs, and forget the parts."""
     runs = {run: load(part(name, data, run)) for run in script(name).runs(data)}
-    RECORDS.mkdir(exist_ok=True)
+    RECORDS.mkdir(parents=True, exist_ok=True)
     save(RECORDS / f"{name}.npz", set=data, seed=script(name).SEED, date=date.today().isoformat(),
          made_with=f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}", runs=runs)
     shutil.rmtree(folder(name, data))

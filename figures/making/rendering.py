@@ -1,16 +1,18 @@
 """A figure by its name: what it shows, its picture and its moving picture, written whole or not at all."""
-import os
-import tempfile
+import re
+import secrets
 import traceback
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
 from figures.making import records
+from figures.making.parameters import file_name, spelt
 
 HERE = Path(__file__).parents[1]
 RENDERED = HERE / "rendered"
 OUT = HERE / "out"
+STYLES = "light", "dark"
 
 # What a file says of itself besides the picture: nothing that changes from one day or version to the next.
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
@@ -32,23 +34,43 @@ def caption(name):
     return load(name).__doc__.strip().split("\n")[0]
 
 
-def render(name, out=OUT, format="png"):
-    """Compute one figure, draw it and save it: whole, or not at all.  The same script gives the same bytes."""
+def lectures(name):
+    """The numbers of the lectures that a figure belongs to: its docstring ends "Lecture 3." or "Lectures 2, 3."."""
+    found = re.search(r"Lectures? ([\d, and]+)\.\s*$", load(name).__doc__)
+    if not found:
+        raise ValueError(f"the docstring of figures/{name}.py must end with its lecture, as in 'Lecture 3.'")
+    return [int(number) for number in re.findall(r"\d+", found[1])]
+
+
+def place(name):
+    """What puts figures in the order of the lectures."""
+    return lectures(name)[0], name
+
+
+def render(name, out=OUT, format="png", style="light", transparent=False, **changed):
+    """Compute one figure, draw it and save it: whole, or not at all.  The same script gives the same bytes.
+
+    What is `changed` are parameters of its compute(); the file's name says so.
+    """
     script, record = load(name), records.named(name)
+    forms = [form for form, wanted in (("dark", style == "dark"), ("transparent", transparent)) if wanted]
     with drawing():
-        figure = script.draw(**script.compute())
+        figure = script.draw(**script.compute(**changed))
         if record:
             in_the_corner(figure, records.note(record))
-        return saved(out, f"{name}.{format}", lambda file: figure.savefig(file, metadata=METADATA[format]))
+        if style == "dark":
+            import_module("figures.making.ground").darken(figure)
+        return saved(out, f"{file_name(name, changed, *forms)}.{format}",
+                     lambda file: figure.savefig(file, metadata=METADATA[format], transparent=transparent or None))
 
 
-def animated(name, out=OUT):
+def animated(name, out=OUT, **changed):
     """Compute one figure, and save its moving picture, a GIF: whole, or not at all; and always the same bytes."""
     script, moving = load(name), import_module("figures.making.moving")
     with drawing():
-        animation = script.animate(**script.compute())
+        animation = script.animate(**script.compute(**changed))
         how = {"writer": "pillow", "fps": moving.A_SECOND, "dpi": moving.DPI}
-        return saved(out, f"{name}.gif", lambda file: animation.save(file, **how))
+        return saved(out, f"{file_name(name, changed)}.gif", lambda file: animation.save(file, **how))
 
 
 def those_that_move():
@@ -76,14 +98,13 @@ def saved(out, name, save):
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     stem, suffix = name.rsplit(".", 1)
-    handle, temporary = tempfile.mkstemp(dir=out, prefix=f".{stem}-", suffix=f".{suffix}")
-    os.close(handle)
+    temporary = out / f".{stem}-{secrets.token_hex(4)}.{suffix}"
     try:
+        temporary.open("xb").close()
         save(temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, out / name)
+        temporary.replace(out / name)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return out / name
 
@@ -96,16 +117,23 @@ def in_the_corner(figure, note):
     figure.text(0.995, strip / 4, note, fontsize=7.5, color="0.4", ha="right")
 
 
-def attempt(name, out=OUT, format="png"):
-    """(the picture, None), or (None, what went wrong) in words: not every error survives the way between processes."""
+def attempt(name, changed, records_in=None, **how):
+    """(the picture, None), or (None, what went wrong in words)."""
+    records.RECORDS = records_in or records.RECORDS
     try:
-        return animated(name, out) if format == "gif" else render(name, out, format), None
-    except Exception:
-        return None, traceback.format_exc()
+        return (animated if how.pop("animate", False) else render)(name, **how, **changed), None
+    except records.NotThere as error:
+        return None, str(error)
+    except Exception as error:
+        if not changed:
+            return None, traceback.format_exc()
+        with_these = ", ".join(f"{key}={spelt(value)}" for key, value in changed.items())
+        return None, f"there is no picture with {with_these}: {type(error).__name__}: {error}"
 
 
-def performed(name, data, run):
+def performed(name, data, run, records_in, parts_in):
     """Do one run of a record: None, or what went wrong in words."""
+    records.RECORDS, records.PARTS = records_in, parts_in
     try:
         records.perform(name, data, run)
     except Exception:

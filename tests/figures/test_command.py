@@ -6,15 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 import figures
 from figures.making import records
 from figures.making.command import main
+from figures.making.parameters import asked, like, parameters, spelt
 from numopt.record import load
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +51,13 @@ ENDLESS = GOOD.replace("    return {", """    import pathlib, time
     while True:
         time.sleep(0.05)
     return {""")
+
+
+KILLED = GOOD.replace("    return {", """    import os, signal
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {""")
+
+linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
 
 
 @pytest.fixture
@@ -83,7 +94,8 @@ def test_list_says_what_there_is_and_draws_nothing(capsys, tmp_path):
 
 def test_list_of_some_names_lists_those(capsys):
     assert main(["--list", "saddle", "zigzag"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["saddle", "zigzag"]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == ["saddle", "zigzag"]
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_ones_and_nothing_is_drawn(capsys, tmp_path):
@@ -123,6 +135,77 @@ def test_a_figure_that_fails_does_not_stop_the_others(folder, tmp_path):
     assert "SyntaxError" in done.stderr and "2 of 4 failed: broken, no_python" in done.stderr
 
 
+def workers_of(process):
+    """The processes that draw for a command."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = (folder / "stat").read_text().rsplit(")", 1)[1].split()[1]
+            if parent == str(process.pid) and b"spawn_main" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def runs(number):
+    with suppress(OSError):
+        return Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+
+
+def until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+@linux
+@pytest.mark.parametrize("kill", [signal.SIGTERM, signal.SIGKILL])
+def test_no_process_outlives_the_command(kill, folder, tmp_path):
+    running = subprocess.Popen(**folder("-j", "2", "--out", "pictures", endless=ENDLESS, other=ENDLESS))
+    try:
+        assert until((tmp_path / "begun").exists)
+        workers = workers_of(running)
+        running.send_signal(kill)
+        running.communicate()
+    finally:
+        running.kill()
+    assert len(workers) == 2 and until(lambda: not any(map(runs, workers)))
+    assert running.returncode == (143 if kill == signal.SIGTERM else -signal.SIGKILL)
+    assert files(tmp_path / "pictures") == []
+
+
+@linux
+def test_a_process_that_is_killed_fails_its_own_figure_only(folder, tmp_path):
+    done = subprocess.run(**folder("-j", "1", "--out", "pictures", a_line=GOOD, killed=KILLED, z_line=GOOD))
+    assert done.returncode == 1 and files(tmp_path / "pictures") == ["a_line.png", "z_line.png"]
+    assert "killed: its process died, killed by SIGKILL" in done.stderr and "1 of 3 failed: killed" in done.stderr
+
+
+def test_a_terminal_without_the_letters_and_a_reader_who_has_had_enough_are_no_errors(folder):
+    command = folder("--list", **{f"line{k}": GOOD.replace("A line.", "γ − 1.\n\nLecture 1." + 90 * " ")
+                                  for k in range(900)})
+    command["env"]["PYTHONIOENCODING"] = "ascii"
+    running = subprocess.Popen(**command)
+    assert "? ? 1." in running.stdout.readline()
+    running.stdout.close()
+    assert running.wait() == 1 and running.stderr.read() == ""
+    running.stderr.close()
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_computed(capsys, tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    with pytest.raises(SystemExit):
+        main(["zigzag", "--out", str(tmp_path / "closed")])
+    assert "no file can be written there" in capsys.readouterr().err
+
+
+def test_a_folder_below_a_file_is_said_before_anything_is_computed(folder, tmp_path):
+    (tmp_path / "file").touch()
+    refused = subprocess.run(**folder("--out", "file/below", endless=ENDLESS))
+    assert refused.returncode == 2 and "--out file/below: no file can be written there" in refused.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="signals of this kind are those of Unix")
 def test_ctrl_c_answers_130_and_leaves_only_whole_pictures(folder, tmp_path):
     running = subprocess.Popen(**folder("-j", "1", "--out", "pictures", endless=ENDLESS), start_new_session=True)
@@ -158,8 +241,13 @@ def test_the_same_script_gives_the_same_bytes_in_every_format(format, beginning,
     assert first.startswith(beginning) and first == second and b"1970" not in second
 
 
-def test_a_picture_can_be_read_by_everybody(tmp_path):
-    assert figures.render("nesterov_step", tmp_path).stat().st_mode & 0o777 == 0o644
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_who_may_read_a_picture_is_what_the_umask_says(mask, tmp_path):
+    before = os.umask(mask)
+    try:
+        assert figures.render("nesterov_step", tmp_path).stat().st_mode & 0o777 == 0o666 & ~mask
+    finally:
+        os.umask(before)
 
 
 def test_drawing_closes_its_figure_and_leaves_the_settings_alone(tmp_path):
@@ -168,6 +256,105 @@ def test_drawing_closes_its_figure_and_leaves_the_settings_alone(tmp_path):
     before, size = plt.get_fignums(), matplotlib.rcParams["font.size"]
     figures.render("nesterov_step", tmp_path)
     assert plt.get_fignums() == before and matplotlib.rcParams["font.size"] == size
+
+
+# ------------------------------------------------------------------------------------ figures with parameters
+
+KEYWORDS = "points=3, low=0.0, kind='line', shares=(0.1, 0.2), grid=True"
+WITH = GOOD.replace("def compute():", f"def compute({KEYWORDS}):").replace(
+    "np.arange(3.0)", "np.linspace(low, 1, points)[{'line': slice(None)}[kind]]")
+
+
+def test_other_parameters_go_to_a_file_of_another_name(folder, tmp_path):
+    done = subprocess.run(**folder("line", "--set", "low=-1", "--set", "points=4", "--out", "pictures", line=WITH))
+    assert done.returncode == 0 and files(tmp_path / "pictures") == ["line-points=4-low=-1.0.png"]
+
+
+def test_a_parameter_that_is_as_usual_changes_nothing():
+    exec(WITH, script := {})
+    assert asked("line", SimpleNamespace(**script), ["points=3", "shares=0.1,0.2", "low=0"]) == {}
+    assert asked("line", SimpleNamespace(**script), ["shares=1", "points=5"]) == {"points": 5, "shares": (1.0,)}
+
+
+@pytest.mark.parametrize("setting, said", [
+    ("pionts=4", "line has no parameter 'pionts'; do you mean points?; it has points=3, low=0.0, kind=line"),
+    ("points", "--set takes NAME=VALUE, and not 'points'"),
+    ("points=0", "points must be a whole number of at least 1, as 3 is, and not '0'"),
+    ("points=2.5", "points must be a whole number"), ("points=True", "points must be a whole number"),
+    ("low=nan", "low must be a finite number, as 0.0 is, and not 'nan'"),
+    ("low=1e999", "low must be a finite number"),
+    ("shares=0.1,x", "shares must be a finite number, or several with commas between"),
+    ("grid=1", "grid must be True or False"),
+    ("low=" + 9999 * "(", "low must be a finite number")])
+def test_a_wrong_parameter_is_refused_with_what_there_is(setting, said):
+    exec(WITH, script := {})
+    with pytest.raises(ValueError) as refusal:
+        asked("line", SimpleNamespace(**script), ["low=-1", setting])
+    assert said in str(refusal.value)
+
+
+def test_what_is_refused_is_a_line_and_nothing_is_drawn(capsys, tmp_path):
+    with pytest.raises(SystemExit) as refusal:
+        main(["zigzag", "--set", "stesp=4", "--out", str(tmp_path / "pictures")])
+    assert refusal.value.code == 2 and "do you mean steps?" in capsys.readouterr().err
+    assert not (tmp_path / "pictures").exists()
+
+
+def test_what_a_figure_cannot_draw_is_said_in_a_line(folder):
+    refused = subprocess.run(**folder("line", "--set", "kind=dots", line=WITH))
+    assert refused.returncode == 1 and "line: there is no picture with kind=dots: KeyError: 'dots'" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_list_of_a_name_says_its_parameters(folder):
+    said = subprocess.run(**folder("line", "--list", line=WITH)).stdout
+    assert "--set points=3, low=0.0, kind=line, shares=0.1,0.2, grid=True" in said
+
+
+def test_set_needs_names(capsys):
+    with pytest.raises(SystemExit):
+        main(["--set", "gamma=50"])
+    assert "--set needs the names of figures" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", [["-m", "figures.line"], ["figures/line.py"]], ids=["module", "script"])
+def test_a_figure_that_is_run_by_itself_is_drawn(how, folder, tmp_path):
+    command = folder("--set", "points=4", "--out", "pictures",
+                     line=WITH.replace("import numpy", "from figures.making.style import BLUE\nimport numpy"))
+    command["args"][1:3] = how
+    assert subprocess.run(**command).returncode == 0 and files(tmp_path / "pictures") == ["line-points=4.png"]
+
+
+@pytest.mark.parametrize("name", figures.names())
+def test_every_figure_can_be_run_by_itself_and_has_parameters_with_defaults(name):
+    text = (ROOT / "figures" / f"{name}.py").read_text(encoding="utf-8")
+    assert "\nfrom figures.making" in text or "\nimport figures.making" in text
+    known = parameters(figures.load(name))
+    assert {"name", "out", "format", "style", "transparent"}.isdisjoint(known)
+    for key, default in known.items():
+        assert like(default, spelt(default), key) == (tuple(default) if isinstance(default, range) else default)
+
+
+# ------------------------------------------------------------------------------------------- other grounds
+
+def test_on_a_dark_ground_the_ink_is_light(tmp_path):
+    from matplotlib.image import imread
+    usual, dark = (imread(figures.render("nesterov_step", tmp_path, style=style)) for style in ("light", "dark"))
+    assert files(tmp_path) == ["nesterov_step-dark.png", "nesterov_step.png"] and usual.shape == dark.shape
+    assert np.median(usual[..., :3]) == 1 and np.median(dark[..., :3]) < 0.15
+    black = (usual[..., :3] < 0.05).all(axis=-1)
+    assert black.sum() > 1000 and (dark[black][:, :3] > 0.9).mean() > 0.95
+
+
+def test_without_a_ground_what_was_white_is_transparent(tmp_path):
+    from matplotlib.image import imread
+    pixels = imread(figures.render("nesterov_step", tmp_path, transparent=True))
+    assert files(tmp_path) == ["nesterov_step-transparent.png"] and (pixels[..., 3] == 0).mean() > 0.5
+
+
+def test_the_text_of_an_svg_is_text(tmp_path):
+    picture = figures.render("condition_number", tmp_path, "svg").read_text(encoding="utf-8")
+    assert "each step leaves" in picture and "<text" in picture
 
 
 # ------------------------------------------------------------------------------ pictures drawn from a record
@@ -217,15 +404,17 @@ def draw(a, b):
 def test_a_record_is_made_once_and_drawn_from_until_it_is_made_again(folder, tmp_path):
     first = subprocess.run(**folder("--recompute", "--data", "boston", line=RECORDED))
     assert first.returncode == 0 and (tmp_path / "done").read_text() in ("12", "21")
-    assert files(tmp_path / "figures" / "records") == ["line.npz"] and "line.npz" in first.stdout
-    record = load(tmp_path / "figures" / "records" / "line.npz")
+    out = tmp_path / "figures" / "out"
+    assert files(out) == ["line.png", "records/line.npz"] and "line.npz" in first.stdout  # nothing is left of the parts
+    record = load(out / "records" / "line.npz")
     assert (record["set"], record["seed"], record["date"]) == ("boston", 5, date.today().isoformat())
     assert "NumPy" in record["made_with"] and record["runs"]["b 2"]["line"].shape == (len("boston"),)
-    picture = tmp_path / "figures" / "out" / "line.png"
-    drawn = picture.read_bytes()
-    assert subprocess.run(**folder("line")).returncode == 0
-    assert picture.read_bytes() == drawn and len((tmp_path / "done").read_text()) == 2
-    assert files(tmp_path / "figures" / "out") == ["line.png"]     # nothing is left of the parts
+    drawn = (out / "line.png").read_bytes()
+    assert subprocess.run(**folder("line", "--recompute", "--maintain", "--data", "boston")).returncode == 0
+    home = tmp_path / "figures"
+    assert files(home / "records") == ["line.npz"] and (home / "rendered" / "line.png").read_bytes() == drawn
+    assert subprocess.run(**folder("line", "--out", "pictures")).returncode == 0
+    assert (tmp_path / "pictures" / "line.png").read_bytes() == drawn and len((tmp_path / "done").read_text()) == 4
 
 
 @pytest.fixture
