@@ -60,7 +60,8 @@ def compute(size=60, condition=100.0, tilt=0.01, steps=75, sizes=(15, 30, 60), s
 def draw(cosine, sizes, asked):
     figure, (angle, cost) = plt.subplots(1, 2, figsize=(7, 3.9))
     for (color, marker, label), c in zip(LINES.values(), cosine):
-        angle.semilogy(np.arange(1, len(c) + 1), c, color=color, marker=marker, markersize=3, markevery=4, linewidth=1.4)
+        angle.semilogy(np.arange(1, len(c) + 1), c, color=color, marker=marker, markersize=3, markevery=4,
+                       linewidth=1.4)
     fresh = np.flatnonzero((cosine[0][1:] > 0.999) & (cosine[0][:-1] < 0.5)) + 2
     for t in fresh[:1]:
         angle.annotate("a fresh\nstart", (t, 1), (t - 3, 0.25), ha="right", va="center",

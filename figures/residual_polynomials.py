@@ -1,4 +1,4 @@
-"""Of each eigenvalue a method leaves a polynomial in it: some have the zeros of a plan, others put them where they help.
+"""What a method leaves of an eigenvalue is a polynomial in it; some put its zeros where they help, others by a plan.
 
 One quadratic with eleven eigenvalues, eight in a heap and three far above, as in networks; along each eigenvector the
 error begins as 1.  Down the rows, step by step, what is left of it.  Descent multiplies each by the same number at

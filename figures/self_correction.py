@@ -1,4 +1,4 @@
-"""BFGS corrects a matrix that is wrong everywhere, however wide the spectrum; L-BFGS forgets it, and never knows enough.
+"""BFGS corrects a matrix that is wrong everywhere, however wide the spectrum; L-BFGS forgets it, and knows too little.
 
 Each method starts on a quadratic with M near to H in place of H⁻¹: stiff directions are thought flat, and flat ones
 stiff.  Above, step by step, the eigenvalues of M H, all of which are 1 if M = H⁻¹.  BFGS brings in first those that are

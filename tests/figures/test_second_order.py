@@ -23,8 +23,8 @@ def polynomials(request, arrays):
 def least(lam, weights, k):
     """The least √Σ w p(λ)² of all polynomials p of degree k with p(0) = 1."""
     scaled = lam / lam.max()
-    basis = np.linalg.qr(np.sqrt(weights)[:, None] * scaled[:, None]**np.arange(1, k + 1))[0] if k else np.zeros((len(lam), 1))
     b = np.sqrt(weights)
+    basis = np.linalg.qr(b[:, None] * scaled[:, None]**np.arange(1, k + 1))[0]
     return np.linalg.norm(b - basis @ (basis.T @ b))
 
 
