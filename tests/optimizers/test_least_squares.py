@@ -335,3 +335,38 @@ MISTAKES = [
      "np.linalg.norm(J, axis=0)",
      "test_the_scale_of_a_parameter_is_the_largest_length_that_its_column_has_had"),
 ]
+
+
+# ------------------------------------------------------------------------------------------- how fast, at what price
+
+def bent(c):
+    """r = (x + 1, c x² + x − 1): without a gradient at 0, where JᵀJ is 2 and the sum that is left out −2c."""
+    return LeastSquares(lambda x: np.array([x[0] + 1, c * x[0]**2 + x[0] - 1]),
+                        lambda x: np.array([[1.0], [2 * c * x[0] + 1]]))
+
+
+@pytest.mark.parametrize("c", [-0.9, -0.5, 0.1, 0.5, 0.9])
+def test_gauss_newton_leaves_the_share_that_the_curvature_of_the_residuals_has_in_the_hessian(c):
+    problem = bent(c)
+    H, JJ = problem.hessian([0.0]).item(), problem.gauss_newton([0.0]).item()
+    assert_allclose([H, JJ], [2 - 2 * c, 2], rtol=1e-6)
+    x = path(gauss_newton(problem, [1e-4], search=full_step), 6)[:, 0]
+    assert_allclose(x[1:] / x[:-1], c, rtol=1e-2)
+
+
+@pytest.mark.parametrize("c", [-1.5, -1.1, 1.1])
+def test_where_that_share_is_above_one_gauss_newton_without_a_search_runs_away(c):
+    x = path(gauss_newton(bent(c), [1e-4], search=full_step), 6)[:, 0]
+    assert (np.abs(x[1:]) > 1.05 * np.abs(x[:-1])).all()
+
+
+def test_what_a_step_of_either_costs():
+    """Counted as values: residuals; as gradients: Jacobians."""
+    for method, values in ((gauss_newton, 2), (levenberg_marquardt, 1)):
+        counted = Counted(VALLEY)
+        run = method(counted, [0.9, 0.8])
+        next(run)
+        before = dict(counted.counts)
+        next(run)
+        spent = {name: counted.counts[name] - before[name] for name in before}
+        assert spent["gradients"] == 1 and spent["products"] == 0 and 1 <= spent["values"] <= values, method

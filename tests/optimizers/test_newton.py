@@ -11,7 +11,8 @@ from numopt.line_search import gain_ratio, remembering
 from numopt.networks import mlp
 from numopt.optimizers import damped_newton, gradient_descent, hessian_free, newton, newton_cg, trust_region
 from numopt.optimizers.newton import differences, inexact_newton, lowest, preconditioner
-from numopt.problems import Beale, Counted, EmpiricalRisk, Function, Objective, Plateau, Quadratic, Rosenbrock, Saddle
+from numopt.problems import (
+    Beale, Counted, EmpiricalRisk, Function, Himmelblau, Objective, Plateau, Quadratic, Rosenbrock, Saddle)
 from numopt.record import path, record
 
 RNG = np.random.default_rng(0)
@@ -535,3 +536,68 @@ MISTAKES = [
      "for p in []:",
      "test_of_the_points_on_the_way_the_one_is_taken_from_which_both_neighbours_lead_up"),
 ]
+
+
+# ------------------------------------------------------------------------- where they end, how fast, and at what price
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_from_starts_all_over_newton_ends_anywhere_without_a_gradient_and_the_guarded_methods_in_minima(seed):
+    """Of Himmelblau's function, with four minima, four saddles and a maximum."""
+    valley = Himmelblau()
+    starts = np.random.default_rng(seed).uniform(*valley.box, (100, 2))
+
+    def ends(method):
+        last = np.array([path(method(valley, start), 60)[-1] for start in starts])
+        assert np.linalg.norm([valley.gradient(x) for x in last], axis=1).max() < 1e-4
+        return np.array([(np.linalg.eigvalsh(valley.hessian(x)) > 0).sum() for x in last])
+
+    upwards = ends(newton)
+    assert np.mean(upwards < 2) > 1 / 3 and {0, 1, 2} == set(upwards.tolist())
+    for method in GUARDED:
+        assert (ends(method) == 2).all(), method.__name__
+
+
+@pytest.mark.parametrize("valley, start", [(Rosenbrock(), [1.1, 1.15]), (Beale(), [2.8, 0.45]),
+                                           (Rosenbrock(6), [1.05] * 6)], ids=["rosenbrock", "beale", "six"])
+def test_near_the_minimum_newton_cg_converges_faster_than_any_share(valley, start):
+    error = np.linalg.norm(path(newton_cg(valley, start), 12) - valley.minimizers[0], axis=1)
+    error = error[error > 1e-13]
+    shares = error[1:] / error[:-1]
+    assert shares[-1] < 0.01 and error[-1] < 1e-6
+    powers = np.log(error[1:]) / np.log(error[:-1])
+    assert powers[-1] > 1.3
+
+
+def test_what_a_step_of_each_costs():
+    """Values, gradients and products of five steps; a step begins with f where the last trial has left it."""
+    counts = {}
+    for method in (newton, damped_newton, trust_region, newton_cg, hessian_free):
+        counted = Counted(RISK.whole)
+        run, rows = method(counted, WEIGHTS), []
+        for _ in range(5):
+            before = dict(counted.counts)
+            next(run)
+            rows.append([counted.counts[name] - before[name] for name in before])
+        counts[method.__name__] = np.array(rows)[1:]
+    n = WEIGHTS.size
+    for name, rows in counts.items():
+        assert (rows[:, 1] <= 1).all() and ((rows[:, 1] == 1).all() or name == "trust_region")
+    assert 0 in counts["trust_region"][:, 1], "after a step that was not taken g is known"
+    assert (counts["newton"] == [0, 1, n]).all()
+    assert (counts["damped_newton"][:, 2] == n).all() and (counts["damped_newton"][:, 0] >= 1).all()
+    assert (counts["trust_region"][:, 0] == 1).all() and (counts["trust_region"][:, 2] >= 2).all()
+    assert (counts["newton_cg"][:, 2] >= 1).all() and counts["newton_cg"][:, 2].max() < n
+    assert (counts["hessian_free"][:, 2] > 10).all() and counts["hessian_free"][:, 0].max() < 10
+
+
+@pytest.mark.parametrize("method, besides", [(trust_region, 1), (newton_cg, 0)])
+def test_besides_the_products_of_conjugate_gradients_there_is_one_for_the_model(method, besides):
+    counted = Counted(BOWL)
+    run = method(counted, START)
+    next(run)
+    p = run["p"]
+    alone = Counted(BOWL)
+    solve = steihaug if method is trust_region else inexact_newton
+    arguments = (run["g"], 1.0) if method is trust_region else (run["g"], 250)
+    assert_allclose(solve(alone.hessian(START), *arguments), p)
+    assert counted.products == alone.products + besides
