@@ -1,0 +1,117 @@
+"""The figures about what a method calls one step show what their captions claim: tested on the arrays that they draw."""
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from figures import one_matrix_eight_updates as one_matrix
+from figures import unit_balls
+
+# ----------------------------------------------------------------------------------------------------- unit_balls
+
+OTHERS = [{}, {"lam": (1.0, 100.0), "turn": -1.1, "slope": 2.0}, {"lam": (0.2, 0.3), "turn": 0.1, "slope": -1.0},
+          {"lam": (1.0, 3.0), "turn": 2.5, "slope": 4.0}]
+PLACES = [(structure, limit) for structure in unit_balls.STRUCTURES for limit in unit_balls.LIMITS]
+
+
+@pytest.mark.parametrize("settings", OTHERS)
+def test_unit_balls_no_step_of_the_set_goes_further_down_than_the_arrow(settings):
+    drawn = unit_balls.compute(**settings)
+    for rim, step in zip(drawn["rims"], drawn["steps"]):
+        furthest = (rim @ drawn["g"]).min()
+        assert_allclose(step @ drawn["g"], furthest, rtol=1e-2)  # the points of the rim stand 0.25 degrees apart
+        assert step @ drawn["g"] <= furthest + 1e-9 * abs(furthest)
+
+
+@pytest.mark.parametrize("settings", OTHERS)
+def test_unit_balls_the_rim_is_what_the_method_calls_one_and_so_is_the_arrow(settings):
+    drawn = unit_balls.compute(**settings)
+    for place, rim, step in zip(PLACES, drawn["rims"], drawn["steps"]):
+        for d in (*rim[::90], step):
+            assert_allclose(unit_balls.length(d, drawn["H"], *place), 1)
+
+
+def test_unit_balls_the_lengths_are_those_written_above_the_panels():
+    H, d = np.array([[4.0, 1], [1, 9]]), np.array([2.0, -1])
+    L = np.linalg.eigvalsh(H)[1]
+    root = np.array([[np.sqrt(4), 0], [0, np.sqrt(9)]])
+    assert_allclose(unit_balls.length(d, H, "LI", "whole"), np.sqrt(L * 5))
+    assert_allclose(unit_balls.length(d, H, "LI", "gradient"), (L**0.5 * 5)**0.5)
+    assert_allclose(unit_balls.length(d, H, "LI", "eigenvector"), np.sqrt(L) * 2)
+    assert_allclose(unit_balls.length(d, H, "diagonal", "whole")**2, 4 * 4 + 9 * 1)
+    assert_allclose(unit_balls.length(d, H, "diagonal", "gradient")**2, d @ root @ d)
+    assert_allclose(unit_balls.length(d, H, "diagonal", "eigenvector"), max(2 * 2, 3 * 1))
+    assert_allclose(unit_balls.length(d, H, "full", "whole")**2, d @ H @ d)
+    values, Q = np.linalg.eigh(H)
+    assert_allclose(unit_balls.length(d, H, "full", "gradient")**2, d @ (Q * np.sqrt(values) @ Q.T) @ d)
+
+
+def test_unit_balls_where_the_axes_are_not_those_of_the_curvature_all_rows_differ():
+    steps = unit_balls.compute()["steps"]
+    directions = (steps / np.linalg.norm(steps, axis=1)[:, None]).reshape(3, 3, 2)
+    for column in range(3):
+        for a, b in ((0, 1), (0, 2), (1, 2)):
+            assert directions[a, column] @ directions[b, column] < 0.999
+    straight = unit_balls.compute(turn=0.0)["steps"].reshape(3, 3, 2)
+    assert_allclose(straight[1], straight[2], rtol=1e-6)
+
+
+def test_unit_balls_draws_these_sets_and_arrows(arrays):
+    drawn = arrays("unit_balls")
+    figure = unit_balls.draw(**drawn)
+    for ax, rim, step in zip(figure.axes, drawn["rims"], drawn["steps"]):
+        assert_allclose(ax.lines[0].get_xydata(), rim)
+        arrow, = (text for text in ax.texts if getattr(text, "arrow_patch", None))
+        assert_allclose((arrow.xyann, arrow.xy), ((0, 0), step))
+        assert_allclose((ax.lines[2].get_xydata() - step) @ drawn["g"], 0, atol=1e-12)  # the level line that touches
+    titles = [ax.get_title().split("\n")[1] for ax in figure.axes]
+    assert titles == [name for row in unit_balls.NAMES for name in row]
+    plt.close(figure)
+
+
+# --------------------------------------------------------------------------------------- one_matrix_eight_updates
+
+def spread(values):
+    """The largest singular value by the least."""
+    return values.max() / values.min()
+
+
+@pytest.mark.parametrize("settings", [{}, {"seed": 0}, {"seed": 2, "hidden": 9, "batches": 40}, {"seed": 3, "batches": 30}])
+def test_one_matrix_from_one_gradient_shampoo_soap_and_muon_make_all_alike_and_with_a_memory_only_muon(settings):
+    drawn = one_matrix.compute(**settings)
+    alone, after = (dict(zip(one_matrix.UPDATES, drawn[column])) for column in ("alone", "after"))
+    for name in ("shampoo", "soap"):
+        assert spread(alone[name]) < 1.01 and spread(after[name]) > 3
+        assert spread(after[name]) < spread(drawn["gradient"]) / 2
+    assert spread(alone["muon"]) < 1.21 / 0.68 and spread(after["muon"]) < 1.21 / 0.68
+    assert spread(drawn["gradient"]) > 10
+    assert spread(alone["adam"]) > 3 and spread(alone["kfac"]) > 3 and spread(alone["natural_gradient"]) > 3
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_one_matrix_gradient_descent_and_at_first_full_adagrad_leave_the_proportions(seed):
+    drawn = one_matrix.compute(seed=seed, batches=5)
+    alone, after = (dict(zip(one_matrix.UPDATES, drawn[column])) for column in ("alone", "after"))
+    share = drawn["gradient"] / drawn["gradient"].max()
+    for values in (alone["gradient_descent"], after["gradient_descent"], alone["full_matrix_adagrad"]):
+        assert_allclose(values / values.max(), share, rtol=1e-5)
+    changed = after["full_matrix_adagrad"] / after["full_matrix_adagrad"].max()
+    assert np.abs(changed - share).max() > 0.02
+
+
+def test_one_matrix_adams_first_step_is_by_signs():
+    drawn = one_matrix.compute(batches=1)
+    adam = dict(zip(one_matrix.UPDATES, drawn["alone"]))["adam"]
+    assert_allclose((adam / 1e-3)**2 @ np.ones(len(adam)), 12 * 9, rtol=1e-3)  # ‖±1‖² is the number of entries
+
+
+def test_one_matrix_draws_these_values_in_these_rows(arrays):
+    drawn = arrays("one_matrix_eight_updates")
+    figure = one_matrix.draw(**drawn)
+    for ax, steps in zip(figure.axes, (drawn["alone"], drawn["after"])):
+        strokes = [line for line in ax.lines if line.get_marker() == "|"]
+        for y, (line, values) in enumerate(zip(strokes, [drawn["gradient"], *steps], strict=True)):
+            assert_allclose(line.get_xdata(), values / values.max())
+            assert_allclose(line.get_ydata(), -y)
+        assert ax.get_xlim()[0] < min(line.get_xdata().min() for line in strokes)
+    plt.close(figure)
