@@ -1,4 +1,4 @@
-"""The figures about what a method calls one step show what their captions claim: tested on the arrays that they draw."""
+"""The figures about what a method calls one step show what their captions claim: on the arrays that they draw."""
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -77,7 +77,7 @@ def spread(values):
 
 
 @pytest.mark.parametrize("settings", [{}, {"seed": 0}, {"seed": 2, "hidden": 9, "batches": 40}, {"seed": 3, "batches": 30}])
-def test_one_matrix_from_one_gradient_shampoo_soap_and_muon_make_all_alike_and_with_a_memory_only_muon(settings):
+def test_one_matrix_from_one_gradient_three_make_all_alike_and_with_a_memory_only_muon(settings):
     drawn = one_matrix.compute(**settings)
     alone, after = (dict(zip(one_matrix.UPDATES, drawn[column])) for column in ("alone", "after"))
     for name in ("shampoo", "soap"):
