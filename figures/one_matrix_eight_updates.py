@@ -1,4 +1,4 @@
-"""From one gradient matrix, Shampoo, SOAP and Muon make every singular value alike; with a memory of noise only Muon does.
+"""From one gradient, Shampoo, SOAP and Muon make all singular values alike; once they remember noise, only Muon does.
 
 A stroke is a singular value of one and the same gradient, that of the first layer [W | b] of a net on the digits, as a
 share of the largest; below it those of the steps that eight methods make of it.  On the left they know nothing but that
