@@ -49,7 +49,7 @@ def gradients(formula, overlap, size, seed):
     return counted.gradients if seen.reason == "gradient" else np.inf
 
 
-def compute(size=60, condition=100.0, tilt=0.01, steps=75, sizes=(15, 30, 60), starts=5):
+def compute(size=60, condition=100.0, tilt=0.01, steps=75, sizes=(10, 20, 40), starts=4):
     formulas = [name for name in LINES if name != "with_the_rule"]
     asked = {name: [[gradients(name, FREE, n, seed) for seed in range(starts)] for n in sizes] for name in formulas}
     asked["with_the_rule"] = [[gradients(formulas[seed % 3], 0.1, n, seed) for seed in range(starts)] for n in sizes]

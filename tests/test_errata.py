@@ -4,16 +4,18 @@ Each function is about one formula or one claim with numbers; what is to be seen
 sources: Memon et al. (2024), Zheng (2023), Kashyap (2022), the paper on learning rates, and Ravasi's lecture notes.
 """
 from functools import partial
+from itertools import islice
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from numopt.linalg import dense
-from numopt.line_search import full_step
+from numopt.linalg import conjugate_gradient_iterates, dense
+from numopt.line_search import exact, full_step
 from numopt.networks import mlp
-from numopt.optimizers import gauss_newton, hessian_free, levenberg_marquardt, newton, nonlinear_cg
-from numopt.problems import Counted, EmpiricalRisk, Function, LeastSquares, MiniBatch, Rosenbrock
+from numopt.optimizers import gauss_newton, hessian_free, levenberg_marquardt, newton, nonlinear_cg, steepest_descent
+from numopt.problems import Counted, EmpiricalRisk, Function, LeastSquares, MiniBatch, Quadratic, Rosenbrock
+from numopt.record import path, record
 
 VALLEY = LeastSquares(lambda x: np.sqrt(2) * np.array([10 * (x[1] - x[0]**2), 1 - x[0]]),
                       lambda x: np.sqrt(2) * np.array([[-20 * x[0], 10], [-1, 0]]))
@@ -93,3 +95,44 @@ def test_kashyaps_direction_of_conjugate_gradients_needs_a_minus():
             g, p = run["g"], run["p"]
             memory = p + g
             assert g @ (-g + memory) < 0 < g @ (g + memory)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_conjugate_directions_are_not_orthogonal(seed):
+    rng = np.random.default_rng(seed)
+    root = rng.standard_normal((4, 4))
+    H, b = root @ root.T + np.eye(4), rng.standard_normal(4)
+    iterates = list(islice(conjugate_gradient_iterates(H, b), 4))
+    P, R = np.array([p for _, _, p, _ in iterates]), np.array([b, *(r for _, r, _, _ in iterates[:3])])
+    lengths = np.linalg.norm(P, axis=1)
+    between = np.triu(np.abs(P @ P.T) / np.outer(lengths, lengths), 1)
+    assert np.abs(np.triu(P @ H @ P.T, 1)).max() < 1e-8 and np.abs(np.triu(R @ R.T, 1)).max() < 1e-8
+    assert between.max() > 0.1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_orthogonal_to_the_direction_is_no_eigenvector_but_h_times_the_error(seed):
+    rng = np.random.default_rng(seed)
+    root = rng.standard_normal((4, 4))
+    H, b = root @ root.T + np.eye(4), rng.standard_normal(4)
+    x, _, d, _ = next(conjugate_gradient_iterates(H, b))
+    e = np.linalg.solve(H, b) - x
+    assert abs(e @ H @ d) < 1e-8 < 1e-3 < abs(e @ d)
+    assert np.abs(np.linalg.eigh(H)[1].T @ d).min() > 1e-8, "no eigenvector is orthogonal to d"
+
+
+def test_beta_of_zero_at_each_step_is_steepest_descent():
+    bowl, start = Quadratic(np.diag([1.0, 3, 30])), np.array([1.0, 1, 1])
+    never = path(nonlinear_cg(bowl, start, overlap=0.0, search=exact), 12)
+    assert_allclose(never, path(steepest_descent(bowl, start), 12), atol=1e-6)
+    assert np.linalg.norm(never[-1]) > 0.01
+    assert np.linalg.norm(path(nonlinear_cg(bowl, start, search=exact), 12)[-1]) < 1e-6
+
+
+@pytest.mark.parametrize("size, width", [(2, 2.0), (10, 2.0), (10, 20.0)])
+def test_fletcher_and_reeves_converge_from_far_away(size, width):
+    valley = Rosenbrock(size)
+    for seed in range(4):
+        start = np.random.default_rng(seed).uniform(-width, width, size)
+        run = nonlinear_cg(valley, start, formula="fletcher_reeves", overlap=1e9)
+        assert record(run, 5000, objective=valley, gradient=1e-5).reason == "gradient"

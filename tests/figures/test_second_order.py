@@ -230,8 +230,9 @@ def test_conjugate_from_bad_starts_all_arrive_and_the_more_parameters_the_more_f
     asked = arrays("conjugate_from_bad_starts")["asked"]
     assert np.isfinite(asked).all()
     fr, pr, hs, rule = np.median(asked, axis=-1)
-    assert np.all(np.diff(fr / pr) > 0) and fr[-1] > 1.4 * max(pr[-1], hs[-1])
+    assert np.all(np.diff(fr / pr) > 0) and fr[-1] > 1.3 * max(pr[-1], hs[-1])
     assert asked[0, -1].min() > asked[1:3, -1].max()
+    assert rule[-1] > 1.2 * pr[-1], "the rule costs Polak and Ribière something"
 
 
 def test_conjugate_from_bad_starts_with_the_rule_all_formulas_cost_about_the_same():
@@ -239,9 +240,9 @@ def test_conjugate_from_bad_starts_with_the_rule_all_formulas_cost_about_the_sam
                       for name in ("fletcher_reeves", "polak_ribiere_plus", "hestenes_stiefel")])
     middle = np.median(costs, axis=1)
     assert middle.max() < 1.15 * middle.min()
-    free = np.median([[bad_starts.gradients(name, bad_starts.FREE, 60, seed) for seed in (10, 11, 12)]
+    free = np.median([[bad_starts.gradients(name, bad_starts.FREE, 45, seed) for seed in (10, 11)]
                       for name in ("fletcher_reeves", "polak_ribiere_plus")], axis=1)
-    assert free[0] > 1.4 * free[1]
+    assert free[0] > 1.3 * free[1]
 
 
 def test_conjugate_from_bad_starts_draws_these_numbers(arrays):

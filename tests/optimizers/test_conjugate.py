@@ -1,5 +1,6 @@
 """Nonlinear conjugate gradients in tests: each says something lecture 7 says."""
 from functools import partial
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -255,3 +256,66 @@ MISTAKES = [
      "(g_last @ g_last)",
      "test_the_formulas_by_hand"),
 ]
+
+
+# ------------------------------------------------------------------- what the lecture derives, and what a step costs
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_points_of_conjugate_gradients_go_down_and_away_from_the_start(seed):
+    b = np.random.default_rng(seed).standard_normal(6)
+    points = np.array([np.zeros(6), *(x for x, *_ in conjugate_gradient_iterates(BOWL.A, b))][:7])
+    energy = [x @ BOWL.A @ x / 2 - b @ x for x in points]
+    assert np.all(np.diff(energy) < 0) and np.all(np.diff(np.linalg.norm(points, axis=1)) > 0)
+    steps = np.diff(points, axis=0)
+    assert np.all(steps @ steps.T > 0)
+
+
+@pytest.mark.parametrize("alone", [[], [1e3], [1e3, 1e5], [50.0, 1e3, 1e4]])
+def test_each_eigenvalue_that_stands_alone_costs_one_step_however_large_it_is_until_rounding_brings_it_back(alone):
+    """The energy is at most that of the best polynomial for the heap, as many steps later."""
+    lam = np.concatenate([np.linspace(1, 4, 30), alone])
+    iterates = islice(conjugate_gradient_iterates(np.diag(lam), lam), 25)
+    error = np.array([np.ones_like(lam), *(1 - x for x, *_ in iterates)])
+    energy, steps = np.sqrt(np.sum(lam * error**2, axis=1)), np.arange(26)
+    bound = 2 * (1 / 3)**(steps - len(alone)) * energy[0]
+    assert np.all((energy <= bound)[len(alone):9])
+    whole = (np.sqrt(lam.max()) - 1) / (np.sqrt(lam.max()) + 1)
+    assert not alone or energy[8] < 0.1 * 2 * whole**8 * energy[0]
+    assert bool(alone) != np.all((energy <= bound)[:18]), "rounding"
+
+
+@pytest.mark.parametrize("name", ["fletcher_reeves", "polak_ribiere", "hestenes_stiefel"])
+def test_after_an_exact_step_the_cosine_is_the_quotient_of_the_lengths(name):
+    valley = Rosenbrock(5)
+    run = nonlinear_cg(valley, valley.start, formula=name, overlap=1e9, search=EXACT)
+    for _, g, p in directions(run, 12):
+        cosine = -g @ p / np.linalg.norm(g) / np.linalg.norm(p)
+        assert_allclose(cosine, np.linalg.norm(g) / np.linalg.norm(p), rtol=1e-5)
+
+
+def test_hestenes_and_stiefel_keep_their_directions_conjugate_however_rough_the_search():
+    """pᵀ(g − g₀) = 0 with backtracking, where the others have anything; unless it starts afresh."""
+    worst = {}
+    for name in ("hestenes_stiefel", "fletcher_reeves", "polak_ribiere"):
+        run = nonlinear_cg(Rosenbrock(6), Rosenbrock(6).start, formula=name, overlap=1e9, search=backtracking)
+        cosines, last = [], None
+        for _, g, p in directions(run, 30):
+            if last is not None and not np.array_equal(p, -g):
+                y = g - last
+                cosines.append(abs(p @ y) / np.linalg.norm(p) / np.linalg.norm(y))
+            last = g
+        worst[name] = max(cosines)
+    assert worst["hestenes_stiefel"] < 1e-9 and min(worst["fletcher_reeves"], worst["polak_ribiere"]) > 0.1
+
+
+def test_what_a_step_costs():
+    network, X = mlp([3, 4, 2]), RNG.standard_normal((40, 3))
+    counted = Counted(EmpiricalRisk(network, X, (X[:, 0] * X[:, 1] > 0).astype(int), seed=0).whole)
+    run, trials = nonlinear_cg(counted, network.initial(seed=1)), []
+    next(run)
+    for _ in range(20):
+        before = counted.gradients
+        next(run)
+        trials.append(counted.gradients - before)
+    assert counted.gradients == counted.values and counted.products == 0
+    assert min(trials) == 1 and 2 <= np.mean(trials) <= 3 and max(trials) <= 4
