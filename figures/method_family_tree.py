@@ -1,6 +1,12 @@
-"""The 55 methods of the course descend from three, and 27 of them turn back into another one at some setting.
+"""The methods of the course descend from three, and about half of them turn back into another one at some setting.
 
-Under each method stands what it changes in the one that its line comes from; the number in the circle is its lecture.
+In the panel of each method is the path that it takes in the valley of one neuron, ½ the mean of (tanh(w x + b) − y)²,
+to the cross; all from the same start, and for the price of 40 gradients, where a product with a curvature matrix
+costs two and a value a third.  A method that needs a rate has the best of eleven from 0.001 to 100; all else is as it
+is by default.  On the right is what is left of f then.  It is one valley and no race: Newton's method starts where the
+curvature is negative, and climbs; GCR takes the gradient for linear; the learned rates have no time to be learned.
+
+Beside each method stands what it changes in the one that its line comes from; the number in the circle is its lecture.
 A double line says that with the setting beside its name the method is its parent again, step by step; where a colon
 and a name follow, it is that other method.  Nothing of this is drawn on trust: both are run, on the mini-batches of a
 net wherever they can be, and the mark is there if they go the same way to 8 digits.  ("J constant" is a linear problem,
@@ -21,7 +27,9 @@ from math import sqrt
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.style import BLACK, BLUE, GREEN, GREY, METHODS, ORANGE, PURPLE, SKY, VERMILION
+from figures.making.one_valley import MINIMUM, Neuron, best_walks
+from figures.making.one_valley import START as BEGINNING
+from figures.making.style import BLACK, BLUE, GREEN, GREY, METHODS, ORANGE, PURPLE, SKY, VERMILION, minimum
 from numopt import optimizers
 from numopt.line_search import exact, full_step
 from numopt.networks import linear, mlp
@@ -31,7 +39,7 @@ from numopt.optimizers import (
     gradient_rate, kfac, lbfgs, levenberg_marquardt, lion, lookahead, momentum, natural_gradient, nesterov, newton,
     newton_rate, nltgcr, nltgcr_adaptive, nltgcr_fisher, nonlinear_cg, normalized_natural_gradient, polyak,
     proximal_descent, rmsprop, shampoo, sign_descent, sophia, steepest_descent)
-from numopt.problems import EmpiricalRisk, LeastSquares, Quadratic, Rosenbrock
+from numopt.problems import EmpiricalRisk, LeastSquares, Quadratic, Rosenbrock, grid
 from numopt.record import path
 
 # The method, the one it comes from, and what it changes; parents before children, children in the order of the picture.
@@ -175,35 +183,37 @@ def same():
     }
 
 
-def compute():
-    """For each pair how far apart its two runs come, as a share of the way they go; and the place of every method."""
+def compute(budget=40):
+    """For each pair how far apart its two runs come, as a share of the way they go; and the walk of every method."""
     apart, steps = [], []
     for runs in same().values():
         one, other = (path(run, STEPS) for run in runs)
         steps.append(min(len(one), len(other)) - 1)  # a run of conjugate directions ends when it has arrived
         apart.append(np.abs(one[:steps[-1] + 1] - other[:steps[-1] + 1]).max() / np.abs(other - other[0]).max())
-    return {"apart": np.array(apart), "steps": np.array(steps), **places()}
+    paths = []
+    for name, *_ in TREE:
+        walks, best = best_walks(name, budget)
+        paths.append(walks[best])
+    lengths = np.array([len(walk) for walk in paths])
+    valley = Neuron()
+    return {"apart": np.array(apart), "steps": np.array(steps), "points": np.concatenate(paths), "lengths": lengths,
+            "left": np.array([valley.value(walk[-1]) for walk in paths]) / valley.value(BEGINNING),
+            "w": (w := np.linspace(-0.45, 2.05, 45)), "b": (b := np.linspace(-2.2, 1.35, 45)),
+            "height": grid(valley, w, b)}
 
 
-def places():
-    """For every method of the TREE its column, its row and how many ancestors it has."""
-    parents = {name: parent for name, parent, _ in TREE}
-    first = {"gradient_descent": 0, "newton": 1, "gcr": 1}
-    column, row, depth = [], [], []
-    for name in parents:
-        line = [name]
-        while parents[line[-1]] is not None:
-            line.append(parents[line[-1]])
-        column.append(first[line[-1]])
-        row.append(column.count(column[-1]) - 1 + (line[-1] == "gcr") * 0.6)
-        depth.append(len(line) - 1)
-    return {"column": np.array(column), "row": np.array(row), "depth": np.array(depth)}
+def depths():
+    """How many ancestors every method of the TREE has."""
+    parents, depth = {name: parent for name, parent, _ in TREE}, {}
+    for name, parent in parents.items():
+        depth[name] = 0 if parent is None else depth[parent] + 1
+    return depth
 
 
 LECTURES = {2: ("descent", BLACK), 3: ("momentum", BLUE), 4: ("adaptive", VERMILION), 5: ("learning rates", GREEN),
             6: ("Newton", PURPLE), 7: ("conjugate", BLUE), 8: ("quasi-Newton", ORANGE), 9: ("natural", SKY),
             10: ("diagonal", GREEN), 11: ("Kronecker", GREY), 12: ("residual", VERMILION), 13: ("averaging", BLACK)}
-COLUMN, ROW, INDENT = 241, 21.5, 13  # lengths in points, as all are here
+WIDTH, ROW, INDENT, PANEL = 432, 29, 15, 42  # lengths in points, as all are here
 
 
 def lecture(name):
@@ -215,49 +225,64 @@ def lecture(name):
 def disc(ax, x, y, number):
     """The number of a lecture in its colour."""
     color = LECTURES[number][1]
-    ax.plot(x, y, "o", color=color, markersize=12.5, markeredgewidth=0, zorder=2)
-    ax.text(x, y - 0.3, number, fontsize=7.5, color="black" if color in (SKY, ORANGE, PURPLE) else "white",
+    ax.plot(x, y, "o", color=color, markersize=14, markeredgewidth=0, zorder=2)
+    ax.text(x, y - 0.3, number, fontsize=8.5, color="black" if color in (SKY, ORANGE, PURPLE) else "white",
             weight="bold", ha="center", va="center_baseline")
 
 
 def line(ax, x, end, y, double):
     """From the left to a method: one line, or two."""
-    for shift in (-1.4, 1.4) if double else [0]:
-        ax.plot([x, end], [y + shift, y + shift], color="black" if double else "0.6", linewidth=0.9,
+    for shift in (-1.6, 1.6) if double else [0]:
+        ax.plot([x, end], [y + shift, y + shift], color="black" if double else "0.6", linewidth=1,
                 solid_capstyle="butt", zorder=1)
 
 
-def draw(apart, steps, column, row, depth):
-    figure = plt.figure(figsize=(6.5, 9.4), layout="none")
+def panel(ax, x, y, walk, w, b, height):
+    """The walk of a method, in its valley."""
+    inset = ax.inset_axes([x, y - 0.46 * ROW, PANEL, 0.92 * ROW], transform=ax.transData)
+    inset.contour(w, b, height, levels=height.max() * np.geomspace(1e-3, 0.6, 6), colors="0.75", linewidths=0.5)
+    minimum(inset, *MINIMUM, markersize=6, markeredgewidth=1.4)
+    inset.plot(*walk.T, ".-", color=BLACK, linewidth=0.9, markersize=1.8, zorder=4)
+    inset.set(xlim=w[[0, -1]], ylim=b[[0, -1]], xticks=[], yticks=[])
+    inset.spines[:].set(visible=True, color="0.75", linewidth=0.6)
+
+
+def draw(apart, steps, points, lengths, left, w, b, height):
+    below = ROW * (len(TREE) + 3.2)
+    figure = plt.figure(figsize=(WIDTH / 72, (below + 20) / 72), layout="none")
     ax = figure.add_axes([0, 0, 1, 1])
-    ax.set(xlim=(-8, 460), ylim=(9 - 72 * 9.4, 9))
+    ax.set(xlim=(-9, WIDTH - 9), ylim=(-below, 20))
     ax.set_axis_off()
-    settings = {}
+    settings, depth, at = {}, depths(), {}
     for (name, setting, other), distance in zip(same(), apart):
         if distance < 1e-8:
             settings.setdefault(name, (setting, other))
-    at = dict(zip([name for name, *_ in TREE], zip((COLUMN * column + INDENT * depth).tolist(), (-ROW * row).tolist())))
-    for name, parent, change in TREE:
-        x, y = at[name]
+    walks = np.split(points, np.cumsum(lengths)[:-1])
+    for i, ((name, parent, change), walk, share) in enumerate(zip(TREE, walks, left, strict=True)):
+        x, y = at[name] = INDENT * depth[name], -ROW * i
         setting, other = settings.get(name, ("", None))
         if parent is not None:
-            left, above = at[parent]
-            ax.plot([left, left], [above, y], color="0.6", linewidth=0.9, zorder=0)
-            line(ax, left, x, y, double=other == parent)
+            from_x, above = at[parent]
+            ax.plot([from_x, from_x], [above, y], color="0.6", linewidth=1, zorder=0)
+            line(ax, from_x, x, y, double=other == parent)
         disc(ax, x, y, lecture(name))
-        title = ax.text(x + 8, y, METHODS[name][2], fontsize=9.5, weight="bold", va="center_baseline")
+        panel(ax, x + 10, y, walk, w, b, height)
+        title = ax.text(x + PANEL + 15, y + 6.2, METHODS[name][2], fontsize=10.5, weight="bold", va="center_baseline")
         ax.annotate(setting if other in (None, parent) else f"{setting}: {METHODS[other][2]}", (1, 0), xycoords=title,
-                    xytext=(4, 0), textcoords="offset points", fontsize=8.5, va="bottom", color=BLUE)
-        ax.text(x + 8, y - 9.6, change, fontsize=8.5, color="0.25", va="center_baseline")
-    legend(ax, COLUMN, -ROW * 25)
+                    xytext=(4, 0), textcoords="offset points", fontsize=9, va="bottom", color=BLUE)
+        ax.text(x + PANEL + 15, y - 6.2, change, fontsize=9.5, color="0.25", va="center_baseline")
+        ax.text(WIDTH - 14, y - 6.2, f"{share:.0e}" if share > 1e-16 else "0", fontsize=9.5, ha="right",
+                va="center_baseline")
+    ax.text(WIDTH - 14, 7, "left of f", fontsize=9.5, ha="right", va="center_baseline")
+    legend(ax, -ROW * len(TREE))
     return figure
 
 
-def legend(ax, x, y):
-    line(ax, x - 6, x + 8, y, double=True)
-    ax.text(x + 13, y, "one and the same, at the setting in blue", fontsize=9, va="center_baseline")
-    ax.text(x - 6, y - 14, "the number is the lecture:", fontsize=9, va="center_baseline")
+def legend(ax, y):
+    line(ax, -4, 10, y, double=True)
+    ax.text(15, y, "one and the same, at the setting in blue; the number is the lecture:", fontsize=9.5,
+            va="center_baseline")
     for i, (number, (name, _)) in enumerate(LECTURES.items()):
-        left, below = x + 120 * (i // 6), y - 31 - 16 * (i % 6)
-        disc(ax, left, below, number)
-        ax.text(left + 9, below, name, fontsize=9, va="center_baseline")
+        right, down = 2 + 108 * (i % 4), y - 19 * (i // 4 + 1)
+        disc(ax, right, down, number)
+        ax.text(right + 10, down, name, fontsize=9.5, va="center_baseline")
