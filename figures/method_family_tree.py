@@ -18,7 +18,7 @@ gradients, in the form of Hestenes and Stiefel.  Sophia is Lion with its two bet
 decay, is momentum at the rate (1 − beta) lr.  Every pair is written out in `same`.  A method with two ancestors stands
 with the one whose loop is nearer.
 
-Made for this course, from the docstrings of numopt.optimizers.          Lectures 2 to 13.
+Made for this course, from the docstrings of numopt.optimizers.          Lecture 14.
 """
 from functools import partial
 from importlib import import_module

@@ -1,0 +1,39 @@
+"""The lectures, Markdown that reads well as it is, and what keeps them true.
+
+    python -m lectures quote             bring every quotation in lectures/ and README.md up to date
+    python -m lectures quote --check     change nothing; say what is out of date or breaks a rule below
+
+Commands are files of their own: see commands/__init__.py.
+
+A lecture is NN-name.md and begins with "# N Title" and a line "> **The question.** …".  Its last three sections are
+"## The card", "## Exercises" and "## Sources"; before them are "## What goes wrong…" and "## As the sources print it".
+150 to 400 lines, quotations included.  Letters are those of notation.md, which code can read.
+
+Quotations stand between markers, and the command writes what is between them:
+
+    <!-- code: numopt.optimizers.momentum -->       a definition without its docstring: a function, a class or a method
+    <!-- end -->                                    (also by its full place, numopt.optimizers.newton.inexact_newton)
+    <!-- figure: zigzag -->                         the picture, with its caption and a link to its script
+    <!-- end -->
+    <!-- number: rate_lenet; fixed, seed *; test accuracy; last mean percent; .1f -->97.1<!-- end -->
+    <!-- table: reading -->                         the reading table of README.md
+    <!-- end -->
+
+A number names a record, a run of it (with * for several, which are stacked), an array of the run (nothing where the
+run is one number), what to do with it (words from quoting.REDUCTIONS, in turn), and a format.  It may stand in a line.
+
+Equations are tagged \\tag{N.k}, once each.  A claim is a list item with a whole sentence in bold and the test that holds
+it, by its name: - **Sentence.** [`test_name`](../tests/folder/test_file.py), further tests after a comma.  A list item
+that is one bold sentence and nothing else is a claim, too, and must name its test.  In a table no | may stand inside
+mathematics or code: code hosts split there; write \\lvert, \\lVert or \\mid.
+
+"As the sources print it" is a table | source | printed | meant | shown by |, whose last column is a test of
+tests/test_errata.py, `test_errata.py::test_name` (linked or not), or "reading", or "the same" as the line above.
+
+Exercises begin a line with **N.k** ★ *(kind)*, ★ to ★★★★ never falling; each of pencil, code, experiment and break it
+occurs; up to three hints, <details><summary>Hint 1</summary>…</details>.  Solutions stand in solutions/NN-name.md under
+## N.k, each with the test that checks it; code solutions and checks of derivations are in
+tests/lectures/test_solutions_NN.py.  Whoever hands out exercises leaves out solutions/ and these tests.
+
+Every method and every figure is quoted by a lecture: a figure by the first lecture its docstring names, or a later one.
+"""

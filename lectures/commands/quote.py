@@ -1,0 +1,20 @@
+"""Bring quotations of code, figures, numbers and the reading table up to date in every lecture and in README.md."""
+from lectures import quoting, rules
+
+
+def arguments(parser):
+    parser.add_argument("--check", action="store_true",
+                        help="change nothing; say what is out of date or breaks a rule of the lectures")
+
+
+def run(options):
+    if options.check:
+        faults = [f"{place}: {fault}" for place, fault in rules.faults()]
+        print("\n".join(faults) or "all is as it should be")
+        return 1 if faults else 0
+    for file in quoting.pages():
+        old, new = file.read_text(encoding="utf-8"), quoting.rewritten(file)
+        if new != old:
+            file.write_text(new, encoding="utf-8")
+            print(file.relative_to(quoting.ROOT))
+    return 0

@@ -1,0 +1,133 @@
+"""Each rule of the lectures finds what it is there to find, in a lecture made up for it, and nothing else."""
+import re
+
+import pytest
+
+from lectures import quoting, rules
+
+GOOD = """# 1 Made up
+
+> **The question.** Is it found?
+
+## Something
+
+$$x = 1. \\tag{1.1}$$
+
+By (1.1):
+
+""" + 5 * """- **Momentum is quick.** [`test_momentum`](../tests/test_here.py)
+""" + """
+| a | $\\lvert x\\rvert$ |
+|---|---|
+| $a$ | $b$ |
+
+## What goes wrong
+
+- **Much.** And this is no claim.
+
+## As the sources print it
+
+| source | printed | meant | shown by |
+|---|---|---|---|
+| A | $x$ | $y$ | `test_errata.py::test_printed` |
+| A | $x$ | $y$ | the same |
+| B | $x$ | $y$ | reading |
+
+## The card
+
+## Exercises
+
+**1.1** ★ *(pencil)* Do it.
+
+<details><summary>Hint 1</summary>Think.</details>
+<details><summary>Hint 2</summary>Think again.</details>
+
+**1.2** ★★ *(code)* Do it.
+
+**1.3** ★★ *(experiment)* Do it.
+
+**1.4** ★★★ *(break it)* Do it.
+
+## Sources
+
+""" + 110 * "A line.\n"
+SOLVED = "".join(f"## 1.{k}\n\nThus. [`test_momentum`](../../tests/test_here.py)\n\n" for k in range(1, 5))
+
+
+@pytest.fixture
+def made_up(tmp_path, monkeypatch):
+    """Write a lecture and its solutions somewhere, and hand back what is wrong with it."""
+    for folder in ("lectures/solutions", "tests"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "tests/test_here.py").write_text("def test_momentum():\n    pass\n", encoding="utf-8")
+    (tmp_path / "tests/test_errata.py").write_text("def test_printed():\n    pass\n", encoding="utf-8")
+    for module in (quoting, rules):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+        monkeypatch.setattr(module, "HERE", tmp_path / "lectures")
+
+    def faults(text, solved=SOLVED):
+        file = tmp_path / "lectures" / "01-made-up.md"
+        file.write_text(text, encoding="utf-8")
+        (file.parent / "solutions" / file.name).write_text(solved, encoding="utf-8")
+        return [fault for check in rules.EVERYWHERE + rules.OF_A_LECTURE for fault in check(text, file)]
+
+    return faults
+
+
+def test_nothing_is_wrong_with_a_good_one(made_up):
+    assert made_up(GOOD) == []
+
+
+@pytest.mark.parametrize("old, new, fault", [
+    ("# 1 Made", "# 2 Made", "the number 2"),
+    ("> **The question.** Is", "Is", "The question"),
+    ("## The card\n", "## Card\n", "last sections"),
+    ("## What goes wrong\n", "## What goes right\n", "What goes wrong"),
+    ("## As the sources print it\n", "## As printed\n", "As the sources print it"),
+    (110 * "A line.\n", "", "lines"),
+    (110 * "A line.\n", 360 * "A line.\n", "lines"),
+    ("tag{1.1}", "tag{2.1}", "not this lecture's"),
+    ("By (1.1)", "By (1.2)", r"no equation \(1.2\)"),
+    ("By (1.1)", "$$x \\tag{1.1}$$", r"two equations are \(1.1\)"),
+    ("## What goes", "- **A claim.**\n\n## What goes", "a claim without a test: - [*][*]A claim"),
+    ("- **Momentum is quick.** [`test_m", "- **Momentum is quick.** It is. [`test_m", "0 claims"),
+    ("`test_momentum`", "`test_nesterov`", "no test_nesterov in"),
+    ("tests/test_here", "tests/test_there", "leads nowhere"),
+    ("::test_printed", "::test_misprinted", "no test_misprinted"),
+    ("| reading |", "| it is plain |", "shown by 'it is plain'"),
+    ("\\lvert x\\rvert", "|x|", "split the table"),
+    ("| $a$ | $b$ |", "| $a$ | $b$ | $c$ |", "a row has 3 cells"),
+    ("| $a$ | $b$ |", "| `a|b` | $b$ |", "split the table"),
+    ("**1.3** ★★", "**1.3** ★★★★", "do not become harder"),
+    ("**1.3** ★★", "**1.4** ★★", "not numbered in order"),
+    ("**1.3** ★★ *(experiment)*", "**1.3** ★★ (experiment)", "does not begin"),
+    ("*(break it)*", "*(code)*", "no exercise is of the kind 'break it'"),
+    ("**1.4** ★★★ *(break it)* Do it.\n", "", "3 exercises"),
+    ("Hint 2", "Hint 3", "hints of"),
+    ("again.</details>", "again.", "hints of"),
+    ("## Sources", "## Sources\n\n<!-- code: numopt.optimizers.adam -->\n", "not closed"),
+    ("## Sources", "## Sources\n\n<!-- code: numopt.optimizers.adam -->\n<!-- end -->\n", "out of date"),
+])
+def test_what_is_wrong_is_found(old, new, fault, made_up):
+    assert GOOD.count(old)
+    found = made_up(GOOD.replace(old, new))
+    assert found and any(re.search(fault, each) for each in found), found
+
+
+def test_an_exercise_has_a_solution_and_its_solution_a_test(made_up):
+    assert made_up(GOOD, SOLVED.replace("## 1.4", "## 1.5")) == [
+        "exercise 1.4 has no solution in solutions/01-made-up.md"]
+    assert made_up(GOOD, SOLVED.replace("[`test_momentum`](../../tests/test_here.py)", "Clear.")) == [
+        f"no test is linked from the solution of 1.{k}" for k in range(1, 5)]
+
+
+def test_a_method_or_a_figure_that_no_lecture_quotes_is_found(tmp_path, monkeypatch):
+    file = tmp_path / "03-momentum.md"
+    monkeypatch.setattr(rules.reading, "pages", lambda: {3: file})
+    file.write_text("<!-- code: numopt.optimizers.momentum -->\n<!-- end -->\n"
+                    "<!-- figure: momentum -->\n<!-- end -->\n", encoding="utf-8")
+    found = list(rules.quoted_nowhere())
+    assert "no lecture quotes nesterov" in found and "no lecture shows nesterov_step" in found
+    assert "no lecture quotes momentum" not in found and "no lecture shows momentum" not in found
+    assert "there is no lecture 4" in found and "there is no lecture 3" not in found
+    assert "no lecture quotes adam" not in found
