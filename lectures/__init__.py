@@ -20,9 +20,9 @@ Quotations stand between markers, and the command writes what is between them:
     <!-- end -->
 
 A number names a record, a run of it (with * for several, which are stacked), an array of the run (nothing where the
-run is one number), what to do with it (words from quoting.REDUCTIONS, in turn), and a format.  It may stand in a line.
+run is one number), what to do with it (words from quoting.REDUCTIONS, in turn), and a format.  It may be in a line.
 
-Equations are tagged \\tag{N.k}, once each.  A claim is a list item with a whole sentence in bold and the test that holds
+Equations are tagged \\tag{N.k}, once each.  A claim: a list item with a whole sentence in bold and the test that holds
 it, by its name: - **Sentence.** [`test_name`](../tests/folder/test_file.py), further tests after a comma.  A list item
 that is one bold sentence and nothing else is a claim, too, and must name its test.  In a table no | may stand inside
 mathematics or code: code hosts split there; write \\lvert, \\lVert or \\mid.
@@ -35,5 +35,6 @@ occurs; up to three hints, <details><summary>Hint 1</summary>…</details>.  Sol
 ## N.k, each with the test that checks it; code solutions and checks of derivations are in
 tests/lectures/test_solutions_NN.py.  Whoever hands out exercises leaves out solutions/ and these tests.
 
-Every method and every figure is quoted by a lecture: a figure by the first lecture its docstring names, or a later one.
+Where two changes of README.md's table meet, take either and quote again.  Every method and every figure is quoted by
+a lecture: a figure by any, once the lecture that its docstring names first is there.
 """
