@@ -1,4 +1,4 @@
-"""Table 3 of Memon et al. (2024), seconds an epoch, remeasured: what compiling explains of it, and what not.  Lecture 14.
+"""Table 3 of Memon et al. (2024), seconds an epoch, remeasured: what compiling explains of it.  Lecture 14.
 
     python -m data_scripts timing                    this machine: plain Python, NumPy, compiled
     python -m data_scripts timing --against torch    and PyTorch's Adam and RMSProp beside them, where it is installed
