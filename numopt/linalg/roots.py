@@ -3,7 +3,8 @@ import math
 
 import numpy as np
 
-from numopt.linalg.systems import damped, vector
+from numopt.linalg.norms import finite, norm, power_of_two, vector
+from numopt.linalg.systems import damped
 
 
 def inverse_root(A, p, *, damping=0.0, eps=None):
@@ -25,20 +26,23 @@ def inverse_root_newton(A, p, *, damping=0.0, steps=100):
     """(A + damping I)^(-1/p) of a symmetric positive definite array, from products only: coupled Newton iteration.
 
     Guo and Higham (2006), Section 3, scaled as Anil et al. (2020) do for Shampoo.  M = Xᵖ A throughout, and goes to I.
-    Small eigenvalues of M first grow by (1 + 1/p)ᵖ at a time; near I the number of right digits doubles.
+    Small eigenvalues of M first grow by (1 + 1/p)ᵖ at a time; near I the number of right digits doubles.  The scaling
+    is exact: of c A it is the root of A, divided by c^(1/p).
     """
     A = damped(square(A), damping)
     if not A.any():
         raise ValueError(f"no power -1/{p} of a matrix of zeros; add damping")
+    c = power_of_two(norm(A))
+    A = A / c
     identity = np.eye(len(A), dtype=A.dtype)
-    z = (1 + p) / (2 * float(np.linalg.norm(A)))
+    z = (1 + p) / (2 * norm(A))
     X, M, error = z**(1 / p) * identity, z * A, math.inf
     for _ in range(steps):
         T = ((p + 1) * identity - M) / p
         X, M = X @ T, np.linalg.matrix_power(T, p) @ M
-        before, error = error, float(np.linalg.norm(M - identity))
+        before, error = error, norm(M - identity)
         if before / 2 <= error < 0.1:  # no longer doubling: what is left is rounding
-            return X
+            return X * c**(-1 / p)
         if not error < 1e3 * len(A):
             break
     raise ValueError(f"no power -1/{p} found in {steps} steps: A is nearly singular or not positive: add damping to A")
@@ -56,7 +60,11 @@ def newton_schulz(X, steps=5, coefficients=(3.4445, -4.7750, 2.0315)):
         raise ValueError(f"newton_schulz takes a matrix, not an array of shape {X.shape}")
     if len(X) > len(X.T):
         return newton_schulz(X.T, steps, coefficients).T
-    X = X / (float(np.linalg.norm(X)) + 1e-7)
+    X = finite(X, "the matrix")
+    if (length := norm(X)) == 0:
+        return X
+    size = power_of_two(length)  # in two steps, for the length itself may be no number in this precision
+    X = X / size / (length / size)
     for _ in range(steps):
         A = X @ X.T
         B = b * A + c * A @ A
@@ -66,7 +74,7 @@ def newton_schulz(X, steps=5, coefficients=(3.4445, -4.7750, 2.0315)):
 
 def square(A):
     """A dense symmetric matrix, which it is up to the caller to know."""
-    A = vector(A)
+    A = finite(vector(A), "the matrix")
     if A.ndim != 2 or len(A) != len(A.T):
         raise ValueError(f"expected a square array, not one of shape {A.shape}; `dense` makes an array of an operator")
     return A

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from numopt.linalg.systems import precision
+from numopt.linalg.norms import NotFinite, norm, precision, unit, vector
 
 
 def power_iteration(A, n, *, start=None, seed=0, steps=1000, tolerance=1e-4):
@@ -16,14 +16,16 @@ def power_iteration(A, n, *, start=None, seed=0, steps=1000, tolerance=1e-4):
     It ends when ‖Av - λv‖ ≤ tolerance |λ|, so that some eigenvalue is as near to λ = vᵀAv as that; or after so many
     steps, as when two eigenvalues are equally far from 0 on either side, which no number of steps tells apart.
     """
-    v = np.random.default_rng(seed).standard_normal(n).astype(precision(A)) if start is None else np.asarray(start)
-    v = v / np.linalg.norm(v)
+    v = np.random.default_rng(seed).standard_normal(n).astype(precision(A)) if start is None else start
+    v = direction(v)
     for _ in range(steps):
         Av = A @ v
         eigenvalue = float(v @ Av)
-        if np.linalg.norm(Av - eigenvalue * v) <= tolerance * abs(eigenvalue):
+        if not math.isfinite(eigenvalue):
+            raise NotFinite("A, multiplied by a vector of length 1, gives numbers that are not finite")
+        if norm(Av - eigenvalue * v) <= tolerance * abs(eigenvalue):
             break
-        v = Av / np.linalg.norm(Av)
+        v = unit(Av)
     return eigenvalue, v
 
 
@@ -34,22 +36,34 @@ def lanczos(A, start, steps):
     the columns of Q are orthonormal, the first along start.  Rounding makes them lose that, hence each is made
     orthogonal to all before it, twice.  If the space has fewer dimensions than steps, T has as many rows as it has.
     """
-    q = np.asarray(start) / np.linalg.norm(start)
+    q = direction(start)
+    precision(A if hasattr(A, "dtype") else q)
     alpha, beta, Q, scale = [], [], [q], 0.0
     for _ in range(min(steps, q.size)):
         w = A @ q
-        scale = max(scale, np.linalg.norm(w))
+        scale = max(norm(w), scale)  # in this order nan if the first is
+        if not math.isfinite(scale):
+            raise NotFinite("A, multiplied by a vector of length 1, gives numbers that are not finite")
         alpha.append(q @ w)
         basis = np.array(Q)
         for _ in range(2):
             w = w - basis.T @ (basis @ w)
-        length = np.linalg.norm(w)
+        length = norm(w)
         if len(alpha) == min(steps, q.size) or length <= 10 * np.finfo(w.dtype).eps * scale:
             break
         q = w / length
         beta.append(length)
         Q.append(q)
     return np.array(alpha), np.array(beta, q.dtype), np.array(Q).T
+
+
+def direction(start):
+    """A vector of length 1 along start, in its precision."""
+    q = vector(start)
+    if q.ndim != 1 or not q.any() or not np.isfinite(q).all():
+        raise ValueError("start must be a vector of finite numbers that are not all zero: there is no direction in "
+                         f"{np.array2string(q, threshold=6)}")
+    return unit(q)
 
 
 def slq(A, n, steps, probes, seed=0):

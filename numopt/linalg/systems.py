@@ -16,6 +16,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from numopt.kernels.twins import worth_compiling
 from numopt.kernels.vectors import conjugate_step, dense_conjugate_gradient
+from numopt.linalg.norms import NotFinite, inner, norm, precision, real, scale, vector
 
 
 class Iterate(NamedTuple):
@@ -38,18 +39,25 @@ def conjugate_gradient_iterates(A, b, x=None, preconditioner=None):
     Along a direction of no curvature or a negative one there is no least: the last Iterate is then the x it leads away
     from and the p itself, with its curvature ≤ 0, for whoever knows how far to go (Steihaug 1983).  No Iterate follows
     a residual of 0.
+
+    Where the squares of r would overflow or underflow, the system is solved in units in which they do not: what a
+    direction p is long, and so its curvature, is in these.
     """
     x, r = start(A, b, x)
+    if (c := scale(r)) != 1:
+        for y, r, p, curvature in conjugate_gradient_iterates(A, r / c, None, preconditioner):
+            yield Iterate(x + c * y, c * r, p, curvature)
+        return
     if preconditioner is None and worth_compiling(r):
         yield from compiled_iterates(A, x, r)
         return
     y = r if preconditioner is None else preconditioner @ r
-    p, ry = y, r @ y
+    p, ry = y, inner(r, y)
     while ry != 0:
         if ry < 0:
             raise ValueError(f"the preconditioner is not positive definite: its product with r has rᵀ(M r) = {ry}")
         Ap = A @ p
-        curvature = p @ Ap
+        curvature = checked(inner(p, Ap))
         if not curvature > 0:
             yield Iterate(x, r, p, curvature)
             return
@@ -58,7 +66,7 @@ def conjugate_gradient_iterates(A, b, x=None, preconditioner=None):
         r = r - alpha * Ap
         yield Iterate(x, r, p, curvature)
         y = r if preconditioner is None else preconditioner @ r
-        ry, ry_before = r @ y, ry
+        ry, ry_before = inner(r, y), ry
         p = y + ry / ry_before * p
 
 
@@ -68,7 +76,7 @@ def compiled_iterates(A, x, r):
     p, rr = r, float(r @ r)
     while rr != 0:
         x_next, r_next, p_next, rr_next, curvature = conjugate_step(x, r, p, A @ p, rr, damping)
-        if not curvature > 0:
+        if not checked(curvature) > 0:
             yield Iterate(x, r, p, curvature)
             return
         x, r, rr = x_next, r_next, rr_next
@@ -83,19 +91,30 @@ def conjugate_gradient(A, b, x=None, *, steps=None, tolerance=1e-10, preconditio
     `conjugate_gradient_iterates`.  To meet a direction of negative curvature is an error.  From 0, an array or a matrix
     with a method `solve` goes all the steps in one compiled call.
     """
-    b, steps = vector(b), 10 * np.size(b) if steps is None else steps
+    b, steps = start(A, b, None)[1], 10 * np.size(b) if steps is None else steps
+    if x is None and (c := scale(b)) != 1:
+        return c * conjugate_gradient(A, b / c, steps=steps, tolerance=tolerance, preconditioner=preconditioner)
     if x is None and preconditioner is None and hasattr(A, "solve"):
         return A.solve(b, steps, tolerance)
     if x is None and preconditioner is None and isinstance(A, np.ndarray) and A.shape == (b.size, b.size):
-        x, curvature = dense_conjugate_gradient(A, start(A, b, None)[1], steps, tolerance)
-        return positive(curvature, x)
+        solution, curvature = dense_conjugate_gradient(A, b, steps, tolerance)
+        if 0 < curvature < math.inf:
+            return solution  # otherwise it is looked at again, in double precision
     x, iterates = np.zeros_like(b) if x is None else vector(x), conjugate_gradient_iterates(A, b, x, preconditioner)
-    enough = tolerance * np.linalg.norm(b)
+    enough = tolerance * norm(b)
     for x, r, p, curvature in islice(iterates, steps):
         positive(curvature, x)
-        if np.linalg.norm(r) <= enough:
+        if norm(r) <= enough:
             break
     return x
+
+
+def checked(curvature):
+    """pᵀAp, if it is a finite number."""
+    if not math.isfinite(curvature):
+        raise NotFinite(f"A is not finite, or too large for this precision: there is a direction with pᵀAp = "
+                        f"{curvature}")
+    return curvature
 
 
 def positive(curvature, x):
@@ -116,6 +135,10 @@ def truncated_conjugate_gradient(A, b, x=None, *, eps=5e-4, most=250, preconditi
     A direction of curvature ≤ 0 is an end too, and if it is the first, the list is the starting point alone.
     """
     b = vector(b)
+    if (c := scale(b)) != 1:
+        x = None if x is None else vector(x) / c
+        return [c * x for x in truncated_conjugate_gradient(A, b / c, x, eps=eps, most=most,
+                                                            preconditioner=preconditioner)]
     kept = {math.ceil(1.3**j) for j in range(math.ceil(math.log(most, 1.3)) + 1)}
     iterates = conjugate_gradient_iterates(A, b, x, preconditioner)
     x, i, path, q = np.zeros_like(b) if x is None else vector(x), 0, [], []
@@ -132,39 +155,41 @@ def truncated_conjugate_gradient(A, b, x=None, *, eps=5e-4, most=250, preconditi
     return path if path and i in kept else path + [x]
 
 
-def steihaug(B, g, radius, *, steps=250):
+def steihaug(B, g, radius, *, steps=250, first=None):
     """Towards the p of length at most `radius` that makes gᵀp + ½ pᵀBp least, for B of any curvature.
 
     Steihaug (1983); Nocedal and Wright (2006), Algorithm 7.2.  Conjugate gradients start at 0 and go away from it at
     every step.  Where they would leave the radius, or meet a direction of negative curvature, p ends on the radius;
-    otherwise when the residual is small enough for Newton's method, see `forcing`.
+    otherwise when the residual is small enough for Newton's method, see `forcing`, which is told `first`.
     """
-    p, enough = np.zeros_like(g), forcing(g)
+    p, enough = np.zeros_like(g), forcing(g, first)
     for x, r, d, curvature in islice(conjugate_gradient_iterates(B, -g), steps):
         if not curvature > 0:
-            return p + min(to_radius(p, d, radius), key=lambda tau: tau * (tau * curvature / 2 - r @ d)) * d
-        if np.linalg.norm(x) >= radius:
+            return p + min(to_radius(p, d, radius), key=lambda tau: tau * (tau * curvature / 2 - inner(r, d))) * d
+        if norm(x) >= radius:
             return p + max(to_radius(p, d, radius)) * d
         p = x
-        if np.linalg.norm(r) <= enough:
+        if norm(r) <= enough:
             break
     return p
 
 
 def to_radius(p, d, radius):
     """The two numbers τ with ‖p + τd‖ = radius."""
-    dd, pd, pp = float(d @ d), float(p @ d), float(p @ p)
-    root = math.sqrt(pd * pd + dd * max(radius * radius - pp, 0))
-    return (-pd - root) / dd, (-pd + root) / dd
+    length, size = norm(d), norm(p)
+    along = float((p / radius) @ (d / length))  # in units of the radius, whose square may be no number
+    root = math.sqrt(along * along + max((1 - size / radius) * (1 + size / radius), 0))
+    return (-along - root) * radius / length, (-along + root) * radius / length
 
 
-def forcing(g):
+def forcing(g, first=None):
     """How small the residual of Newton's equation has to be: the smaller g is, the smaller also as a share of it.
 
-    Nocedal and Wright (2006), Algorithm 7.1: min(½, √‖g‖) ‖g‖, for which Newton's method is faster than linear.
+    Nocedal and Wright (2006), Algorithm 7.1: min(½, √‖g‖) ‖g‖, for which Newton's method is faster than linear.  Given
+    the length of the `first` gradient, ‖g‖ / first stands under the root: then the units of f make no difference.
     """
-    length = float(np.linalg.norm(g))
-    return min(0.5, math.sqrt(length)) * length
+    length = norm(g)
+    return min(0.5, math.sqrt(length / first if first else length)) * length
 
 
 def gcr_iterates(A, b, x=None, window=None):
@@ -180,14 +205,19 @@ def gcr_iterates(A, b, x=None, window=None):
     not xᵀAx > 0.
     """
     x, r = start(A, b, x)
+    if (c := scale(r)) != 1:  # as for conjugate gradients
+        yield from ((x + c * y, c * r) for y, r in gcr_iterates(A, r / c, None, window))
+        return
     directions = deque(maxlen=window)
     while r.any():
         p, v = r, A @ r
-        before = np.linalg.norm(v)
+        before = norm(v)
+        if not math.isfinite(before):
+            raise NotFinite("A r has entries that are not finite")
         for p_i, v_i in directions:
             beta = v @ v_i
             p, v = p - beta * p_i, v - beta * v_i
-        length = np.linalg.norm(v)
+        length = norm(v)
         if length <= 10 * np.finfo(v.dtype).eps * before:
             return
         p, v = p / length, v / length
@@ -206,8 +236,8 @@ def gcr(A, b, x=None, *, steps=None, window=None, tolerance=1e-10):
     b = vector(b)
     iterates = gcr_iterates(A, b, x, window)
     x = np.zeros_like(b) if x is None else vector(x)
-    for x, r in islice(iterates, steps):
-        if np.linalg.norm(r) <= tolerance * np.linalg.norm(b):
+    for x, r in islice(iterates, 10 * b.size if steps is None else steps):
+        if norm(r) <= tolerance * norm(b):
             break
     return x
 
@@ -267,23 +297,13 @@ def nystrom(A, indices):
 def start(A, b, x):
     """x and b - Ax, for x = 0 without a product."""
     b = vector(b)
+    real(A, "A")
     if b.ndim != 1 or getattr(A, "shape", (b.size, b.size)) != (b.size, b.size):
         raise ValueError(f"A has shape {A.shape} and b has shape {b.shape}: they must be (n, n) and (n,)")
     if not np.isfinite(b).all():
-        raise ValueError("b has entries that are not finite")
+        raise NotFinite("b has entries that are not finite")
     if x is None:
         return np.zeros_like(b), b
     if np.shape(x) != b.shape:
         raise ValueError(f"x has shape {np.shape(x)}, but b has shape {b.shape}")
     return vector(x), b - A @ vector(x)
-
-
-def vector(v):
-    """An array of floating-point numbers, in single precision if they were."""
-    v = np.asarray(v)
-    return v.astype(np.result_type(v.dtype, np.float32), copy=False)
-
-
-def precision(A):
-    """The precision of the vectors that go with A."""
-    return np.result_type(A.dtype, np.float32)

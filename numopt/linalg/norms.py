@@ -1,0 +1,119 @@
+"""Lengths of vectors whose squares are too large or too small for their precision, and units in which they are not.
+
+In single precision the square of 1e20 is infinite and that of 1e-23 is 0, in double precision those of 1e155 and
+1e-163.  Whatever is divided by a power of 2 keeps all its digits: so a system, or a pair of vectors, is brought to such
+units and back, and the answer does not depend on those it came in.          Lectures 6, 7, 8 and 12.
+"""
+import math
+from functools import cache
+
+import numpy as np
+
+
+class NotFinite(FloatingPointError, ValueError):
+    """A number is infinite or undefined: a Run says Diverged where it meets one, others may take it for a bad value."""
+
+
+@cache
+def limits(dtype):
+    """Between these a sum of squares has all its digits, and is finite."""
+    info = np.finfo(dtype)
+    return float(info.tiny) / float(info.eps)**2, float(info.max)
+
+
+def power_of_two(x):
+    """The power of 2 next below a positive number."""
+    return math.ldexp(1.0, math.frexp(x)[1] - 1)
+
+
+def largest(v):
+    """The largest |v_i| if it is positive and finite, otherwise None."""
+    size = float(np.abs(v).max(initial=0))
+    return size if 0 < size < math.inf else None
+
+
+def scale(*vectors):
+    """1 where the squares of all these vectors are far from overflow and underflow, otherwise a power of 2.
+
+    It is that next below the largest number of the first one, by which all are to be divided.  Of a vector of zeros, or
+    one that is not finite, it is 1.
+    """
+    far = math.sqrt(limits(vectors[0].dtype)[1])
+    squares = [float(np.vdot(v, v)) for v in vectors]
+    if all(1 / far < square < far or square == 0 and not v.any() for square, v in zip(squares, vectors)):
+        return 1.0
+    return power_of_two(largest(vectors[0]) or 1.0)
+
+
+def inner(a, b):
+    """aᵀb as a Python float: in double precision, and in other units, where the products are too large or too small."""
+    product, (least, most) = float(np.vdot(a, b)), limits(a.dtype)  # vdot is silent where a @ b warns
+    if least < abs(product) < most or not (size := largest(a)) or not (other := largest(b)):
+        return product
+    c, d = power_of_two(size), power_of_two(other)
+    return c * float(np.vdot(a.astype(float) / c, b.astype(float) / d)) * d
+
+
+def norm(v):
+    """‖v‖ as a Python float, of a vector of any length: the root of the sum of squares, also of a matrix."""
+    square, (least, most) = float(np.vdot(v, v)), limits(v.dtype)
+    if least < square <= most:
+        return math.sqrt(square)
+    if (size := largest(v)) is None:
+        return float(np.abs(v).max(initial=0))  # 0, inf or nan
+    c = power_of_two(size)
+    return c * math.sqrt(float(np.vdot(v / c, v / c)))
+
+
+def unit(v):
+    """v / ‖v‖, and v itself where that is 0; nan where it is not finite."""
+    if (c := scale(v)) != 1:
+        v = v / c
+    length = norm(v)
+    if length == 0:
+        return v
+    return v / length if length < math.inf else v * math.nan
+
+
+def column_norms(A):
+    """The length of every column of A; 1 in place of 0."""
+    return np.array([norm(column) or 1.0 for column in A.T], A.dtype)
+
+
+def balanced(s, y):
+    """(s / c, y / c) for a power of 2 with ‖s‖ ‖y‖ of about c²: for a matrix with M y = s the same equation.
+
+    Where nothing overflows as it is, c is 1.
+    """
+    if scale(s, y) == 1:
+        return s, y
+    c = math.sqrt(norm(s)) * math.sqrt(norm(y))
+    return (s / power_of_two(c), y / power_of_two(c)) if 0 < c < math.inf else (s, y)
+
+
+def finite(v, what):
+    """v, if all its numbers are finite."""
+    if not math.isfinite(norm(v)):
+        raise NotFinite(f"{what} has entries that are not finite")
+    return v
+
+
+def vector(v):
+    """An array of floating-point numbers, in single precision if they were."""
+    v = np.asarray(real(v))
+    return v.astype(np.result_type(v.dtype, np.float32), copy=False)
+
+
+def real(A, name="the vector"):
+    """A itself, and a refusal of what is not made of real numbers, or has some of them masked."""
+    if getattr(getattr(A, "dtype", None), "kind", "f") == "c" or isinstance(A, (list, tuple)) and np.iscomplexobj(A):
+        raise TypeError(f"{name} is complex, and must be real: write z = x + iy as twice as many real numbers")
+    if isinstance(A, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, whose mask would not be seen: leave those entries out or fill them "
+                        "in")
+    return A
+
+
+def precision(A):
+    """The precision of the vectors that go with A."""
+    return np.result_type(real(A, "A").dtype, np.float32)
