@@ -13,7 +13,9 @@ from numpy.testing import assert_allclose
 from numopt.linalg import conjugate_gradient_iterates, dense
 from numopt.line_search import exact, full_step
 from numopt.networks import mlp
-from numopt.optimizers import gauss_newton, hessian_free, levenberg_marquardt, newton, nonlinear_cg, steepest_descent
+from numopt.optimizers import (
+    bfgs, gauss_newton, hessian_free, levenberg_marquardt, newton, nonlinear_cg, steepest_descent)
+from numopt.optimizers.quasi_newton import bfgs_update
 from numopt.problems import Counted, EmpiricalRisk, Function, LeastSquares, MiniBatch, Quadratic, Rosenbrock
 from numopt.record import path, record
 
@@ -136,3 +138,36 @@ def test_fletcher_and_reeves_converge_from_far_away(size, width):
         start = np.random.default_rng(seed).uniform(-width, width, size)
         run = nonlinear_cg(valley, start, formula="fletcher_reeves", overlap=1e9)
         assert record(run, 5000, objective=valley, gradient=1e-5).reason == "gradient"
+
+
+# ---------------------------------------------------------------------- Kashyap (2022), Section 3.3: lecture 8
+
+def test_kashyaps_bfgs_direction_needs_a_minus():
+    for start in ([-1.2, 1.0], [0.5, 2.0]):
+        run = bfgs(Rosenbrock(), start)
+        next(run)
+        for _ in zip(range(8), run):
+            assert run["g"] @ run["p"] < 0 < run["g"] @ -run["p"], "printed: +M g"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_kashyaps_bfgs_update_needs_a_plus(seed):
+    rng = np.random.default_rng(seed)
+    root, M = rng.standard_normal((5, 5)), np.diag([1.0, 2, 3, 4, 5])
+    delta = rng.standard_normal(5)
+    phi = (root @ root.T + np.eye(5)) @ delta
+    c = delta @ phi
+    middle = (1 + phi @ M @ phi / c) * np.outer(delta, delta) / c
+    last = (np.outer(delta, phi) @ M + M @ np.outer(phi, delta)) / c
+    printed, meant = M @ middle - last, M + middle - last
+    assert np.linalg.norm(printed @ phi - delta) > 1e8 * np.linalg.norm(meant @ phi - delta)
+    assert np.linalg.norm(printed - printed.T) > 1e-3, "it is not even symmetric"
+    assert_allclose(meant, bfgs_update(M, delta, phi))
+
+
+def test_a_positive_definite_start_is_not_enough_for_bfgs():
+    """With yᵀs < 0, as a search without Wolfe's second condition may bring it, the update is indefinite."""
+    s, y = np.array([1.0, 0.0]), np.array([-1.0, 0.5])
+    V = np.eye(2) - np.outer(s, y) / (y @ s)
+    assert np.linalg.eigvalsh(V @ V.T + np.outer(s, s) / (y @ s))[0] < 0
+    assert bfgs_update(np.eye(2), s, y) is not None and np.linalg.eigvalsh(bfgs_update(np.eye(2), s, y))[0] > 0

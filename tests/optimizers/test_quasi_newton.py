@@ -9,7 +9,7 @@ from scipy import optimize
 from numopt.linalg import conjugate_gradient_iterates
 from numopt.line_search import backtracking, exact, strong_wolfe
 from numopt.networks import mlp
-from numopt.optimizers import bfgs, gradient_descent, lbfgs, newton, sr1
+from numopt.optimizers import bfgs, gradient_descent, lbfgs, newton, nonlinear_cg, sr1
 from numopt.optimizers.quasi_newton import bfgs_update, sr1_update, two_loops
 from numopt.problems import Beale, Counted, EmpiricalRisk, Function, Quadratic, Rosenbrock, Saddle, quadratic_with
 from numopt.record import load, path, record, save
@@ -472,3 +472,103 @@ MISTAKES = [
      "if rho > 0.1:",
      "test_the_radius_of_sr1_is_halved_where_the_model_fails_and_doubled_where_it_is_right"),
 ]
+
+
+# ------------------------------------------------------------------------------------------ why BFGS corrects itself
+
+def of_b(B, s, y):
+    """What BFGS does to B = M⁻¹."""
+    return B - np.outer(B @ s, B @ s) / (s @ B @ s) + np.outer(y, y) / (y @ s)
+
+
+def distance(B, H):
+    """ψ = tr(H⁻¹B) − ln det(H⁻¹B), n where B is H and more where it is not."""
+    ratio = np.linalg.solve(H, B)
+    return np.trace(ratio) - np.linalg.slogdet(ratio)[1]
+
+
+def test_in_terms_of_b_what_was_believed_goes_out_and_what_was_seen_comes_in():
+    _, ((s, y), *_) = pairs_of(5, 1)
+    M = np.diag([1.0, 2, 3, 4, 5])
+    assert_allclose(of_b(np.linalg.inv(M), s, y), np.linalg.inv(bfgs_update(M, s, y)), rtol=1e-8, atol=1e-10)
+    assert_allclose(np.linalg.det(of_b(np.linalg.inv(M), s, y)), (y @ s) / (s @ (s / np.diag(M))) / np.linalg.det(M))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_on_a_quadratic_every_update_brings_b_nearer_to_h_from_wherever_it_began(seed):
+    """Along a run, and for steps of chance: ψ never grows, and ends at n."""
+    rng = np.random.default_rng(seed)
+    root = rng.standard_normal((6, 6))
+    M = 10.0**rng.integers(-3, 4) * (root @ root.T + 1e-3 * np.eye(6))
+    run, psi, bowl = bfgs(BOWL, START, M=M), [distance(np.linalg.inv(M), BOWL.A)], BOWL.A
+    for _ in zip(range(60), run):
+        if np.linalg.norm(run["y"]) < 1e-6:
+            break
+        psi.append(distance(np.linalg.inv(run["M"]), bowl))
+    assert psi[0] > 10 and np.all(np.diff(psi) < 1e-6 * psi[0]) and psi[-1] < 6.5
+    B, psi = np.linalg.inv(M), []
+    for s in rng.standard_normal((200, 6)):
+        psi.append(distance(B, bowl))
+        B = of_b(B, s, bowl @ s)
+    assert np.all(np.diff(psi) < 1e-6 * psi[0]) and psi[-1] < 6.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_trace_falls_by_what_the_gradient_feels_in_bfgs_and_by_what_the_step_feels_in_dfp(seed):
+    """In coordinates with H = I, for a full step; DFP is the same update with s and y, B and M exchanged."""
+    rng = np.random.default_rng(seed)
+    root, g = rng.standard_normal((5, 5)), rng.standard_normal(5)
+    B = root @ root.T + 0.1 * np.eye(5)
+    M = np.linalg.inv(B)
+    s = -M @ g
+    assert_allclose(np.trace(of_b(B, s, s)) - np.trace(B), 1 - (g @ g) / (g @ M @ g))
+    assert_allclose(np.trace(bfgs_update(B, s, s)) - np.trace(B), 1 - (g @ M @ g) / (g @ M @ M @ g))
+    assert distance(bfgs_update(B, s, s), np.eye(5)) < distance(B, np.eye(5))
+
+
+def steps_to_recover(update, curvature, angle):
+    """Full steps on ½‖θ‖² from B = diag(1, curvature), until 1e-4 is left; 300 at most."""
+    theta, B = np.array([np.cos(angle), np.sin(angle)]), np.diag([1.0, curvature])
+    for steps in range(300):
+        if np.linalg.norm(theta) < 1e-4:
+            return steps
+        s = -np.linalg.solve(B, theta)
+        theta, B = theta + s, update(B, s, s.copy())
+    return 300
+
+
+def test_from_a_curvature_that_is_far_too_large_bfgs_recovers_in_a_dozen_steps_and_dfp_in_hundreds():
+    """Powell (1986)."""
+    angles = np.linspace(0.01, 1.5, 12)
+    for curvature, most, least in ((10.0, 9, 12), (100.0, 12, 80), (1e4, 15, 300)):
+        ours, dfp = (max(steps_to_recover(update, curvature, angle) for angle in angles)
+                     for update in (of_b, lambda B, s, y: bfgs_update(B, y, s)))
+        assert ours <= most and dfp >= least, curvature
+        low, other = (max(steps_to_recover(update, 1 / curvature, angle) for angle in angles)
+                      for update in (of_b, lambda B, s, y: bfgs_update(B, y, s)))
+        assert other <= low <= 8, "too small, it is the other way round"
+
+
+def test_with_one_pair_and_exact_steps_the_directions_are_those_of_hestenes_and_stiefel():
+    valley = Rosenbrock(5)
+    ours = lbfgs(valley, valley.start, history=1, search=EXACT)
+    theirs = nonlinear_cg(valley, valley.start, formula="hestenes_stiefel", overlap=1e9, search=EXACT)
+    for one, other, _ in zip(ours, theirs, range(5)):
+        p, q = ours["p"], theirs["p"]
+        assert_allclose(p / np.linalg.norm(p), q / np.linalg.norm(q), atol=1e-4)
+    rough = lbfgs(valley, valley.start, history=1), nonlinear_cg(valley, valley.start, formula="hestenes_stiefel")
+    assert not np.allclose(*(path(run, 5)[-1] for run in rough), atol=1e-2)
+
+
+def test_what_a_step_costs():
+    """Values and gradients, of which mostly one each: the search has left those of the end."""
+    for method in (sr1, bfgs, lbfgs):
+        counted = Counted(WHOLE)
+        run, asked = method(counted, WEIGHTS), []
+        next(run)
+        for _ in range(25):
+            before = counted.gradients
+            next(run)
+            asked.append(counted.gradients - before)
+        assert counted.gradients == counted.values and counted.products == 0
+        assert min(asked) == 1 and np.mean(asked) < 1.5
