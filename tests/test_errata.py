@@ -10,13 +10,18 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from numopt.data import digits
 from numopt.linalg import conjugate_gradient_iterates, dense
 from numopt.line_search import exact, full_step
-from numopt.networks import mlp
+from numopt.networks import logistic, mlp, softmax
 from numopt.optimizers import (
-    bfgs, gauss_newton, hessian_free, levenberg_marquardt, newton, nonlinear_cg, steepest_descent)
+    adahessian, adam, bfgs, clipped_natural_gradient, eigenbasis_normalized, gauss_newton, gradient_descent,
+    gradient_norm_normalized, hessian_free, levenberg_marquardt, natural_gradient, newton, nonlinear_cg,
+    normalized_descent, normalized_natural_gradient, sign_descent, sophia, steepest_descent)
+from numopt.optimizers.natural import noise
 from numopt.optimizers.quasi_newton import bfgs_update
-from numopt.problems import Counted, EmpiricalRisk, Function, LeastSquares, MiniBatch, Quadratic, Rosenbrock
+from numopt.problems import (
+    Counted, EmpiricalRisk, Function, LeastSquares, MiniBatch, Quadratic, Rosenbrock, quadratic_with)
 from numopt.record import path, record
 
 VALLEY = LeastSquares(lambda x: np.sqrt(2) * np.array([10 * (x[1] - x[0]**2), 1 - x[0]]),
@@ -28,6 +33,207 @@ def classifier(examples=12, seed=0):
     rng = np.random.default_rng(seed)
     network, X = mlp([3, 4, 3]), rng.standard_normal((examples, 3))
     return MiniBatch(network, X, rng.integers(3, size=examples)), network.initial(seed=seed)
+
+
+# ------------------------------------------------------------------------- Zheng (2023), Sections 1 and 2: lecture 9
+
+ZHENG_LAM = np.array([0.1, 1.0, 5.0, 40.0])
+ZHENG_Q = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]
+ZHENG = quadratic_with(ZHENG_LAM, ZHENG_Q)
+ZHENG_START = np.array([1.0, 2.0, -1.0, 0.5])
+ZHENG_G = ZHENG.gradient(ZHENG_START)
+ZHENG_G_HAT = ZHENG_Q.T @ ZHENG_G
+
+
+def zheng_step(method, **settings):
+    """One step on his quadratic: f before and after it, and d."""
+    theta = next(method(ZHENG, ZHENG_START, **settings))
+    return ZHENG.value(ZHENG_START) - ZHENG.value(theta), theta - ZHENG_START
+
+
+def natural_step(method, **settings):
+    return zheng_step(method, curvature="hessian", damping=0.0, **settings)
+
+
+def test_zhengs_gain_along_an_eigenvector_needs_a_minus_as_his_examples_have_it():
+    gain, d = natural_step(natural_gradient, solver="dense", lr=0.3)
+    d_hat = ZHENG_Q.T @ d
+    printed = ZHENG_G_HAT * d_hat + ZHENG_LAM * d_hat**2 / 2
+    assert (printed < 0).all() and gain > 0
+    assert_allclose(-printed.sum(), gain)
+    assert_allclose(-printed, 0.3 * (1 - 0.3 / 2) * ZHENG_G_HAT**2 / ZHENG_LAM)  # his own example, with α = 0.3
+
+
+def test_zhengs_norm_is_that_of_coordinates_times_the_root_of_lambda():
+    d = np.array([1.0, -2.0, 0.5, 3.0])
+    d_hat = ZHENG_Q.T @ d
+    assert_allclose(np.linalg.norm(np.sqrt(ZHENG_LAM) * d_hat)**2, d @ ZHENG.A @ d)
+    assert np.linalg.norm(ZHENG_LAM * d_hat)**2 > 5 * (d @ ZHENG.A @ d)
+
+
+def test_zhengs_divergence_is_half_the_squared_length_and_not_half_the_length():
+    rng = np.random.default_rng(0)
+    batch = MiniBatch(logistic(3, 4), rng.standard_normal((20, 3)), rng.integers(4, size=20))
+    theta, d = rng.standard_normal(16), 1e-3 * rng.standard_normal(16)
+    p, q = (softmax(batch.network.outputs(x, batch.X)) for x in (theta, theta + d))
+    divergence = (p * np.log(p / q)).sum(axis=1).mean()
+    squared = d @ (batch.fisher(theta) @ d)
+    assert_allclose(divergence, squared / 2, rtol=1e-2)
+    assert np.sqrt(squared) / 2 > 100 * divergence
+
+
+def test_zhengs_gain_of_the_gradient_norm_normalized_step_is_a_number_and_no_matrix():
+    epsilon = 0.2
+    gain, d = natural_step(gradient_norm_normalized, lr=epsilon)
+    root = ZHENG_Q * ZHENG_LAM**-0.5 @ ZHENG_Q.T
+    assert_allclose(gain, epsilon * ZHENG_G @ root @ ZHENG_G - epsilon**2 / 2 * ZHENG_G @ ZHENG_G)
+    assert np.ndim(epsilon * (root - epsilon / 2 * np.eye(4)) * np.linalg.norm(ZHENG_G)) == 2
+    assert_allclose(d @ ZHENG.A @ d, epsilon**2 * ZHENG_G @ ZHENG_G)
+
+
+def test_zhengs_coordinate_of_the_gradient_is_not_divided_by_lambda():
+    assert_allclose(ZHENG_Q @ ZHENG_G_HAT, ZHENG_G)
+    assert np.linalg.norm(ZHENG_Q @ (ZHENG_G_HAT / ZHENG_LAM) - ZHENG_G) > np.linalg.norm(ZHENG_G) / 2
+
+
+def test_zhengs_eigenbasis_step_lacks_the_root_of_lambda_and_so_does_its_gain():
+    epsilon = 0.05
+    gain, d = natural_step(eigenbasis_normalized, lr=epsilon)
+    d_hat, printed = ZHENG_Q.T @ d, -epsilon * np.sign(ZHENG_G_HAT)
+    assert_allclose(np.sqrt(ZHENG_LAM) * np.abs(d_hat), epsilon)  # his ‖d_i‖_H
+    assert np.ptp(np.sqrt(ZHENG_LAM) * np.abs(printed)) > epsilon
+    assert_allclose(d, -epsilon * (ZHENG_Q * ZHENG_LAM**-0.5 @ np.sign(ZHENG_G_HAT)))  # his own formula for d
+    assert_allclose(gain, np.sum(epsilon * np.abs(ZHENG_G_HAT) / np.sqrt(ZHENG_LAM) - epsilon**2 / 2))
+    assert np.sum(-epsilon * np.abs(ZHENG_G_HAT) + epsilon**2 * ZHENG_LAM / 2) < 0 < gain
+
+
+def test_zhengs_gains_of_gradient_descent_have_a_half_and_a_square():
+    alpha, L = 0.7, ZHENG_LAM.max()
+    gain, d = zheng_step(gradient_descent, lr=alpha / L)
+    gg, gHg = ZHENG_G @ ZHENG_G, ZHENG_G @ ZHENG.A @ ZHENG_G
+    assert_allclose(gain, alpha / L * gg - alpha**2 / L**2 * gHg / 2)
+    assert abs(alpha / L * gg - alpha**2 / L**2 * gHg - gain) > 0.2 * gain
+    model = -(ZHENG_G @ d + L * d @ d / 2)
+    assert_allclose(model, np.sum(alpha / L * (1 - alpha / 2) * ZHENG_G_HAT**2))
+    assert abs(np.sum(alpha / L * (1 - alpha / 2) * ZHENG_G_HAT) - model) > model / 2
+
+
+def test_zhengs_gain_of_normalized_descent_has_the_norm_over_the_root_of_l():
+    epsilon, L = 0.3, ZHENG_LAM.max()
+    _, d = zheng_step(normalized_descent, lr=epsilon / np.sqrt(L))
+    norm = np.linalg.norm(ZHENG_G)
+    assert_allclose(-(ZHENG_G @ d + L * d @ d / 2), epsilon * norm / np.sqrt(L) - epsilon**2 / 2)
+    assert abs(epsilon * norm**2 / L - epsilon * norm / np.sqrt(L)) > 0.5
+
+
+def test_zhengs_sign_descent_takes_the_sign_of_the_gradient_and_has_lengths_not_squares():
+    epsilon, L = 0.3, ZHENG_LAM.max()
+    _, d = zheng_step(sign_descent, lr=epsilon / np.sqrt(L))
+    assert_allclose(np.sqrt(L) * np.abs(d), epsilon)
+    assert np.abs(L * d**2 - epsilon).min() > 0.1  # the printed square
+    assert_allclose(d, -epsilon / np.sqrt(L) * np.sign(ZHENG_G))  # and not of d, which is what we look for
+
+
+def test_zhengs_diagonal_normalized_step_is_divided_by_the_length_of_g_over_lambda():
+    diagonal, epsilon = np.diag(ZHENG.A), 0.3
+    _, d = natural_step(normalized_natural_gradient, lr=epsilon, structure="diagonal")
+    assert_allclose(diagonal @ d**2, epsilon**2)
+    assert_allclose(d, -epsilon * ZHENG_G / diagonal / np.sqrt(np.sum(ZHENG_G**2 / diagonal)))
+    printed = -epsilon * ZHENG_G / diagonal / (diagonal @ d**2)  # with the very d that is to come out
+    assert abs(np.sqrt(diagonal @ printed**2) - epsilon) > epsilon
+
+
+def test_zhengs_clipping_has_the_norm_and_not_its_square():
+    epsilon, alpha = 0.3, 0.8
+    _, d = natural_step(clipped_natural_gradient, lr=alpha, epsilon=epsilon)
+    natural = np.linalg.solve(ZHENG.A, ZHENG_G)
+    squared = natural @ ZHENG.A @ natural
+    assert_allclose(d @ ZHENG.A @ d, epsilon**2)
+    printed = -alpha * min(1, epsilon / alpha / squared) * natural
+    assert abs(np.sqrt(printed @ ZHENG.A @ printed) - epsilon) > epsilon / 2
+
+
+@pytest.mark.parametrize("power, exponent", [(1.0, -1.0), (0.5, -0.5)])
+def test_zhengs_table_has_adahessian_right_for_the_power_a_half_and_its_default_is_one(power, exponent):
+    bowl, start = Quadratic(np.diag(ZHENG_LAM)), ZHENG_START
+    settings = {} if power == 1.0 else {"power": power}  # 1 is the default
+    d = next(adahessian(bowl, start, lr=0.1, eps=0.0, block=1, **settings)) - start
+    assert_allclose(d, -0.1 * bowl.gradient(start) * ZHENG_LAM**exponent)
+
+
+def test_zhengs_gradient_is_the_mean_over_the_examples_and_then_the_noise_has_none():
+    batch, theta = classifier()
+    gradients, g = batch.per_example_gradients(theta), batch.gradient(theta)
+    assert_allclose((gradients - g).mean(axis=0), 0, atol=1e-15)
+    assert np.abs((gradients - gradients.sum(axis=0)).mean(axis=0)).max() > 0.1
+
+
+def test_zhengs_covariance_of_a_step_is_a_matrix_and_what_he_prints_is_its_trace():
+    rng = np.random.default_rng(0)
+    A, xi = rng.standard_normal((3, 3)), rng.standard_normal((500, 3))
+    steps, Sigma = xi @ A.T, xi.T @ xi / 500
+    assert_allclose(steps.T @ steps / 500, A @ Sigma @ A.T)
+    printed = np.mean([step @ step for step in steps])
+    assert_allclose(printed, np.trace(A @ Sigma @ A.T))
+    H = np.diag([1.0, 2, 30])
+    added = np.mean([step @ H @ step for step in steps]) / 2       # ½ E[d_ξᵀ H d_ξ]
+    assert_allclose(added, np.trace(H @ A @ Sigma @ A.T) / 2)
+    assert abs(np.mean([x @ H @ x for x in xi]) / 2 - added) > 1    # ½ E[ξᵀ H ξ], as printed once
+
+
+def test_zhengs_fisher_matrix_of_a_batch_is_a_bth_of_f_at_the_models_labels_and_no_sum():
+    batch, theta = classifier(examples=6)
+    F, n, rng = dense(batch.fisher(theta), theta.size), 6, np.random.default_rng(0)
+    g_b = np.array([batch.sampled_gradient(theta, [0, draw]) for draw in range(4000)])
+    F_b = g_b.T @ g_b / len(g_b)
+    distance = partial(np.linalg.norm)
+    assert distance(F_b - F / n) < 0.1 * distance(F / n)
+    assert distance(F_b - (F + F / n)) > 0.5 * distance(F)          # F + Σ/B, where Σ = F as the mean is zero
+    rows = batch.per_example_gradients(theta)                      # at the labels of the data, with a mean
+    mean, F_tilde, B = rows.mean(axis=0), rows.T @ rows / n, 3
+    Sigma = F_tilde - np.outer(mean, mean)
+    drawn = rows[rng.integers(n, size=(20000, B))].mean(axis=1)
+    F_tilde_b = drawn.T @ drawn / len(drawn)
+    assert distance(F_tilde_b - (np.outer(mean, mean) + Sigma / B)) < 0.05 * distance(F_tilde_b)
+    assert distance(F_tilde_b - (F_tilde + Sigma / B)) > 0.5 * distance(F_tilde_b)
+
+
+@pytest.mark.parametrize("power", [2, 1, 0])
+@pytest.mark.parametrize("alpha", [0.1, 0.5])
+def test_zhengs_noise_goes_with_the_square_of_the_rate(power, alpha):
+    k, B, n = 2.0, 8, 4
+    A = alpha * (ZHENG_Q * ZHENG_LAM**(-power / 2) @ ZHENG_Q.T)
+    found = noise(ZHENG.A, A, k / B * ZHENG.A)
+    trace = ZHENG_LAM.sum()
+    meant, printed = {2: (alpha**2 * n, alpha), 1: (alpha**2 * trace, alpha * trace),
+                      0: (alpha**2 * np.sum(ZHENG_LAM**2), np.sum(ZHENG_LAM**2))}[power]
+    assert_allclose(found.increase, k / B * meant / 2)
+    assert abs(printed / meant - 1) > 0.1
+    assert_allclose(found.squares, k / B * alpha**2 * ZHENG_LAM**(1 - power))  # α in print
+
+
+def test_zhengs_trace_of_the_hessian_is_not_smaller_than_one():
+    images, labels, *_ = digits()
+    batch, theta = MiniBatch(mlp([64, 10]), images[:300], labels[:300]), mlp([64, 10]).initial(seed=0)
+    assert np.trace(dense(batch.hessian(theta), theta.size)) > 10
+    trained = path(adam(batch, theta, lr=0.03), 30)[-1]
+    assert np.trace(dense(batch.hessian(trained), theta.size)) > 1
+
+
+def test_zhengs_sophia_is_the_clip_of_the_paper_without_its_guard():
+    eta, gamma = 0.1, 0.5
+    bowl, start = Quadratic(np.diag(ZHENG_LAM)), ZHENG_START
+    g = bowl.gradient(start)
+    settings = {"lr": eta, "gamma": gamma, "beta1": 0.0, "beta2": 0.0, "weight_decay": 0.0}
+    d = next(sophia(bowl, start, **settings)) - start
+    alpha, epsilon = eta / gamma, gamma
+    assert_allclose(d, -alpha * np.minimum(1, ZHENG_LAM * epsilon / np.abs(g)) * g / ZHENG_LAM)
+    flat = Quadratic(np.diag([0.0, 2.0]), b=np.ones(2))
+    g = flat.gradient(np.ones(2))
+    d = next(sophia(flat, np.ones(2), **settings)) - 1
+    assert_allclose(d[0], -eta * np.sign(g[0]))  # without curvature the guard makes it a step by the sign
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(-alpha * np.minimum(1, 0.0 * epsilon / np.abs(g)) * g / np.array([0.0, 2]))[0]
 
 
 # ----------------------------------------------------------- Kashyap (2022), Sections 3, 3.1 and 3.6: lecture 6
