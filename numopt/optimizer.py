@@ -13,32 +13,14 @@ Whoever iterates decides when to stop, what to measure and what to save.
 """
 import functools
 import inspect
-from math import inf, isfinite
+import traceback
+from itertools import islice
+from math import isfinite
 
 import numpy as np
 
-RATE = "a number of at least 0", lambda x: 0 <= x < inf
-DECAY = "a number in [0, 1)", lambda x: 0 <= x < 1
-FRACTION = "a number in [0, 1]", lambda x: 0 <= x <= 1
-GROWTH = "a number of at least 1", lambda x: 1 <= x < inf
-COUNT = "a whole number of at least 1", lambda x: isinstance(x, (int, np.integer)) and x >= 1
-WHOLE = "a whole number of at least 0", lambda x: isinstance(x, (int, np.integer)) and x >= 0
-
-# What a hyperparameter of this name has to be, in every method that has one.
-HYPERPARAMETERS = {
-    **dict.fromkeys(["lr", "eps", "weight_decay", "damping", "kappa", "least", "most", "psi", "delta", "epsilon",
-                     "tau", "overlap", "radius", "gamma", "gradient_rate.alpha",
-                     "levenberg_marquardt.mu", "safeguard", "aux_lr", "scale"], RATE),
-    **dict.fromkeys(["beta", "mu", "rho", "beta1", "beta2"], DECAY),
-    **dict.fromkeys(["phi", "alpha", "eta_minus", "eta", "power"], FRACTION),
-    **dict.fromkeys(["eta_plus"], GROWTH),
-    **dict.fromkeys(["k", "window", "history", "cg_steps", "every", "block", "T1", "T2", "T3", "muon.steps",
-                     "restart", "columns"], COUNT),
-    **dict.fromkeys(["seed", "start", "anderson.window"], WHOLE),
-    "cosine": ("a number in [-1, 1]", lambda x: -1 <= x <= 1),
-}
-# These may be functions of t as well.
-SCHEDULES = {"lr", "mu"}
+from numopt.signature import (
+    SCHEDULES, checked_arguments, checked_loop, checked_memory, defaults, described, memory_names, ranges_of)
 
 
 class Diverged(ArithmeticError):
@@ -52,38 +34,54 @@ class Diverged(ArithmeticError):
         return self.args[0]
 
 
-def optimizer(loop):
-    """Make an optimizer of a loop: calling it gives a Run."""
+class NotYet(KeyError):
+    """A variable of the loop was asked for that it has only after a first step."""
 
-    @functools.wraps(loop)
+    def __str__(self):
+        return self.args[0]
+
+
+def optimizer(loop=None, /, **ranges):
+    """Make an optimizer of a loop: calling it gives a Run.
+
+    @optimizer(beta3=DECAY) also says what a hyperparameter may be whose name numopt.signature does not know.
+    """
+    if loop is None:
+        return functools.partial(optimizer, **ranges)
+
+    @functools.wraps(checked_loop(loop))
     def start(problem, theta, **arguments):
-        return Run(loop, problem, theta, arguments, start.twin)
+        return Run(start, problem, theta, arguments)
 
     start.twin = None  # a function of θ that gives the same loop with a compiled update: see optimizers/compiled.py
+    start.memory, start.ranges = memory_names(loop), ranges_of(loop, ranges)
+    start.__doc__ = f"{(loop.__doc__ or loop.__name__).rstrip()}\n\n    {described(start)}\n    "
     return start
 
 
 class Run:
     """An optimizer at work.  Iterate over it to get θ₁, θ₂, ...
 
-    run.theta      the last iterate
-    run.memory     what the method remembers: passed back as keyword arguments, it goes on from here
-    run["v"]       any variable of the loop, under the name it has in the source
+    run.theta             the last iterate
+    run.memory            what the method remembers: passed back as keyword arguments, it goes on from here
+    run.hyperparameters   the others
+    run["v"]              any variable of the loop, under the name it has in the source; a schedule is what it gives
 
-    A step that is broken off, by Ctrl-C or by an error, leaves all three as they were after the last whole
+    A step that is broken off, by Ctrl-C or by an error, leaves all of them as they were after the last whole
     step, and the next step starts from there.  An iterate with an infinite or undefined coordinate is never
     handed out: it raises Diverged.
     """
 
-    def __init__(self, loop, problem, theta, arguments, twin=None):
-        self.name = loop.__name__
-        check_arguments(loop, arguments)
+    def __init__(self, method, problem, theta, arguments):
+        self.method, self.problem, self.name = method, problem, method.__name__
+        arguments = checked_arguments(method, arguments)
         self.theta = starting_point(problem, theta, self.name)
-        self._memory_names = memory_names(loop)
-        # Python numbers leave single precision single, NumPy's double ones do not.
-        arguments = {name: value.item() if isinstance(value, np.generic) and name not in self._memory_names else value
-                     for name, value in arguments.items()}
-        self._loop = functools.partial(twin and twin(self.theta) or loop, problem, **defaults(loop) | arguments)
+        self._given = [name for name in method.memory if isinstance(arguments.get(name), (np.ndarray, tuple, list))]
+        initial = defaults(method)
+        for name in arguments.keys() & set(method.memory):
+            arguments[name] = checked_memory(f"{self.name}: {name}", arguments[name], initial[name], self.theta)
+        loop = method.twin and method.twin(self.theta) or method.__wrapped__
+        self._loop = functools.partial(loop, LookedAt(problem), **initial | arguments)
         self._generator = self._loop(self.theta)
         self._variables = inspect.getgeneratorlocals(self._generator).copy()
 
@@ -94,6 +92,9 @@ class Run:
         try:
             with np.errstate(all="ignore"):
                 theta = next(self._generator)
+                if type(theta) is not np.ndarray or theta.shape != self.theta.shape or theta.dtype.kind != "f":
+                    raise TypeError(f"{self.name} yielded {said(theta)}; it has to `yield theta`, a vector of "
+                                    f"{self.theta.size} numbers as it was given")
                 finite = isfinite(theta @ theta) or np.isfinite(theta).all()
         except StopIteration:
             raise
@@ -101,28 +102,140 @@ class Run:
             self._generator = self._loop(self.theta, **self.memory)
             if isinstance(error, FloatingPointError):
                 raise Diverged(f"{self.name} became non-finite after step {self['t']}: {error}", self["t"]) from error
+            if isinstance(error, (TypeError, ValueError)) and (likely := self._likely_mistake(error)):
+                raise (TypeError if isinstance(error, TypeError) else ValueError)(likely) from error
             raise
         variables = inspect.getgeneratorlocals(self._generator).copy()
         if not finite:
             t = variables["t"]
             raise Diverged(f"{self.name} became non-finite at step {t}: try a smaller learning rate, more damping or "
                            f"clipped gradients (the last finite iterate is in run.theta)", t)
+        if self._given:
+            self._compare_with_what_was_given(variables)
+        for name in self.method.memory:
+            frozen(variables[name])
         self.theta, self._variables = frozen(theta), variables
         return self.theta
 
     def __getitem__(self, name):
         if name not in self._variables:
-            raise KeyError(f"the loop of {self.name} has no variable {name!r} yet; it has "
-                           f"{', '.join(sorted(self._variables))}")
+            is_there_later = name in self._loop.func.__code__.co_varnames
+            raise (NotYet if is_there_later else KeyError)(
+                f"the loop of {self.name} has no variable {name!r}{' yet' * is_there_later}; it has "
+                f"{', '.join(sorted(self._variables))}")
         value = self._variables[name]
+        if name in SCHEDULES and callable(value):
+            return value(max(self._variables["t"], 1))
         return value.function(*value.arguments) if isinstance(value, Later) else value
 
     @property
     def memory(self):
-        return {name: self[name] for name in self._memory_names}
+        return {name: self[name] for name in self.method.memory}
+
+    @property
+    def hyperparameters(self):
+        given = self._loop.keywords
+        return {name: given[name] for name in defaults(self.method) if name not in self.method.memory}
 
     def __repr__(self):
         return f"<{self.name} after {self['t']} mini-batches>"
+
+    def _ipython_key_completions_(self):
+        return list(self._variables)
+
+    def __reduce__(self):
+        """What is needed to go on: a loop cannot be copied, but what it remembers can."""
+        return resumed, (self.method, self.problem, self.theta, self.hyperparameters | self.memory)
+
+    def _likely_mistake(self, error):
+        """What the author of a loop may have meant, in an error that says something else."""
+        text, (*_, (innermost, _)) = str(error), traceback.walk_tb(error.__traceback__)
+        names = innermost.f_locals
+        if "read-only" in text:
+            return (f"{innermost.f_code.co_name} writes into an array, after step {self['t']} of {self.name} ({text}): "
+                    f"iterates and what is remembered are values, which others hold, too; theta = theta - ... and "
+                    f"v = mu * v + ... make new ones, theta -= ..., v += ... and v[:] = ... do not")
+        if innermost.f_code is self._loop.func.__code__ and "'function'" in text:
+            for name in sorted(name for name in SCHEDULES & names.keys() if callable(names[name])):
+                return (f"{self.name} calculates with {name}, which is a schedule, a function of t: begin with "
+                        f"`{name} = schedule({name})`, and write {name}(t) ({text})")
+        if innermost.f_code is self._loop.func.__code__ and "not callable" in text:
+            for name in sorted(name for name in SCHEDULES & names.keys() if not callable(names[name])):
+                return f"{self.name} asks {name} for its value at t: begin with `{name} = schedule({name})` ({text})"
+        if self._given and any(word in text for word in ("shape", "broadcast", "dimension", "unpack")):
+            given = ", ".join(f"{name}: {said(self._loop.keywords[name])}" for name in self._given)
+            return f"{text}.  Is the memory that {self.name} was given, {given}, that of another problem or method?"
+        return None
+
+    def _compare_with_what_was_given(self, variables):
+        """Once, after the first step: an array that a step makes larger had the wrong shape."""
+        for name in self._given:
+            before, after = self._loop.keywords[name], variables[name]
+            if isinstance(before, np.ndarray) and isinstance(after, np.ndarray) and before.shape != after.shape:
+                raise ValueError(f"{self.name} was given {name}: {said(before)}, and remembers {said(after)}; leave it "
+                                 f"out, or give it what another run had in run.memory")
+        self._given = []
+
+
+def resumed(method, problem, theta, arguments):
+    return method(problem, theta, **arguments)
+
+
+class LookedAt:
+    """A problem whose first gradient is looked at: of one number, or of another shape, it would be broadcast."""
+
+    def __init__(self, problem):
+        self.problem = problem
+
+    def __getattr__(self, name):
+        if name == "problem":  # while it is being copied
+            raise AttributeError(name)
+        return getattr(self.problem, name)
+
+    def losses(self, after=0):
+        losses = self.problem.losses(after=after)
+        for t, loss in islice(losses, 1):
+            first = FirstLoss(loss)
+            yield t, first
+            for t, other in losses:
+                yield t, first if other is loss else other
+
+
+class FirstLoss(LookedAt):
+    """The objective of the first step, which is that of all steps where there are no mini-batches."""
+
+    def gradient(self, theta):
+        g = checked_gradient(self.problem, self.problem.gradient(theta), theta)
+        self.gradient = self.problem.gradient  # which is asked itself from now on
+        return g
+
+    def value_and_gradient(self, theta):
+        f, g = self.problem.value_and_gradient(theta)
+        g = checked_gradient(self.problem, g, theta)
+        self.value_and_gradient = self.problem.value_and_gradient
+        return f, g
+
+    @property
+    def smooth(self):
+        return FirstLoss(self.problem.smooth)
+
+
+def checked_gradient(loss, g, theta):
+    """The gradient, if it is a vector of real numbers, one for each of θ."""
+    if isinstance(g, np.ndarray) and not isinstance(g, np.ma.MaskedArray) and g.shape == theta.shape \
+            and g.dtype.kind in "fiu":
+        return g
+    raise ValueError(f"the gradient of {type(loss).__name__} is {said(g)}; it must be an array of {theta.size} real "
+                     f"numbers, shape {theta.shape}, as theta is")
+
+
+def said(value):
+    """What it is, in short: a vector of 5 numbers (float32), or a tuple, or None."""
+    if isinstance(value, np.ndarray):
+        return f"{type(value).__name__} of shape {value.shape} ({value.dtype})".replace("ndarray", "an array")
+    if value is None or isinstance(value, (bool, int, float, complex, np.generic)):
+        return repr(value)
+    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, (tuple, list)) else "")
 
 
 class Later:
@@ -132,40 +245,14 @@ class Later:
         self.function, self.arguments = function, arguments
 
 
-def memory_names(loop):
-    """The keyword arguments from `t` onwards."""
-    names = list(inspect.signature(loop).parameters)
-    return names[names.index("t"):]
-
-
-def defaults(loop):
-    """The keyword arguments, as they are where nothing else is said."""
-    parameters = inspect.signature(loop).parameters.values()
-    return {parameter.name: parameter.default for parameter in parameters if parameter.kind == parameter.KEYWORD_ONLY}
-
-
-def frozen(theta):
-    """An iterate is a value: writing into one that was handed out is an error."""
-    theta.flags.writeable = False
-    return theta
-
-
-def check_arguments(loop, arguments):
-    """Refuse a keyword that the method does not have, and a hyperparameter outside its range."""
-    known = list(inspect.signature(loop).parameters)[2:]
-    for name, value in arguments.items():
-        if name not in known:
-            raise TypeError(f"{loop.__name__} has no argument {name!r}; it has {', '.join(known)}")
-        wanted, good = HYPERPARAMETERS.get(f"{loop.__name__}.{name}") or HYPERPARAMETERS.get(name, (None, None))
-        may_be_none = inspect.signature(loop).parameters[name].default is None
-        may_be_other = (isinstance(value, np.ndarray) if name in memory_names(loop)
-                        else callable(value) and name in SCHEDULES)
-        if wanted and not may_be_other and not (value is None and may_be_none):
-            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not good(value):
-                raise ValueError(f"{loop.__name__}: {name} is {value!r}; it must be {wanted}"
-                                 + (", or a schedule" if name in SCHEDULES else ""))
-    if not (isinstance(t := arguments.get("t", 0), (int, np.integer)) and t >= 0):
-        raise ValueError(f"{loop.__name__}: t is {t!r}; it counts mini-batches: a whole number of at least 0")
+def frozen(value):
+    """An iterate, and what is remembered, is a value: writing into one that was handed out is an error."""
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            frozen(item)
+    return value
 
 
 def starting_point(problem, theta, name):

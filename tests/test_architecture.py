@@ -17,8 +17,9 @@ TESTED_WITH = {"kernels.vectors": "twins", "kernels.dense": "twins", "kernels.po
 # What each room, and each single file, may import from the package; whoever is in a room may import its neighbours.
 NOTHING = set()
 ARROWS = {
-    "__init__": NOTHING, "optimizer": NOTHING, "schedules": NOTHING, "line_search": NOTHING, "data": NOTHING,
+    "__init__": NOTHING, "signature": NOTHING, "schedules": NOTHING, "line_search": NOTHING, "data": NOTHING,
     "kernels": NOTHING, "embedded": NOTHING,
+    "optimizer": {"signature"},
     "linalg": {"kernels"},
     "networks": {"kernels"},
     "problems": {"networks", "linalg", "kernels"},

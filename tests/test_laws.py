@@ -152,7 +152,7 @@ def test_it_keeps_the_precision_it_was_given(name, optimizer, dtype):
 
 
 def test_it_says_what_it_is_and_where_it_comes_from(name, optimizer):
-    idea, *rest = optimizer.func.__doc__.split("\n\n")
+    idea, *rest = optimizer.func.__wrapped__.__doc__.split("\n\n")
     assert "\n" not in idea and idea.endswith((".", ":")) or idea.count("\n") == 0
     source = "".join(rest)
     assert any(character.isdigit() for character in source) or "Zheng" in source, f"{name} names no source"

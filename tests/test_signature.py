@@ -1,0 +1,159 @@
+"""What the signature of a loop says, and what is said to an author who has left something out."""
+from math import inf, nan
+
+import numpy as np
+import pytest
+
+import numopt.optimizers
+from numopt import signature
+from numopt.optimizer import optimizer
+from numopt.optimizers import adam, kfac, levenberg_marquardt, momentum, nadam, newton_rate, rprop
+from numopt.problems import Quadratic
+from numopt.signature import DECAY, HYPERPARAMETERS, RATE, SCHEDULES, Range, memory_names
+
+BOWL, START = Quadratic(np.diag([3.0, 1.0])), [1.0, -2.0]
+RANGES = {name: kind for name, kind in vars(signature).items() if isinstance(kind, Range)}
+
+
+def test_the_memory_is_t_and_the_keywords_after_it():
+    assert memory_names(nadam) == ["t", "m", "v", "mu_product"]
+
+
+# ------------------------------------------------------------------------------------------------------ ranges
+
+@pytest.mark.parametrize("name, inside, outside", [
+    ("RATE", [0, 1e-9, 7, np.float32(2), np.longdouble(1)],
+     [-1e-9, inf, nan, "1", None, True, 1j, np.complex64(1), 10**400]),
+    ("POSITIVE", [1e-300, 7], [0, -1e-9, inf, nan]), ("DECAY", [0, 0.999], [1, -1e-9, nan, 10**400]),
+    ("FRACTION", [0, 1], [1.001, -1e-9, nan]), ("SHARE", [1e-9, 1], [0, 1.001, nan]),
+    ("GROWTH", [1, 1.5], [0.999, inf, nan]), ("COSINE", [-1, 1], [-1.001, 1.001, nan]),
+    ("COUNT", [1, 7, np.int64(3)], [0, -1, 1.5, 2.0, inf, nan, True]),
+    ("WHOLE", [0, np.int8(3)], [-1, 0.0, nan, False]),
+    ("NUMBER", [-7, 0.5], [inf, nan, "7", True]), ("NAME", ["H"], [0, None]), ("SWITCH", [True, np.False_], [1, "yes"]),
+    ("CALLED", [len], ["len"]), ("PROBLEM", [BOWL], [3.0, len]), ("NUMBERS", [(1, 2.0)], [1, ("1",), (nan,)])])
+def test_a_range_holds_what_it_says(name, inside, outside):
+    _, good = RANGES[name]
+    assert all(good(x) for x in inside) and not any(good(x) for x in outside)
+
+
+@pytest.mark.parametrize("method, name, value, wanted", [
+    (newton_rate, "lr", 0.0, "above 0$"), (newton_rate, "epsilon", 0, r"in \(0, 1\]"),
+    (newton_rate, "most", 0, "at least 1"), (newton_rate, "epsilon", 1e300, r"in \(0, 1\]"),
+    (adam, "lr", 10**400, "at least 0, or a schedule"),
+    (adam, "eps", np.complex64(0.1), "at least 0"), (newton_rate, "probe", 3.0, "a problem"),
+    (kfac, "labels", 3, "a text"), (levenberg_marquardt, "mu", -1, "at least 0$"), (rprop, "lr", -1, "at least 0$")])
+def test_a_use_of_its_own_has_a_range_of_its_own(method, name, value, wanted):
+    with pytest.raises(ValueError, match=f"{method.__name__}: {name} is .*; it must be .*{wanted}"):
+        method(BOWL, START, **{name: value})
+
+
+def test_numbers_of_numpy_become_pythons_and_leave_single_precision_single():
+    run = adam(Quadratic(np.eye(2, dtype=np.float32)), np.ones(2, np.float32), beta1=np.longdouble(0.9),
+               eps=np.float64(1e-8))
+    assert next(run).dtype == np.float32 and type(run["beta1"]) is float
+
+
+def test_every_hyperparameter_has_a_range_and_help_says_it_with_its_meaning():
+    for name in numopt.optimizers.__all__:
+        method = getattr(numopt.optimizers, name)
+        for key in method.__wrapped__.__kwdefaults__.keys() - set(method.memory):
+            meaning, (wanted, _) = method.ranges[key]
+            *_, line = [line for line in method.__doc__.splitlines() if line.strip().startswith(f"{key} ")]
+            assert meaning in line and wanted in line, line
+            assert ("schedule" in line) == (key in SCHEDULES)
+    assert "the learning rate: a number of at least 0, or a function of t: a schedule; 0.001" in adam.__doc__
+    assert adam.__doc__.startswith(adam.__wrapped__.__doc__.rstrip())
+
+
+def test_the_table_knows_nothing_that_no_method_has():
+    used = {key for name in numopt.optimizers.__all__ for method in [getattr(numopt.optimizers, name)]
+            for keyword in method.__wrapped__.__kwdefaults__ for key in (keyword, f"{name}.{keyword}")}
+    assert HYPERPARAMETERS.keys() <= used
+
+
+# --------------------------------------------------------------------------------------- what an author leaves out
+
+LOOP = """
+    for t, loss in problem.losses(after=t):
+        theta = theta - 0.1 * loss.gradient(theta)
+        yield theta
+"""
+
+
+def made(source, **decorated):
+    namespace = {}
+    exec(source, namespace)
+    return optimizer(namespace["yogi"]) if not decorated else optimizer(**decorated)(namespace["yogi"])
+
+
+@pytest.mark.parametrize("source, message", [
+    ("def yogi(problem, theta, *, lr=0.1):" + LOOP, r"yogi has no t=0 in its signature.*\*, lr=0.01, t=0\)"),
+    ("def yogi(problem, theta, *, lr=0.1, t=0):\n    return theta", "yogi yields nothing.*`yield theta`"),
+    ("def yogi(problem, theta, lr=0.1, t=0):" + LOOP, r"put a \* after theta"),
+    ("def yogi(theta):" + LOOP, "has to take a problem and theta"),
+    ("def yogi(*, problem, theta, t=0):" + LOOP, "has to take a problem and theta"),
+    ("def yogi(problem, theta, *, lr, t=0):" + LOOP, "lr needs a default"),
+    ("def yogi(problem, theta, *, t=0, **more):" + LOOP, r"\*\*more needs a default"),
+    ("def yogi(problem, theta, *, t=1.0):" + LOOP, "begins at t=0, not at 1.0"),
+    ("def yogi(problem, theta, *, c=0.3, t=0):" + LOOP, r"nobody knows what c may be; say so, as in @optimizer\(c=D"),
+    ("class yogi: pass", "@optimizer stands above the loop of a method, and was given <class")])
+def test_what_is_wrong_in_a_signature_is_named_where_the_loop_is_made(source, message):
+    with pytest.raises(TypeError, match=message):
+        made(source)
+
+
+def test_a_loop_says_the_ranges_of_its_own_hyperparameters():
+    yogi = made("def yogi(problem, theta, *, c=0.3, mu=7, t=0):" + LOOP, c=DECAY, mu=("the damping", RATE))
+    next(yogi(BOWL, START, mu=1e6))
+    with pytest.raises(ValueError, match=r"yogi: c is 5; it must be a number in \[0, 1\)"):
+        yogi(BOWL, START, c=5)
+    assert "the damping: a number of at least 0" in yogi.__doc__
+    with pytest.raises(TypeError, match="yogi has no d, whose range"):
+        made("def yogi(problem, theta, *, t=0):" + LOOP, d=RATE)
+
+
+def test_a_number_at_the_end_of_a_known_name_changes_nothing():
+    adan = made("def yogi(problem, theta, *, beta3=0.99, eps2=1e-8, t=0):" + LOOP)
+    for name, value in {"beta3": 5, "eps2": -1}.items():
+        with pytest.raises(ValueError, match=f"yogi: {name} is {value}; it must be"):
+            adan(BOWL, START, **{name: value})
+
+
+# -------------------------------------------------------------------------------------------- memory that is given
+
+@pytest.mark.parametrize("m, message", [
+    (np.zeros(2, np.float32), "adam: m holds float32 and theta float64: a run has one precision"),
+    (np.zeros(2, complex), "holds complex128"), (np.zeros(2, int), "holds int64"), ("x", "adam: m is 'x'"),
+    (None, "adam: m is None; what a method remembers are numbers and arrays"), (np.array(["a"]), "holds <U1"),
+    (np.zeros(3), r"broadcast.*memory that adam was given, m: an array of shape \(3,\) .*another problem"),
+    (np.zeros(1), r"was given m: an array of shape \(1,\) .*, and remembers an array of shape \(2,\)"),
+    (np.zeros((2, 2)), r"memory that adam was given, m: an array of shape \(2, 2\)"),
+    (np.zeros((2, 1)), r"memory that adam was given, m: an array of shape \(2, 1\)")])
+def test_memory_of_another_shape_kind_or_precision_is_refused_and_named(m, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        next(adam(BOWL, START, t=3, m=m))
+
+
+def test_memory_is_copied_so_that_nobody_can_change_it():
+    v = np.array([1.0, 1.0])
+    run, same = momentum(BOWL, START, v=v), momentum(BOWL, START, v=v.copy())
+    v[:] = 7
+    assert np.array_equal(next(run), next(same)) and v.flags.writeable
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("real", "numbers too large for a float",
+     "and isfinite(float(x))",
+     "and (isinstance(x, int) or isfinite(float(x)))",
+     "test_a_range_holds_what_it_says"),
+    ("checked_arguments", "a method's own range is not looked up",
+     "method.ranges.get(key, (\"\", (None, None)))",
+     "HYPERPARAMETERS.get(key, (\"\", (None, None)))",
+     "test_a_use_of_its_own_has_a_range_of_its_own"),
+    ("checked_memory", "an array is not copied",
+     "value = value.copy()",
+     "value = value.view()",
+     "test_memory_is_copied_so_that_nobody_can_change_it"),
+]
