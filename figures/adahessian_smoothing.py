@@ -23,18 +23,20 @@ from numopt.optimizers import adahessian
 from numopt.problems import EmpiricalRisk, Function
 from numopt.record import path
 
-RIPPLES, FREQUENCY = 3.0, 10.0
-F = Function(lambda theta: theta[0]**2 / 2 + RIPPLES / FREQUENCY**2 * (1 - np.cos(FREQUENCY * theta[0])),
-             jac=lambda theta: theta + RIPPLES / FREQUENCY * np.sin(FREQUENCY * theta),
-             hess=lambda theta: np.diag(1 + RIPPLES * np.cos(FREQUENCY * theta)), size=1)
 STARTS = np.linspace(3, 4, 6)
 X = np.linspace(-4, 4, 801)
-RATES = np.array([0.01, 0.03, 0.1, 0.3])
 WAYS = {"nothing": {"beta2": 0.0, "block": 1},
         "over time": {"block": 1},
         "over time, D over units": {},
         "over time, |D| over units": {"averaging": "absolute"}}
 TARGET, MOST = 0.2, 80
+
+
+def rippled(ripples, frequency):
+    """A bowl whose second derivative is one with ripples."""
+    return Function(lambda theta: theta[0]**2 / 2 + ripples / frequency**2 * (1 - np.cos(frequency * theta[0])),
+                    jac=lambda theta: theta + ripples / frequency * np.sin(frequency * theta),
+                    hess=lambda theta: np.diag(1 + ripples * np.cos(frequency * theta)), size=1)
 
 
 def steps_to_target(risk, theta, lr, **how):
@@ -50,31 +52,32 @@ def steps_to_target(risk, theta, lr, **how):
     return np.nan
 
 
-def compute(steps=140, seed=0):
+def compute(ripples=3.0, frequency=10.0, rates=(0.01, 0.03, 0.1, 0.3), steps=140, seed=0):
+    F = rippled(ripples, frequency)
     curvature = [F.hessian(np.array([x]))[0, 0] for x in X]
     runs = {name: np.array([path(adahessian(F, np.array([theta]), lr=1.0, beta2=beta2), steps)[:, 0]
                             for theta in STARTS]) for name, beta2 in [("local", 0.0), ("averaged", 0.999)]}
     images, labels, *_ = digits()
     network = mlp([64, 16, 10])
     risk, start = EmpiricalRisk(network, images, labels, batch_size=64, seed=seed), network.initial(seed=seed)
-    counts = [[steps_to_target(risk, start, lr, **how) for lr in RATES.tolist()] for how in WAYS.values()]
-    return runs | {"f": np.array([F.value(np.array([x])) for x in X]), "curvature": np.array(curvature),
-                   "steps": np.array(counts)}
+    counts = [[steps_to_target(risk, start, lr, **how) for lr in rates] for how in WAYS.values()]
+    return runs | {"ripples": ripples, "rates": np.array(rates), "f": np.array([F.value(np.array([x])) for x in X]),
+                   "curvature": np.array(curvature), "steps": np.array(counts)}
 
 
-def draw(local, averaged, f, curvature, steps):
+def draw(local, averaged, ripples, rates, f, curvature, steps):
     figure = plt.figure(figsize=(7, 5.6))
     above, below = figure.add_gridspec(2, 1, height_ratios=[1.5, 1])
     left, right = above.subgridspec(1, 2, width_ratios=[1, 1.35])
     bowl, bends = (figure.add_subplot(place) for place in left.subgridspec(2, 1))
     bowl.plot(X, f, color=BLACK)
-    bowl.set(title="$f$", xticks=[], ylim=(0, 9))
+    bowl.set(title="$f$", xticks=[], ylim=(0, max(9, f.max())))
     bends.plot(X, curvature, color=BLACK, linewidth=1)
-    bends.set(title="$f\\,''$", xlabel="$\\theta$", yticks=[-2, 1, 4])
+    bends.set(title="$f\\,''$", xlabel="$\\theta$", yticks=[1 - ripples, 1, 1 + ripples])
     way = figure.add_subplot(right)
     way.semilogy(np.abs(local).T, color=ORANGE, linewidth=1)
     way.semilogy(np.abs(averaged).T, color=BLUE, linewidth=1.4)
-    way.set(title="distance from the minimum", xlabel="step", ylim=(1e-5, 1e5), xlim=(0, 140))
+    way.set(title="distance from the minimum", xlabel="step", ylim=(1e-5, 1e5), xlim=(0, local.shape[1] - 1))
     way.text(75, 2e3, "divided by $|f\\,''|$", color=ORANGE, ha="right")
     way.text(4, 1.2e-4, "divided by\nan average", color=BLUE, va="center")
     table = figure.add_subplot(below)
@@ -83,7 +86,7 @@ def draw(local, averaged, f, curvature, steps):
         count = steps[i, j]
         word = f"{count:.0f}" if np.isfinite(count) else "explodes" if np.isinf(count) else f"over {MOST}"
         table.text(j, i, word, ha="center", va="center", color=BLACK if np.isfinite(count) else "0.4")
-    table.set(xticks=range(len(RATES)), xticklabels=[f"{rate:g}" for rate in RATES], xlabel="rate",
+    table.set(xticks=range(len(rates)), xticklabels=[f"{rate:g}" for rate in rates], xlabel="rate",
               yticks=range(len(WAYS)), yticklabels=WAYS, title=f"digits: steps to a loss of {TARGET}, averaging ...")
     table.tick_params(length=0)
     table.spines[:].set_visible(False)

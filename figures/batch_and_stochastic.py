@@ -19,7 +19,6 @@ from numopt.record import path
 
 LINE = linear(1)
 START = np.array([-1.5, 1.5])
-LR, BATCH_SIZE = 0.3, 2
 
 
 def pixels():
@@ -28,12 +27,12 @@ def pixels():
     return images[:, 2, 4, None], images[:, 3, 4]
 
 
-def compute(steps=20, seeds=200):
+def compute(lr=0.3, batch_size=2, steps=20, seeds=200):
     x, y = pixels()
     whole = EmpiricalRisk(LINE, x, y)
-    noisy = [EmpiricalRisk(LINE, x, y, BATCH_SIZE, seed) for seed in range(seeds)]
-    batch = path(gradient_descent(whole, START, lr=LR), steps)
-    stochastic = np.array([path(gradient_descent(risk, START, lr=LR), steps) for risk in noisy])
+    noisy = [EmpiricalRisk(LINE, x, y, batch_size, seed) for seed in range(seeds)]
+    batch = path(gradient_descent(whole, START, lr=lr), steps)
+    stochastic = np.array([path(gradient_descent(risk, START, lr=lr), steps) for risk in noisy])
     loss = whole.whole.value
     return {"batch": batch, "f_batch": np.apply_along_axis(loss, 1, batch),
             "stochastic": stochastic, "f_stochastic": np.apply_along_axis(loss, 2, stochastic)}

@@ -22,7 +22,7 @@ from numopt.record import path
 SCALES = 0.5, 1.0, 4.0
 LINES = {0.5: (BLUE, "--"), 1.0: (BLACK, "-"), 4.0: (VERMILION, "-.")}
 UNITS, HIDDEN, UNIT = 32, 8, 3
-RATE, EVERY, SEEN = 0.3, 10, 500
+EVERY, SEEN = 10, 500
 
 
 def net(normalized):
@@ -34,12 +34,12 @@ def net(normalized):
     return Network(*layers, Dense(UNITS, 10), inputs=64), Network(*layers[:-1], inputs=64)
 
 
-def train(normalized, scale, steps):
+def train(normalized, scale, steps, lr):
     """What one unit is given, for each of the examples, and the loss, at the start and after every so many steps."""
     X, Y, *_ = digits(dtype=np.float32)
     network, lower = net(normalized)
     run = gradient_descent(EmpiricalRisk(network, X[:1400], Y[:1400], batch_size=100),
-                           network.initial(seed=0, scale=scale, dtype=np.float32), lr=RATE)
+                           network.initial(seed=0, scale=scale, dtype=np.float32), lr=lr)
     given, loss, watched = [], [], MiniBatch(network, X[:SEEN], Y[:SEEN])
     for theta in path(run, steps)[::EVERY]:
         z, _ = lower.forward(theta[:lower.size], X[:SEEN], Mode(training=True))
@@ -48,8 +48,8 @@ def train(normalized, scale, steps):
     return given, loss
 
 
-def compute(steps=200):
-    found = [train(normalized, scale, steps) for normalized in (False, True) for scale in SCALES]
+def compute(lr=0.3, steps=200):
+    found = [train(normalized, scale, steps, lr) for normalized in (False, True) for scale in SCALES]
     given, loss = zip(*found)
     return {"given": np.array(given).reshape(2, len(SCALES), -1, SEEN),
             "loss": np.array(loss).reshape(2, len(SCALES), -1)}

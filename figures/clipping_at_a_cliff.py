@@ -18,22 +18,21 @@ from numopt.record import path
 
 CLIFF = Cliff(height=4, width=0.08)
 START = np.array([0.7, 1.8])
-LR, MOST = 0.2, 1.0
 
 
-def compute(steps=40):
+def compute(lr=0.2, most=1.0, steps=40):
     def descent(problem):
-        return path(gradient_descent(problem, START, lr=LR), steps)
+        return path(gradient_descent(problem, START, lr=lr), steps)
 
     g = np.linspace(-3, 3, 61)
-    bowl = Clipped(Quadratic([[1.0]]), element=MOST)  # the gradient of ½ g² is g
-    return {"plain": descent(CLIFF), "by_norm": descent(Clipped(CLIFF, norm=MOST)),
-            "by_element": descent(Clipped(CLIFF, element=MOST)),
+    bowl = Clipped(Quadratic([[1.0]]), element=most)  # the gradient of ½ g² is g
+    return {"plain": descent(CLIFF), "by_norm": descent(Clipped(CLIFF, norm=most)),
+            "by_element": descent(Clipped(CLIFF, element=most)),
             "g": g, "clipped": np.array([bowl.gradient(np.array([x]))[0] for x in g]),
-            "printed": np.minimum(g, MOST)}
+            "printed": np.minimum(g, most), "most": most}
 
 
-def draw(plain, by_norm, by_element, g, clipped, printed):
+def draw(plain, by_norm, by_element, g, clipped, printed, most):
     figure = plt.figure(figsize=(7, 3.8))
     left, right = figure.add_gridspec(1, 2, width_ratios=[2.2, 1])
     surface = figure.add_subplot(left, projection="3d", computed_zorder=False)
@@ -56,7 +55,7 @@ def draw(plain, by_norm, by_element, g, clipped, printed):
     rule.plot(g, printed, color="0.5", linestyle="--")
     rule.plot(g, clipped, color=VERMILION)
     rule.text(-3, -0.85, "clipped", color=VERMILION, va="bottom")
-    rule.text(-1.4, -2.4, "min($g$, 1)", color="0.4")
+    rule.text(-1.4, -2.4, f"min($g$, {most:g})", color="0.4")
     rule.set(aspect="equal", xlabel="derivative $g$", title="what is left of $g$",
-             xticks=[-3, -1, 0, 1, 3], yticks=[-3, -1, 0, 1])
+             xticks=[-3, -most, 0, most, 3], yticks=[-3, -most, 0, most])
     return figure

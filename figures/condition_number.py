@@ -14,34 +14,36 @@ from numopt.optimizers import gradient_descent
 from numopt.problems import quadratic_with
 from numopt.record import path
 
-EIGENVALUES = np.array([5.0, 1.0])
 Q = np.array([[1, 1], [1, -1]]) / np.sqrt(2)  # its columns are the eigenvectors
-CANYON = quadratic_with(EIGENVALUES, Q)
 START = Q @ [2.4, 7.0]
-LR = 0.35
 
 
-def compute(steps=16):
-    descent = path(gradient_descent(CANYON, START, lr=LR), steps)
-    return {"descent": descent, "along": descent @ Q}
+def compute(eigenvalues=(5.0, 1.0), lr=0.35, steps=16):
+    if len(eigenvalues) != 2:
+        raise ValueError(f"a plane has two eigenvalues, not {len(eigenvalues)}")
+    descent = path(gradient_descent(quadratic_with(eigenvalues, Q), START, lr=lr), steps)
+    return {"eigenvalues": np.array(eigenvalues), "lr": lr, "descent": descent, "along": descent @ Q}
 
 
-def draw(descent, along):
+def draw(eigenvalues, lr, descent, along):
     figure, (plane, time) = plt.subplots(1, 2, figsize=(7, 3.6))
     x = np.linspace(-3.6, 7.4, 201)
-    contours(plane, CANYON, x, x - 3.2, levels=np.array([0.5, 2, 5, 10, 18, 28, 40]))
+    contours(plane, quadratic_with(eigenvalues, Q), x, x - 3.2,
+             levels=eigenvalues.max() / 5 * np.array([0.5, 2, 5, 10, 18, 28, 40]))
     trace(plane, descent, **method("gradient_descent"))
     minimum(plane, 0, 0)
     for q, name in zip(Q.T, ["[1, 1]", "[1, −1]"]):
         arrow(plane, [4, 2], [4, 2] + 1.6 * q, "0.4")
         plane.text(*([4.1, 2] + 1.6 * q), name, color="0.3", va="center")
-    plane.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal", title=f"gradient descent, rate {LR}")
+    plane.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal", title=f"gradient descent, rate {lr:g}")
 
-    across, on = [f"{1 - LR * eigenvalue:.2f}".replace("-", "−") for eigenvalue in EIGENVALUES]
+    across, on = [f"{1 - lr * eigenvalue:.2f}".replace("-", "−") for eigenvalue in eigenvalues]
     time.axhline(0, color="0.75", linewidth=0.8)
     time.plot(along[:, 1], color=BLUE, marker="s", markersize=3.5)
     time.plot(along[:, 0], color=BLACK, marker="o", markersize=3.5)
-    time.text(3.2, 3.6, f"along [1, −1]: λ = 1\neach step leaves {on}", color=BLUE, va="center")
-    time.text(3.6, -1.75, f"along [1, 1]: λ = 5\neach step leaves {across}", color=BLACK, va="center")
-    time.set(xlabel="step", xticks=range(0, 17, 4), ylim=(-2.7, 7.4), title="distance from the minimum")
+    steep, flat = eigenvalues
+    time.text(3.2, 3.6, f"along [1, −1]: λ = {flat:g}\neach step leaves {on}", color=BLUE, va="center")
+    time.text(3.6, -1.75, f"along [1, 1]: λ = {steep:g}\neach step leaves {across}", color=BLACK, va="center")
+    time.set(xlabel="step", xticks=range(0, len(along), -(-len(along) // 5)),
+             ylim=(min(-2.7, 1.1 * along.min()), max(7.4, along.max() + 0.4)), title="distance from the minimum")
     return figure

@@ -18,22 +18,22 @@ from numopt.schedules import inverse_time
 
 CURVATURES = np.array([1.0, 4.0])
 START = np.array([-3.0, 1.5])
-SIGMA = 1.0
-FIXED, FALLING = 0.19, inverse_time(4, 20)
-LEVEL = np.sum(FIXED**2 * SIGMA**2 / (1 - (1 - FIXED * CURVATURES)**2))
+A, B = 4, 20  # the falling rate is A / (B + t)
 
 
-def compute(steps=300, runs=500):
+def compute(rate=0.19, sigma=1.0, steps=300, runs=500):
     # All runs at once: the valley so many times over, in one long vector, where every coordinate has its own noise.
-    valleys = Noisy(Quadratic(np.diag(np.tile(CURVATURES, runs))), SIGMA)
-    fixed = gradient_descent(valleys, np.tile(START, runs), lr=FIXED)
-    falling = gradient_descent(valleys, np.tile(START, runs), lr=FALLING)
-    return {"fixed": path(fixed, steps).reshape(-1, runs, 2), "falling": path(falling, steps).reshape(-1, runs, 2)}
+    valleys = Noisy(Quadratic(np.diag(np.tile(CURVATURES, runs))), sigma)
+    fixed = gradient_descent(valleys, np.tile(START, runs), lr=rate)
+    falling = gradient_descent(valleys, np.tile(START, runs), lr=inverse_time(A, B))
+    level = np.sum(rate**2 * sigma**2 / (1 - (1 - rate * CURVATURES)**2))
+    return {"rate": rate, "level": level,
+            "fixed": path(fixed, steps).reshape(-1, runs, 2), "falling": path(falling, steps).reshape(-1, runs, 2)}
 
 
-def draw(fixed, falling):
+def draw(rate, level, fixed, falling):
     figure, panels = plt.subplot_mosaic([["fixed", "falling"], ["distance", "distance"]], figsize=(6, 5.4))
-    below = panels["distance"]
+    below, steps = panels["distance"], len(fixed) - 1
     for name, x, color in [("fixed", fixed, BLACK), ("falling", falling, BLUE)]:
         ax = panels[name]
         contours(ax, Quadratic(np.diag(CURVATURES)), np.linspace(-3.4, 1.6, 101), np.linspace(-1.6, 1.8, 101),
@@ -45,9 +45,9 @@ def draw(fixed, falling):
         distance = np.sum(x**2, axis=-1).mean(axis=1)
         below.semilogy(distance, color=color)
         label_line(below, len(x), distance[-1], f"{name} rate", color)
-    panels["fixed"].set_title(f"fixed rate $\\alpha = {FIXED}$")
-    panels["falling"].set_title("falling rate $\\alpha_t = 4\\,/\\,(20 + t)$")
-    below.axhline(LEVEL, color="0.75", linewidth=1.5, linestyle="--", xmax=300 / 375, zorder=3)
-    below.set(xlabel="step $t$", ylabel="mean squared distance", ylim=(0.004, 15), xlim=(0, 375),
-              xticks=range(0, 301, 50))
+    panels["fixed"].set_title(f"fixed rate $\\alpha = {rate:g}$")
+    panels["falling"].set_title(f"falling rate $\\alpha_t = {A}\\,/\\,({B} + t)$")
+    below.axhline(level, color="0.75", linewidth=1.5, linestyle="--", xmax=0.8, zorder=3)
+    below.set(xlabel="step $t$", ylabel="mean squared distance", ylim=(0.004, 15), xlim=(0, 1.25 * steps),
+              xticks=range(0, steps + 1, max(1, steps // 6)))
     return figure

@@ -15,25 +15,25 @@ from numopt.optimizers import gradient_descent
 from numopt.problems import Quadratic
 from numopt.record import path
 
-CURVATURES = np.array([-1.2, 0.0, 1.2])
-SLOPE, LR = -1.0, 1.0
 START = np.zeros(1)
 THETA = np.arange(-18, 109) / 50
 
 
-def compute():
-    objectives = [Quadratic([[c]], b=[-SLOPE]) for c in CURVATURES]
-    ends = [path(gradient_descent(f, START, lr=LR), 1)[1] for f in objectives]
-    return {"curves": np.array([[f.value(np.array([theta])) for theta in THETA] for f in objectives]),
+def compute(curvatures=(-1.2, 0.0, 1.2), slope=-1.0, lr=1.0):
+    objectives = [Quadratic([[c]], b=[-slope]) for c in curvatures]
+    ends = [path(gradient_descent(f, START, lr=lr), 1)[1] for f in objectives]
+    return {"curvatures": np.array(curvatures),
+            "curves": np.array([[f.value(np.array([theta])) for theta in THETA] for f in objectives]),
             "tangents": np.array([f.value(START) + f.gradient(START) * THETA for f in objectives]),
             "ends": np.array(ends)[:, 0],
-            "promised": np.array([LR * f.gradient(START)[0]**2 for f in objectives]),
+            "promised": np.array([lr * f.gradient(START)[0]**2 for f in objectives]),
             "gained": np.array([f.value(START) - f.value(end) for f, end in zip(objectives, ends)])}
 
 
-def draw(curves, tangents, ends, promised, gained):
-    figure, axes = plt.subplots(1, 3, figsize=(7, 3.6), sharex=True, sharey=True)
-    for ax, c, curve, tangent, end, promise, gain in zip(axes, CURVATURES, curves, tangents, ends, promised, gained):
+def draw(curvatures, curves, tangents, ends, promised, gained):
+    figure, axes = plt.subplots(1, len(curvatures), figsize=(7, 3.6), sharex=True, sharey=True, squeeze=False)
+    axes, lowest = axes[0], min(-2.3, -0.2 - max(promised.max(), gained.max()))
+    for ax, c, curve, tangent, end, promise, gain in zip(axes, curvatures, curves, tangents, ends, promised, gained):
         ax.axhline(0, color="0.75", linewidth=0.8)
         ax.plot(THETA, curve, color=BLACK, linewidth=2.2)
         ax.plot(THETA, tangent, color=BLUE, linestyle="--", linewidth=1.4)
@@ -42,12 +42,13 @@ def draw(curves, tangents, ends, promised, gained):
             arrow(ax, (end + side, 0), (end + side, -drop), color)
             ax.text(end + 0.5 * side, 0.06, f"{word}\n{drop:.1f}", color=color, ha=ha, fontsize=10)
         ax.plot([0, end], [0, -gain], "o", color=BLACK, markersize=6.5, zorder=4)
-        ax.set(xlabel="$\\theta$", ylim=(-2.3, 0.72), yticks=[0, -1, -2],
+        ax.set(xlabel="$\\theta$", ylim=(lowest, 0.72), yticks=[0, -1, -2],
                title=f"curvature {c:g}".replace("-", "−"))
     axes[0].set_ylabel("$f$")
-    for reach, word, offset in [(1, "$1/c$", (-10, 5)), (2, "$2/c$", (14, -14))]:
-        theta = reach / CURVATURES[2]
-        axes[2].plot(theta, np.interp(theta, THETA, curves[2]), "o", color=BLACK, markerfacecolor="white", zorder=4)
-        axes[2].annotate(word, (theta, np.interp(theta, THETA, curves[2])), offset, textcoords="offset points",
-                         ha="center")
+    marks = [(1, "$1/c$", (-10, 5)), (2, "$2/c$", (14, -14))] if curvatures[-1] > 0 else []
+    for reach, word, offset in marks:
+        theta = reach / curvatures[-1]
+        axes[-1].plot(theta, np.interp(theta, THETA, curves[-1]), "o", color=BLACK, markerfacecolor="white", zorder=4)
+        axes[-1].annotate(word, (theta, np.interp(theta, THETA, curves[-1])), offset, textcoords="offset points",
+                          ha="center")
     return figure

@@ -10,6 +10,7 @@ to step, and without an average the sharpness stays a little above the edge.)
 Cohen et al. (2021), Figure 1, and Cohen et al. (2022), Figure 1, remade on another net.          Lectures 2 and 4.
 """
 from functools import partial
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,9 +23,6 @@ from numopt.networks import SquaredError, mlp
 from numopt.optimizers import adam, gradient_descent
 from numopt.problems import MiniBatch
 
-RATES = 0.5, 0.4, 0.3
-BETAS = 0.9, 0.5, 0.0
-ADAM_RATE = 0.003
 EVERY = 25
 COLORS = VERMILION, BLACK, BLUE
 EXAMPLES = 100
@@ -55,12 +53,13 @@ def between(H, root):
     return LinearOperator(H.shape, lambda u: root * (H @ (root * u.ravel())), dtype=H.dtype)
 
 
-def compute(steps=1000):
+def compute(rates=(0.5, 0.4, 0.3), betas=(0.9, 0.5, 0.0), adam_rate=0.003, steps=1000):
     loss, theta = problem()
-    of_descent = [sharpness(gradient_descent(loss, theta, lr=rate), loss, steps) for rate in RATES]
-    start = partial(adam, loss, theta, lr=ADAM_RATE, beta2=0.99)
-    of_adam = [sharpness(start(beta1=beta1), loss, steps) for beta1 in BETAS]
-    return {"descent": np.array(of_descent), "adam": np.array(of_adam)}
+    of_descent = [sharpness(gradient_descent(loss, theta, lr=rate), loss, steps) for rate in rates]
+    start = partial(adam, loss, theta, lr=adam_rate, beta2=0.99)
+    of_adam = [sharpness(start(beta1=beta1), loss, steps) for beta1 in betas]
+    return {"rates": np.array(rates), "betas": np.array(betas), "adam_rate": adam_rate,
+            "descent": np.array(of_descent), "adam": np.array(of_adam)}
 
 
 def edge(beta1):
@@ -68,20 +67,20 @@ def edge(beta1):
     return 2 * (1 + beta1) / (1 - beta1)
 
 
-def draw(descent, adam):
+def draw(rates, betas, adam_rate, descent, adam):
     figure, (above, below) = plt.subplots(2, 1, figsize=(6, 6.4), sharex=True)
     t = EVERY * np.arange(1, descent.shape[1] + 1)
     for ax, curves, limits, words in [
-            (above, descent, [2 / rate for rate in RATES], [f"$\\eta = {rate}$" for rate in RATES]),
-            (below, ADAM_RATE * adam, [edge(beta1) for beta1 in BETAS], [f"$\\beta_1 = {beta1}$" for beta1 in BETAS])]:
-        for curve, limit, word, color in zip(curves, limits, words, COLORS):
+            (above, descent, [2 / rate for rate in rates], [f"$\\eta = {rate}$" for rate in rates]),
+            (below, adam_rate * adam, [edge(beta1) for beta1 in betas], [f"$\\beta_1 = {beta1}$" for beta1 in betas])]:
+        for curve, limit, word, color in zip(curves, limits, words, cycle(COLORS)):
             ax.axhline(limit, color=color, linewidth=1.2, linestyle="--")
             ax.plot(t, curve, color=color)
             label_line(ax, t[-1], limit, word, color)
     above.set(ylabel="sharpness", title="gradient descent, and $2\\,/\\,\\eta$ (dashed)")
     below.set(xlabel="step", ylabel="sharpness seen by Adam, times $\\eta$",
               title="Adam, and $2\\,(1 + \\beta_1)\\,/\\,(1 - \\beta_1)$",
-              yscale="log", yticks=[1, 2, 6, 10, 38, 100], xlim=(0, t[-1]))
+              yscale="log", yticks=sorted([1, 10, 100, *map(edge, betas)]), xlim=(0, t[-1]))
     below.yaxis.set_major_formatter("{x:g}")
     below.minorticks_off()
     return figure

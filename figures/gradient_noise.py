@@ -20,14 +20,13 @@ from numopt.optimizers import adam
 from numopt.optimizers.natural import noise
 from numopt.record import path
 
-ALPHA, B, BATCHES = 0.1, 20, 2000
 DAMPING = 1e-3
 NAMES = "Newton's method", "GN-normalized", "gradient descent"
 COLORS = GREEN, VERMILION, BLACK
 POWERS = 2, 1, 0  # A is α H^(-p/2)
 
 
-def compute():
+def compute(alpha=0.1, batch_size=20, batches=2000):
     loss, theta = problem()
     theta = path(adam(loss, theta, lr=0.03), 30)[-1]
     H = damped(dense(loss.fisher(theta), theta.size), DAMPING)
@@ -36,30 +35,30 @@ def compute():
     k = np.trace(Sigma) / np.trace(H)
     lam, Q = np.linalg.eigh(H)
     # A batch of examples drawn one by one is how often it has each of them.
-    counts = np.random.default_rng(0).multinomial(B, np.full(loss.n, 1 / loss.n), BATCHES)
-    xi = counts / B @ (gradients - gradients.mean(axis=0))
+    counts = np.random.default_rng(0).multinomial(batch_size, np.full(loss.n, 1 / loss.n), batches)
+    xi = counts / batch_size @ (gradients - gradients.mean(axis=0))
     sampled, squares, exact = [], [], []
-    for A in (ALPHA * np.linalg.inv(H), ALPHA * inverse_root(H, 2), ALPHA * np.eye(theta.size)):
+    for A in (alpha * np.linalg.inv(H), alpha * inverse_root(H, 2), alpha * np.eye(theta.size)):
         d = (xi @ A.T) @ Q
         sampled.append((d**2 @ lam).mean() / 2)
         squares.append((d**2).mean(axis=0))
-        exact.append(noise(H, A, Sigma / B).increase)
-    return {"lam": lam, "sigma": np.diag(Q.T @ Sigma @ Q), "k": np.array(k), "sampled": np.array(sampled),
-            "squares": np.array(squares), "exact": np.array(exact),
+        exact.append(noise(H, A, Sigma / batch_size).increase)
+    return {"alpha": alpha, "batch_size": batch_size, "lam": lam, "sigma": np.diag(Q.T @ Sigma @ Q), "k": np.array(k),
+            "sampled": np.array(sampled), "squares": np.array(squares), "exact": np.array(exact),
             "distance": np.array(np.linalg.norm(Sigma - k * H) / np.linalg.norm(Sigma))}
 
 
-def predicted(lam, k):
+def predicted(lam, k, alpha, B):
     """N_b for each method if Σ = kH: ½ k/B α² tr H^(2 - p)."""
-    return np.array([k / B * ALPHA**2 * np.sum(lam**(2 - p)) / 2 for p in POWERS])
+    return np.array([k / B * alpha**2 * np.sum(lam**(2 - p)) / 2 for p in POWERS])
 
 
-def printed(lam, k):
+def printed(lam, k, alpha, B):
     """The same as Zheng prints it."""
-    return np.array([k / B * ALPHA / 2, k / B * ALPHA * lam.sum() / 2, k / B * np.sum(lam**2) / 2])
+    return np.array([k / B * alpha / 2, k / B * alpha * lam.sum() / 2, k / B * np.sum(lam**2) / 2])
 
 
-def draw(lam, sigma, k, sampled, squares, exact, distance):
+def draw(alpha, batch_size, lam, sigma, k, sampled, squares, exact, distance):
     figure, panels = plt.subplot_mosaic([["sigma", "noise"], ["increase", "increase"]], figsize=(6, 5.6),
                                         height_ratios=[1.5, 1])
     ax, beside, below = panels.values()
@@ -72,20 +71,23 @@ def draw(lam, sigma, k, sampled, squares, exact, distance):
     ax.set(xlabel="curvature $\\lambda_i$", title="noise, against curvature")
     for p, square, color in zip(POWERS, squares, COLORS):
         beside.loglog(lam[seen], square[seen], ".", color=color, markersize=4)
-        beside.loglog(ends, k * ALPHA**2 / B * ends**(1 - p), color=color)
+        beside.loglog(ends, k * alpha**2 / batch_size * ends**(1 - p), color=color)
     corners = [(0.98, 0.93, "right"), (0.02, 0.585, "left"), (0.98, 0.03, "right")]
     for name, color, (x, y, where) in zip(NAMES, COLORS, corners):
         beside.text(x, y, name, color=color, ha=where, transform=beside.transAxes)
     beside.set(xlabel="curvature $\\lambda_i$", title="noise in a step")
-    y = np.arange(3)[::-1]
+    y, by_kH, wrong = np.arange(3)[::-1], *(form(lam, k, alpha, batch_size) for form in (predicted, printed))
     below.plot(sampled, y, "o", color=BLACK, markersize=9, markerfacecolor="white", markeredgewidth=1.5)
     below.plot(exact, y, ".", color=BLACK, markersize=7)
-    below.plot(predicted(lam, k), y, "|", color=BLUE, markersize=16, markeredgewidth=2.5)
-    below.plot(printed(lam, k), y, "x", color=VERMILION, markersize=8, markeredgewidth=2)
-    for x, text, color, where in [(printed(lam, k)[0], "as printed", VERMILION, "center"),
+    below.plot(by_kH, y, "|", color=BLUE, markersize=16, markeredgewidth=2.5)
+    below.plot(wrong, y, "x", color=VERMILION, markersize=8, markeredgewidth=2)
+    for x, text, color, where in [(wrong[0], "as printed", VERMILION, "center"),
                                   (sampled[0], "in batches", BLACK, "right"),
-                                  (predicted(lam, k)[0], " by kH", BLUE, "left")]:
+                                  (by_kH[0], " by kH", BLUE, "left")]:
         below.text(x, 2.3, text, color=color, ha=where)
-    below.set(xscale="log", ylim=(-0.5, 2.8), xlim=(1e-3, 0.2), xlabel="what the noise adds to the loss, $N_b$")
+    all_of_them = np.concatenate([wrong, exact, sampled, by_kH])
+    below.set(xscale="log", ylim=(-0.5, 2.8),
+              xlim=(min(1e-3, 0.8 * all_of_them.min()), max(0.2, 1.2 * all_of_them.max())),
+              xlabel="what the noise adds to the loss, $N_b$")
     below.set_yticks(y, NAMES)
     return figure

@@ -19,9 +19,6 @@ from numopt.optimizers import gradient_descent
 from numopt.problems import MiniBatch
 
 EXAMPLES = 50
-RATE = 0.5
-AT = 225  # the step that is looked at above
-ALPHA = np.linspace(0, 1, 101)
 
 
 def problem():
@@ -31,9 +28,13 @@ def problem():
     return MiniBatch(network, X[:EXAMPLES], np.eye(10)[Y[:EXAMPLES]]), network.initial(seed=0)
 
 
-def compute(steps=400):
+def compute(lr=0.5, at=225, steps=400):
+    """The training for so many steps, and a closer look at the step of number `at`."""
+    if at > steps:
+        raise ValueError(f"at = {at}: there are {steps} steps only")
+    alphas = np.linspace(0, 2 * lr, 101)
     loss, theta = problem()
-    run = gradient_descent(loss, theta, lr=RATE)
+    run = gradient_descent(loss, theta, lr=lr)
     value, gg, gHg = [], [], []
     for t in range(steps + 1):
         theta = run.theta
@@ -41,35 +42,39 @@ def compute(steps=400):
         value.append(f)
         gg.append(g @ g)
         gHg.append(g @ (loss.hessian(theta) @ g))
-        if t == AT:
-            change = [loss.value(theta - alpha * g) - f for alpha in ALPHA]
+        if t == at:
+            change = [loss.value(theta - alpha * g) - f for alpha in alphas]
         next(run)
-    return {"value": np.array(value), "gg": np.array(gg), "gHg": np.array(gHg), "change": np.array(change)}
+    return {"lr": lr, "at": at, "alphas": alphas, "value": np.array(value), "gg": np.array(gg),
+            "gHg": np.array(gHg), "change": np.array(change)}
 
 
-def draw(value, gg, gHg, change):
+def draw(lr, at, alphas, value, gg, gHg, change):
     figure, (above, middle, below) = plt.subplots(3, 1, figsize=(6, 7.6), height_ratios=[1.3, 1, 1])
     above.axhline(0, color="0.75", linewidth=1)
-    above.plot(ALPHA, change, color=BLACK, linewidth=5, alpha=0.3)
-    above.plot(ALPHA, -ALPHA * gg[AT] + ALPHA**2 / 2 * gHg[AT], color=BLUE)
-    above.plot(ALPHA, -gg[AT] + ALPHA**2 / 2 * gHg[AT], color=VERMILION, linestyle="--")
+    above.plot(alphas, change, color=BLACK, linewidth=5, alpha=0.3)
+    above.plot(alphas, -alphas * gg[at] + alphas**2 / 2 * gHg[at], color=BLUE)
+    above.plot(alphas, -gg[at] + alphas**2 / 2 * gHg[at], color=VERMILION, linestyle="--")
     above.annotate("what happens (grey), and\n$-\\alpha\\, g^T g + \\frac{1}{2} \\alpha^2 g^T H g$ (blue)",
-                   (0.36, 0.035 * gg[AT] / 0.16), color=BLUE, ha="center", va="bottom")
-    above.annotate("as printed:\n$-g^T g + \\frac{1}{2} \\alpha^2 g^T H g$", (0.56, -0.75 * gg[AT]), color=VERMILION)
-    above.set(xlabel="rate $\\alpha$", ylabel="change of the loss", xlim=(0, 1), title=f"one step, number {AT}")
+                   (0.72 * lr, 0.035 * gg[at] / 0.16), color=BLUE, ha="center", va="bottom")
+    above.annotate("as printed:\n$-g^T g + \\frac{1}{2} \\alpha^2 g^T H g$", (1.12 * lr, -0.75 * gg[at]),
+                   color=VERMILION)
+    above.set(xlabel="rate $\\alpha$", ylabel="change of the loss", xlim=(0, alphas[-1]),
+              title=f"one step, number {at}")
     rose, steps = np.diff(value) > 0, np.arange(len(value))
     middle.semilogy(value, color=BLACK, linewidth=1.2)
     middle.plot(steps[1:][rose], value[1:][rose], "^", color=BLACK, markersize=3.5)
-    middle.set(ylabel="loss", title=f"every step at $\\alpha$ = {RATE}")
+    middle.set(ylabel="loss", title=f"every step at $\\alpha$ = {lr:g}")
     middle.tick_params(labelbottom=False)
     below.plot(gHg / gg, color=BLUE)
-    below.axhline(2 / RATE, color=BLACK, linewidth=1)
-    below.axhline(2 / RATE**2, color=VERMILION, linestyle="--")
-    label_line(below, 400, 2 / RATE, "$2\\,/\\,\\alpha$", BLACK)
-    label_line(below, 400, 2 / RATE**2, "$2\\,/\\,\\alpha^2$\nas printed", VERMILION)
-    below.set(xlabel="step", ylabel="$g^T H g \\,/\\, g^T g$", ylim=(0, 9))
+    below.axhline(2 / lr, color=BLACK, linewidth=1)
+    below.axhline(2 / lr**2, color=VERMILION, linestyle="--")
+    end = len(value) - 1
+    label_line(below, end, 2 / lr, "$2\\,/\\,\\alpha$", BLACK)
+    label_line(below, end, 2 / lr**2, "$2\\,/\\,\\alpha^2$\nas printed", VERMILION)
+    below.set(xlabel="step", ylabel="$g^T H g \\,/\\, g^T g$", ylim=(0, max(2.25 / lr, 1.125 * 2 / lr**2)))
     for ax in (middle, below):
-        ax.fill_between(steps, 0, 1, where=gHg / gg > 2 / RATE, color="0.85", transform=ax.get_xaxis_transform(),
+        ax.fill_between(steps, 0, 1, where=gHg / gg > 2 / lr, color="0.85", transform=ax.get_xaxis_transform(),
                         linewidth=0, zorder=0)
         ax.set_xlim(0, len(value) - 1)
     return figure

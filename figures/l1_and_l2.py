@@ -24,7 +24,6 @@ NEIGHBOURS = {"above": (-1, 0), "left": (0, -1), "below": (1, 0), "above left": 
 COLORS = BLUE, VERMILION, GREEN, BLACK, ORANGE, SKY, PURPLE, "0.6"
 LINES = "-", "-", "-", "--", "--", "--", ":", ":"
 LOWERED = {"below left": 0.06, "below right": 0.055}  # names are written above their lines, but not these
-L1, L2 = 0.38, 1.5  # the prices of the solutions above
 L1_PRICES, L2_PRICES = np.geomspace(1e-3, 1, 61), np.geomspace(1e-2, 1e3, 61)
 
 
@@ -56,11 +55,17 @@ def lasso_path(loss):
     return np.array(thetas[1:])
 
 
-def compute():
+def compute(l1=0.38, l2=1.5):
+    """The solutions at these two prices for the pictures above, and at all of a range for those below."""
     two, eight = least_squares(["above", "left"]), least_squares(NEIGHBOURS)
-    return {"H": two.A, "b": two.b, "lasso": lasso(two, L1, np.zeros(2)), "ridge": ridge(two, L2),
+    return {"H": two.A, "b": two.b, "lasso": lasso(two, l1, np.zeros(2)), "ridge": ridge(two, l2),
             "lasso_way": lasso_path(two), "ridge_way": np.array([ridge(two, price) for price in L2_PRICES]),
             "lasso_path": lasso_path(eight), "ridge_path": np.array([ridge(eight, price) for price in L2_PRICES])}
+
+
+def zeros(theta):
+    zero = [f"$\\theta_{i}$" for i in (1, 2) if theta[i - 1] == 0]
+    return ["neither is zero", "{} is zero", "both are zero"][len(zero)].format(*zero)
 
 
 def draw(H, b, lasso, ridge, lasso_way, ridge_way, lasso_path, ridge_path):
@@ -69,8 +74,8 @@ def draw(H, b, lasso, ridge, lasso_way, ridge_way, lasso_path, ridge_path):
     angle = np.linspace(0, 2 * np.pi, 201)
     disc = np.linalg.norm(ridge) * np.column_stack([np.cos(angle), np.sin(angle)])
     diamond = np.abs(lasso).sum() * np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])
-    for ax, theta, allowed, way, title in [(above[0], lasso, diamond, lasso_way, "L1: $\\theta_2$ is zero"),
-                                           (above[1], ridge, disc, ridge_way, "L2: neither is zero")]:
+    for ax, theta, allowed, way, title in [(above[0], lasso, diamond, lasso_way, f"L1: {zeros(lasso)}"),
+                                           (above[1], ridge, disc, ridge_way, f"L2: {zeros(ridge)}")]:
         ax.fill(*allowed.T, facecolor="0.88", edgecolor="0.5")
         ax.axhline(0, color="0.6", linewidth=0.8)
         ax.axvline(0, color="0.6", linewidth=0.8)

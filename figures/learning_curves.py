@@ -77,7 +77,7 @@ def draw(search, best, loss, accuracy):
     above.set(xlabel="rate", ylabel="held-back loss", xlim=(1.5e-5, 13), xticks=10.0**np.arange(-3, 2),
               title="the search")
     above.minorticks_off()
-    left.set(xlabel="epoch", ylabel="training loss", xticks=range(0, 21, 5), title="at the best rates")
-    right.set(xlabel="epoch", ylabel="test accuracy, %", xticks=range(0, 21, 5), ylim=(94, 99.5),
-              title="at the best rates")
+    ticks = range(0, len(epoch), max(1, len(epoch) // 4))
+    left.set(xlabel="epoch", ylabel="training loss", xticks=ticks, title="at the best rates")
+    right.set(xlabel="epoch", ylabel="test accuracy, %", xticks=ticks, ylim=(94, 99.5), title="at the best rates")
     return figure

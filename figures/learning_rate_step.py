@@ -19,21 +19,22 @@ from numopt.optimizers import newton_rate
 from numopt.problems import EmpiricalRisk
 
 ETAS = np.geomspace(0.02, 200, 120)
-SHOWN = 1, 9, 24
 
 
-def compute(steps=60):
+def compute(shown=(1, 9, 24), lr=0.05, steps=60):
+    if max(shown) > steps:
+        raise ValueError(f"of {steps} steps, step {max(shown)} cannot be shown")
     X, Y, *_ = digits()
     network = mlp([64, 16, 10])
     risk = EmpiricalRisk(network, X[:300], Y[:300])
-    run = newton_rate(risk, network.initial(seed=0), lr=0.05)
-    curves, rates = [], [0.05]
+    run = newton_rate(risk, network.initial(seed=0), lr=lr)
+    curves, rates = [], [lr]
     for _ in range(steps):
         theta, g = run.theta, risk.whole.gradient(run.theta)
         curves.append([risk.whole.value(theta - eta * g) / risk.whole.value(theta) for eta in ETAS])
         next(run)
         rates.append(run["lr"])
-    return {"curves": np.array(curves), "rates": np.array(rates)}
+    return {"shown": np.array(shown), "curves": np.array(curves), "rates": np.array(rates)}
 
 
 def along(curve, rate):
@@ -45,9 +46,10 @@ def dress(ax):
     ax.set(xscale="log", xlim=ETAS[[0, -1]], ylim=(0, 1.7), xlabel="rate η of the step")
 
 
-def draw(curves, rates):
-    figure, axes = plt.subplots(1, 3, figsize=(6.5, 2.9), sharey=True)
-    for ax, step in zip(axes, SHOWN):
+def draw(shown, curves, rates):
+    figure, axes = plt.subplots(1, len(shown), figsize=(6.5, 2.9), sharey=True, squeeze=False)
+    axes = axes[0]
+    for ax, step in zip(axes, shown):
         curve, rate, after = curves[step - 1], *rates[step - 1:step + 1]
         ax.plot(ETAS, curve, color=BLACK)
         ax.axhline(1, color=GREY, linestyle=":", linewidth=1)
@@ -59,7 +61,7 @@ def draw(curves, rates):
     return figure
 
 
-def animate(curves, rates):
+def animate(shown, curves, rates):
     """Step by step: f(η) with the rate and the next one, and the rates so far."""
     figure, (above, below) = plt.subplots(2, 1, figsize=(5, 5), height_ratios=[1.4, 1])
     curve, = above.plot(ETAS, curves[0], color=BLACK)

@@ -20,21 +20,22 @@ from numopt.problems import quadratic_with
 
 LAM = np.geomspace(1e-3, 1e3, 61)
 G_HAT = np.exp(np.cos(np.linspace(0, 7 * np.pi, 61)))
-EPS = {"whole": 10.0, "gradient": 1.0, "eigenvector": 1.0}
-METHODS = [(natural_gradient, {"solver": "dense"}),
-           (normalized_natural_gradient, {"lr": EPS["whole"]}),
-           (clipped_natural_gradient, {"epsilon": EPS["whole"]}),
-           (gradient_norm_normalized, {"lr": EPS["gradient"]}),
-           (gradient_norm_clipped, {"epsilon": EPS["gradient"]}),
-           (eigenbasis_normalized, {"lr": EPS["eigenvector"]}),
-           (eigenbasis_clipped, {"epsilon": EPS["eigenvector"]})]
 
 
-def compute():
+def limited_by(whole, gradient, eigenvector):
+    """(method, its keywords): the natural gradient, and it with each kind of limit."""
+    return [(natural_gradient, {"solver": "dense"}),
+            (normalized_natural_gradient, {"lr": whole}), (clipped_natural_gradient, {"epsilon": whole}),
+            (gradient_norm_normalized, {"lr": gradient}), (gradient_norm_clipped, {"epsilon": gradient}),
+            (eigenbasis_normalized, {"lr": eigenvector}), (eigenbasis_clipped, {"epsilon": eigenvector})]
+
+
+def compute(whole=10.0, gradient=1.0, eigenvector=1.0):
+    """The lengths along the eigenvectors, with these three limits ε."""
     Q, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((LAM.size, LAM.size)))
     valley, theta = quadratic_with(LAM, Q), Q @ (G_HAT / LAM)
     steps = [next(method(valley, theta, curvature="hessian", damping=0.0, **limits)) - theta
-             for method, limits in METHODS]
+             for method, limits in limited_by(whole, gradient, eigenvector)]
     return {"lengths": np.array([anatomy(valley.A, valley.gradient(theta), d).lengths for d in steps])}
 
 

@@ -19,7 +19,6 @@ from numopt.problems import EmpiricalRisk
 from numopt.record import path
 
 NETWORK = mlp([64, 32, 10], activation="relu")
-FACTOR = 5
 AXIS = np.linspace(-1, 1, 25)
 LEVELS = [0.1, 0.3, 1, 3, 10, 30]
 
@@ -31,12 +30,12 @@ def trained():
     return risk.whole, path(adam(risk, NETWORK.initial(seed=0), lr=0.003), 400)[-1]
 
 
-def rescaled(theta):
-    """The same net in other weights: ReLU of 5 x is 5 times ReLU of x."""
+def rescaled(theta, factor):
+    """The same net in other weights: ReLU of 5 x is 5 times ReLU of x, as for any positive factor."""
     theta = theta.copy()
     first, second = NETWORK.blocks(theta)
-    first *= FACTOR
-    second[:, :-1] /= FACTOR
+    first *= factor
+    second[:, :-1] /= factor
     return theta
 
 
@@ -56,9 +55,9 @@ def plane(loss, theta, filterwise):
     return [[loss.value(theta + a * delta + b * epsilon) for a in AXIS] for b in AXIS]
 
 
-def compute():
+def compute(factor=5):
     loss, theta = trained()
-    return {name: np.array([plane(loss, weights, filterwise) for weights in (theta, rescaled(theta))])
+    return {name: np.array([plane(loss, weights, filterwise) for weights in (theta, rescaled(theta, factor))])
             for name, filterwise in [("plain", False), ("filterwise", True)]}
 
 

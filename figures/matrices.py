@@ -46,10 +46,11 @@ def matrices(loss, theta):
     return [*(dense(operator, theta.size) for operator in operators), kfac]
 
 
-def compute(steps=30):
+def compute(lr=0.03, steps=30):
     loss, start = problem()
-    end = path(adam(loss, start, lr=0.03), steps)[-1]
-    return {"before": np.array(matrices(loss, start)), "after": np.array(matrices(loss, end))}
+    end = path(adam(loss, start, lr=lr), steps)[-1]
+    return {"lr": lr, "steps": steps,
+            "before": np.array(matrices(loss, start)), "after": np.array(matrices(loss, end))}
 
 
 def blocks(F):
@@ -64,7 +65,7 @@ def distances(stack):
     return [np.linalg.norm(M - whole) / np.linalg.norm(whole) for M, whole in zip(stack, wholes)]
 
 
-def draw(before, after):
+def draw(lr, steps, before, after):
     figure = plt.figure(figsize=(6, 5.9))
     above, below = figure.subfigures(2, 1, height_ratios=[1.3, 1])
     axes = above.subplots(2, 4)
@@ -81,21 +82,22 @@ def draw(before, after):
     axes[1, 3].set_axis_off()
     bar = above.colorbar(shown, cax=axes[1, 3].inset_axes([0, 0.45, 1, 0.12]), orientation="horizontal", extend="min")
     bar.set_label("size of an entry", fontsize=10)
-    ax, y = below.subplots(), np.arange(6)[::-1]
-    ax.hlines(y, 0, 2.1, color="0.88", linewidth=1, zorder=0)
+    ax, y, far = below.subplots(), np.arange(6)[::-1], max(2.1, 1.05 * np.max([distances(before), distances(after)]))
+    ax.hlines(y, 0, far, color="0.88", linewidth=1, zorder=0)
     ax.plot(distances(before), y, "o", color=BLACK, markerfacecolor="white", markersize=7, markeredgewidth=1.5)
     ax.plot(distances(after), y, "o", color=BLACK, markersize=7)
     ax.text(distances(before)[0], 4.6, "at the start", ha="center", va="top")
-    ax.text(distances(after)[0] + 0.05, 4.6, "after 30 steps", ha="center", va="top")
-    ax.set(xlabel="distance from F, as a share of F", xlim=(-0.05, 2.1), ylim=(-0.7, 5.7), xticks=[0, 0.5, 1, 1.5, 2])
+    ax.text(distances(after)[0] + 0.05, 4.6, f"after {steps} steps", ha="center", va="top")
+    ax.set(xlabel="distance from F, as a share of F", xlim=(-0.05, far), ylim=(-0.7, 5.7),
+           xticks=np.arange(0, far, 0.5))
     ax.set_yticks(y, [*NAMES[:5], "K-FAC, its blocks"])
     return figure
 
 
-def sampled(steps=30, draws=256):
+def sampled(lr=0.03, steps=30, draws=256):
     """F after the training, and the means of the first 1, 2, ..., `draws` Fisher matrices with one label drawn each."""
     loss, start = problem()
-    theta = path(adam(loss, start, lr=0.03), steps)[-1]
+    theta = path(adam(loss, start, lr=lr), steps)[-1]
     z, _, _ = loss.forward(theta)
     means = np.empty((draws, theta.size, theta.size))
     for seed in range(draws):
@@ -105,9 +107,9 @@ def sampled(steps=30, draws=256):
     return dense(loss.fisher(theta), theta.size), np.cumsum(means, axis=0) / np.arange(1, draws + 1)[:, None, None]
 
 
-def animate(before, after):
+def animate(lr, steps, before, after):
     """More and more labels are drawn for each example: the sampled Fisher matrix becomes the exact one."""
-    F, means = sampled()
+    F, means = sampled(lr, steps)
     error = np.linalg.norm(means - F, axis=(1, 2)) / np.linalg.norm(F)
     draws = np.arange(1, len(means) + 1)
     numbers = np.repeat(np.unique(np.geomspace(1, len(means), 48).round().astype(int)), 2)

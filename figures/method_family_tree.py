@@ -23,6 +23,7 @@ Made for this course, from the docstrings of numopt.optimizers.          Lecture
 from functools import partial
 from importlib import import_module
 from math import sqrt
+from textwrap import shorten
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -191,7 +192,7 @@ def compute(budget=40):
         steps.append(min(len(one), len(other)) - 1)  # a run of conjugate directions ends when it has arrived
         apart.append(np.abs(one[:steps[-1] + 1] - other[:steps[-1] + 1]).max() / np.abs(other - other[0]).max())
     paths = []
-    for name, *_ in TREE:
+    for name, *_ in lines():
         walks, best = best_walks(name, budget)
         paths.append(walks[best])
     lengths = np.array([len(walk) for walk in paths])
@@ -202,9 +203,28 @@ def compute(budget=40):
             "height": grid(valley, w, b)}
 
 
+def lines():
+    """The TREE; a method that nobody has put there follows the first of its module, with how its docstring begins."""
+    found = list(TREE)
+    for name in [name for name in optimizers.__all__ if name not in {known for known, *_ in TREE}]:
+        parent = next((known for known, *_ in TREE if module(known) == module(name)), TREE[0][0])
+        family = {parent}
+        for known, over, _ in found:
+            if over in family:
+                family.add(known)
+        last = max(i for i, (known, *_) in enumerate(found) if known in family)
+        words = (getattr(optimizers, name).__doc__ or "").strip().split("\n")[0]
+        found.insert(last + 1, (name, parent, shorten(words, 42, placeholder=" …")))
+    return found
+
+
+def module(name):
+    return getattr(optimizers, name).__module__
+
+
 def depths():
-    """How many ancestors every method of the TREE has."""
-    parents, depth = {name: parent for name, parent, _ in TREE}, {}
+    """How many ancestors every method has."""
+    parents, depth = {name: parent for name, parent, _ in lines()}, {}
     for name, parent in parents.items():
         depth[name] = 0 if parent is None else depth[parent] + 1
     return depth
@@ -218,13 +238,12 @@ WIDTH, ROW, INDENT, PANEL = 432, 29, 15, 42  # lengths in points, as all are her
 
 def lecture(name):
     """What the first line of the method's module ends with."""
-    module = import_module(getattr(optimizers, name).__module__)
-    return int(module.__doc__.split("\n")[0].rstrip(" .").split("Lecture ")[1])
+    return int(import_module(module(name)).__doc__.split("\n")[0].rstrip(" .").split("Lecture ")[1])
 
 
 def disc(ax, x, y, number):
     """The number of a lecture in its colour."""
-    color = LECTURES[number][1]
+    color = LECTURES.get(number, ("", BLACK))[1]
     ax.plot(x, y, "o", color=color, markersize=14, markeredgewidth=0, zorder=2)
     ax.text(x, y - 0.3, number, fontsize=8.5, color="black" if color in (SKY, ORANGE, PURPLE) else "white",
             weight="bold", ha="center", va="center_baseline")
@@ -248,7 +267,8 @@ def panel(ax, x, y, walk, w, b, height):
 
 
 def draw(apart, steps, points, lengths, left, w, b, height):
-    below = ROW * (len(TREE) + 3.2)
+    walks = np.split(points, np.cumsum(lengths)[:-1])
+    below = ROW * (len(walks) + 3.2)
     figure = plt.figure(figsize=(WIDTH / 72, (below + 20) / 72), layout="none")
     ax = figure.add_axes([0, 0, 1, 1])
     ax.set(xlim=(-9, WIDTH - 9), ylim=(-below, 20))
@@ -257,8 +277,7 @@ def draw(apart, steps, points, lengths, left, w, b, height):
     for (name, setting, other), distance in zip(same(), apart):
         if distance < 1e-8:
             settings.setdefault(name, (setting, other))
-    walks = np.split(points, np.cumsum(lengths)[:-1])
-    for i, ((name, parent, change), walk, share) in enumerate(zip(TREE, walks, left, strict=True)):
+    for i, ((name, parent, change), walk, share) in enumerate(zip(lines(), walks, left, strict=True)):
         x, y = at[name] = INDENT * depth[name], -ROW * i
         setting, other = settings.get(name, ("", None))
         if parent is not None:
@@ -274,7 +293,7 @@ def draw(apart, steps, points, lengths, left, w, b, height):
         ax.text(WIDTH - 14, y - 6.2, f"{share:.0e}" if share > 1e-16 else "0", fontsize=9.5, ha="right",
                 va="center_baseline")
     ax.text(WIDTH - 14, 7, "left of f", fontsize=9.5, ha="right", va="center_baseline")
-    legend(ax, -ROW * len(TREE))
+    legend(ax, -ROW * len(walks))
     return figure
 
 

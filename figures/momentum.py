@@ -19,26 +19,31 @@ from numopt.optimizers import gradient_descent, momentum, nesterov
 from numopt.problems import Quadratic
 from numopt.record import path
 
-KAPPA = 100
-VALLEY = Quadratic(np.diag([1.0, KAPPA]))
 START = np.array([10.0, 1.0])
-LEFT = {"gradient_descent": (KAPPA - 1) / (KAPPA + 1),
-        "momentum": (sqrt(KAPPA) - 1) / (sqrt(KAPPA) + 1),
-        "nesterov": 1 - 1 / sqrt(KAPPA)}
 
 
-def compute(steps=400):
-    root = LEFT["momentum"]
-    return {"gradient_descent": path(gradient_descent(VALLEY, START, lr=2 / (1 + KAPPA)), steps),
-            "momentum": path(momentum(VALLEY, START, lr=4 / (1 + sqrt(KAPPA))**2, mu=root**2), steps),
-            "nesterov": path(nesterov(VALLEY, START, lr=1 / KAPPA, mu=root), steps)}
+def share_left(kappa):
+    """What each method leaves of the distance at every step."""
+    return {"gradient_descent": (kappa - 1) / (kappa + 1),
+            "momentum": (sqrt(kappa) - 1) / (sqrt(kappa) + 1),
+            "nesterov": 1 - 1 / sqrt(kappa)}
 
 
-def draw(**paths):
+def compute(kappa=100, steps=400):
+    valley, root = Quadratic(np.diag([1.0, kappa])), share_left(kappa)["momentum"]
+    return {"kappa": kappa,
+            "gradient_descent": path(gradient_descent(valley, START, lr=2 / (1 + kappa)), steps),
+            "momentum": path(momentum(valley, START, lr=4 / (1 + sqrt(kappa))**2, mu=root**2), steps),
+            "nesterov": path(nesterov(valley, START, lr=1 / kappa, mu=root), steps)}
+
+
+def draw(kappa, **paths):
+    valley, steps = Quadratic(np.diag([1.0, kappa])), len(paths["momentum"]) - 1
     figure, (*valleys, below) = plt.subplots(4, 1, figsize=(6, 6.6), height_ratios=[1, 1, 1, 2.8])
     for ax, (name, x) in zip(valleys, paths.items()):
         line = method(name)
-        contours(ax, VALLEY, np.linspace(-2.2, 10.6, 201), np.linspace(-4.4, 4.4, 201), [3, 12, 30, 60, 150, 500])
+        contours(ax, valley, np.linspace(-2.2, 10.6, 201), np.linspace(-4.4, 4.4, 201),
+                 kappa / 100 * np.array([3, 12, 30, 60, 150, 500]))
         trace(ax, x[:41], color=line["color"], linewidth=1, markersize=3.5)
         minimum(ax, 0, 0)
         ax.text(-2, 2.6, line["label"], color=line["color"], backgroundcolor="white")
@@ -48,11 +53,11 @@ def draw(**paths):
         below.semilogy(left, **line)
     for name, x, y in [("gradient_descent", 190, 6e-2), ("momentum", 2, 5e-7), ("nesterov", 122, 5e-5)]:
         line = method(name)
-        label_line(below, x, y, f"{line['label']}\n{LEFT[name]:.2f} a step", line["color"])
-    below.set(xlabel="step", ylabel="share of the distance left", ylim=(1e-7, 2), xlim=(0, 400))
+        label_line(below, x * steps / 400, y, f"{line['label']}\n{share_left(kappa)[name]:.2f} a step", line["color"])
+    below.set(xlabel="step", ylabel="share of the distance left", ylim=(1e-7, 2), xlim=(0, steps))
     return figure
 
 
 def animate(**paths):
     """The first 40 steps one by one, the others by tens."""
-    return revealed(draw(**paths), [*range(41), *range(50, 401, 10)])
+    return revealed(draw(**paths), [*range(41), *range(50, len(paths["momentum"]), 10)])

@@ -16,31 +16,34 @@ from numopt.record import path
 
 VALLEY = Quadratic(np.diag([0.5, 1.24]))
 START = np.array([-3.0, 4.5])
-LR, MU = 0.25, 0.9
 
 
-def compute(before=2):
-    run = momentum(VALLEY, START, lr=LR, mu=MU)
+def compute(lr=0.25, mu=0.9, before=2):
+    run = momentum(VALLEY, START, lr=lr, mu=mu)
     path(run, before)
-    here = {"lr": LR, "mu": MU, **run.memory}
+    here = {"lr": lr, "mu": mu, **run.memory}
     heavy, ahead = momentum(VALLEY, run.theta, **here), nesterov(VALLEY, run.theta, **here)
-    return {"theta": run.theta, "jump": MU * run["v"],
-            "momentum_end": next(heavy), "momentum_step": -LR * heavy["g"],
-            "nesterov_end": next(ahead), "nesterov_step": -LR * ahead["g"]}
+    return {"theta": run.theta, "jump": mu * run["v"],
+            "momentum_end": next(heavy), "momentum_step": -lr * heavy["g"],
+            "nesterov_end": next(ahead), "nesterov_step": -lr * ahead["g"]}
 
 
 def draw(theta, jump, momentum_end, momentum_step, nesterov_end, nesterov_step):
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 4), sharex=True, sharey=True)
+    points = [theta, theta + jump, theta + momentum_step, momentum_end, nesterov_end]
+    low, high = np.min([[-2.6, -1.7], *points], axis=0) - 0.2, np.max([[0.2, 1.3], *points], axis=0) + 0.2
     for ax, end, asked, title in [(left, momentum_end, theta, "momentum: gradient, then jump"),
                                   (right, nesterov_end, theta + jump, "Nesterov: jump, then gradient")]:
-        x, y, here = np.linspace(-2.8, 0.4, 65), np.linspace(-1.9, 1.5, 69), VALLEY.value(asked)
+        x, y = np.linspace(*np.transpose([low, high])[0], 65), np.linspace(*np.transpose([low, high])[1], 69)
+        here = VALLEY.value(asked)
         contours(ax, VALLEY, x, y, levels=sorted([0.15, 0.6, here, 2.4, 3.7]))
         contours(ax, VALLEY, x, y, levels=[here], colors="0.45", linewidths=1.2)
         minimum(ax, 0, 0)
         arrow(ax, theta, end, BLACK, linestyle=(0, (4, 2)), linewidth=1.5)
         ax.plot(*theta, "o", color=BLACK, zorder=3)
         write(ax, r"$\theta$", theta, (-6, 6), BLACK)
-        ax.set(title=title, aspect="equal", xlabel=r"$\theta_1$", xticks=[-2, -1, 0], yticks=[-1, 0, 1])
+        ax.set(title=title, aspect="equal", xlabel=r"$\theta_1$",
+               xticks=np.arange(np.ceil(low[0]), high[0]), yticks=np.arange(np.ceil(low[1]), high[1]))
     arrow(left, theta, theta + momentum_step, VERMILION)
     arrow(left, theta + momentum_step, momentum_end, BLUE)
     write(left, r"$-\alpha\,g(\theta)$", theta + momentum_step / 2, (32, 6), VERMILION)

@@ -31,6 +31,9 @@ LABELS = {"short": [((-7, 3), "right"), ((-8, 2), "right"), ((0, -15), "center")
 
 
 def compute(steps=6):
+    """The runs from the three starts; the first two steps of each are shown one by one."""
+    if steps < 2:
+        raise ValueError(f"steps = {steps}: two are needed")
     runs = {name: path(newton(F, np.array([start])), steps)[:, 0] for name, start in STARTS.items()}
     return runs | {"damped": path(damped_newton(F, np.array([STARTS["wrong"]]), damping=0.0), 1)[:, 0]}
 
@@ -79,5 +82,6 @@ def draw(short, long, wrong, damped):
     step(third, *wrong[:2], LINES["wrong"][0], "^")
     third.text(damped[1], -1.3, "with $|f\\,''|$", color=GREY, ha="center")
     ends.legend(loc="lower left")
-    ends.set(xlabel="step", ylim=(1e-12, 20), xlim=(-0.3, 6.3), title="distance from the end of each run")
+    ends.set(xlabel="step", ylim=(1e-12, 20), xlim=(-0.3, max(map(len, runs.values())) - 0.7),
+             title="distance from the end of each run")
     return figure

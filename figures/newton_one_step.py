@@ -15,11 +15,10 @@ from numopt.record import path
 
 VALLEY = quadratic_with([8, 1], [[1, 3], [3, -1]])
 START = np.array([-3.9, 2.6])
-LR = 0.21
 
 
-def compute(steps=15):
-    return {"descent": path(gradient_descent(VALLEY, START, lr=LR), steps), "newton": path(newton(VALLEY, START), 1)}
+def compute(lr=0.21, steps=15):
+    return {"descent": path(gradient_descent(VALLEY, START, lr=lr), steps), "newton": path(newton(VALLEY, START), 1)}
 
 
 def draw(descent, newton):

@@ -59,8 +59,8 @@ def plane(loss, theta):
     return [[loss.value(middle + a * x + b * y) for a in AXIS] for b in AXIS]
 
 
-def compute():
-    loss, theta = trained()
+def compute(steps=400):
+    loss, theta = trained(steps)
     exchanged = reordered(theta, SWAP)
     places = theta, (theta + exchanged) / 2, exchanged
     return {"units": np.array([NETWORK.blocks(place)[0][:, :-1].reshape(UNITS, 8, 8) for place in places]),
@@ -83,7 +83,7 @@ def draw(units, losses, lines, plane):
     ax.plot(ALONG, lines.T, color="0.65", linewidth=0.8)
     ax.plot(ALONG, lines[ORDERS.index(SWAP)], color=BLACK, linewidth=2.4)
     ax.text(0.5, 0.2, "thick: 2 and 4 exchanged", ha="center", va="center")
-    ax.set(xlim=(0, 1), ylim=(0, None), yticks=[0, 0.5, 1, 1.5, 2], title="loss on the way to 23 copies",
+    ax.set(xlim=(0, 1), ylim=(0, None), yticks=[0, 0.5, 1, 1.5, 2], title=f"loss on the way to {len(lines)} copies",
            xticks=[0, 0.5, 1], xticklabels=["the net", "halfway", "a copy"])
     ax = figure.add_axes((0.53, 0.1, 0.45, 0.58))
     ax.contourf(AXIS, AXIS, plane, levels=[0, *LEVELS, 1e9],

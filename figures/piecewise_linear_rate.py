@@ -17,15 +17,7 @@ from numopt.optimizers import gradient_descent
 from numopt.problems import Noisy, Quadratic
 from numopt.record import record
 
-A = 0.1
 STEPS = 1000
-RATES = {"constant": schedules.constant(A),
-         "piecewise_linear": schedules.piecewise_linear(A, A / 100, 800),
-         "step": schedules.step(A, 300),
-         "exponential": schedules.exponential(A, 0.995),
-         "inverse_time": schedules.inverse_time(10, 99),
-         "cosine": schedules.cosine(A, STEPS),
-         "warm_up": schedules.warm_up(schedules.cosine(A, STEPS - 150), 150)}
 LINES = {"constant": (GREY, "--"), "piecewise_linear": (VERMILION, "-"), "step": (ORANGE, "-"),
          "warm_up": (PURPLE, "--"), "exponential": (GREEN, "-"), "inverse_time": (BLUE, "-"), "cosine": (SKY, "-"),
          "reduce_on_plateau": (BLACK, "-")}
@@ -33,43 +25,56 @@ FIRST = np.arange(1, STEPS + 1)
 LONG_RUN = np.unique(np.geomspace(1, 1e6, 400).astype(int))
 
 
-def on_a_plateau():
+def schedules_from(lr):
+    return {"constant": schedules.constant(lr),
+            "piecewise_linear": schedules.piecewise_linear(lr, lr / 100, 800),
+            "step": schedules.step(lr, 300),
+            "exponential": schedules.exponential(lr, 0.995),
+            "inverse_time": schedules.inverse_time(100 * lr, 99),
+            "cosine": schedules.cosine(lr, STEPS),
+            "warm_up": schedules.warm_up(schedules.cosine(lr, STEPS - 150), 150)}
+
+
+def on_a_plateau(lr):
     """The rates that reduce_on_plateau gave to a run."""
-    valley, rate = Quadratic(np.diag([1.0, 10.0])), schedules.reduce_on_plateau(A, factor=0.3)
+    valley, rate = Quadratic(np.diag([1.0, 10.0])), schedules.reduce_on_plateau(lr, factor=0.3)
     run = gradient_descent(Noisy(valley, 1.0), [3.0, 1.0], lr=rate)
     watched = {"loss": valley.value, "rate": lambda theta: rate(run["t"])}
     seen = record(run, STEPS, every=10, measure=watched, plateau=(rate, "loss"))
     return np.repeat(seen["rate"][:-1], 10)
 
 
-def compute():
-    first = [[rate(t) for t in FIRST.tolist()] for rate in RATES.values()] + [on_a_plateau()]
-    long_run = [[rate(t) for t in LONG_RUN.tolist()] for rate in RATES.values()]
-    return {"first": np.array(first), "long_run": np.array(long_run)}
+def compute(lr=0.1):
+    rates = schedules_from(lr).values()
+    first = [[rate(t) for t in FIRST.tolist()] for rate in rates] + [on_a_plateau(lr)]
+    long_run = [[rate(t) for t in LONG_RUN.tolist()] for rate in rates]
+    return {"lr": lr, "first": np.array(first), "long_run": np.array(long_run)}
 
 
-def draw(first, long_run):
+def draw(lr, first, long_run):
     figure, (one, two, below) = plt.subplots(3, 1, figsize=(6, 7.6), height_ratios=[1, 1, 1.5])
-    rates = dict(zip([*RATES, "reduce_on_plateau"], first))
+    known = schedules_from(lr)
+    rates = dict(zip([*known, "reduce_on_plateau"], first))
     at = {"constant": (760, 0.104), "piecewise_linear": (310, 0.0135), "step": (210, 0.035), "warm_up": (620, 0.048),
           "exponential": (75, 0.0035), "inverse_time": (1012, 0.007), "cosine": (570, 0.045),
           "reduce_on_plateau": (275, 0.095)}
     for i, (name, (color, style)) in enumerate(LINES.items()):
         ax = one if i < 4 else two
         ax.plot(FIRST, rates[name], color=color, linestyle=style)
-        ax.annotate(name.replace("_", " "), at[name], color=color, annotation_clip=False)
+        x, y = at[name]
+        ax.annotate(name.replace("_", " "), (x, y * lr / 0.1), color=color, annotation_clip=False)
     for ax in (one, two):
-        ax.set(xlim=(0, STEPS), ylim=(0, 0.115), yticks=[0, 0.05, 0.1], ylabel="rate $\\alpha_t$")
+        ax.set(xlim=(0, STEPS), ylim=(0, 1.15 * lr), yticks=[0, lr / 2, lr], ylabel="rate $\\alpha_t$")
     one.tick_params(labelbottom=False)
     two.set_xlabel("step $t$")
-    for name, rate in zip(RATES, long_run):
+    for name, rate in zip(known, long_run):
         color, style = LINES[name]
         below.loglog(LONG_RUN, np.where(rate > 0, rate, np.nan), color=color, linestyle=style)
-    t, start = np.array([2e3, 1e6]), RATES["inverse_time"](2e3)
+    t, start = np.array([2e3, 1e6]), known["inverse_time"](2e3)
     below.fill_between(t, start * t[0] / t, start * (t[0] / t)**0.5, color="0.88", linewidth=0, zorder=0)
-    below.set(xlabel="step $t$", ylabel="rate $\\alpha_t$", xlim=(1, 1e6), ylim=(1e-6, 0.3))
-    below.text(1.1e5, 3.3e-4, "$1 / \\sqrt{t}$", color="0.35", va="top", ha="left")
-    for name, y in [("constant", A), ("piecewise_linear", A / 100), ("inverse_time", 1e-5)]:
+    below.set(xlabel="step $t$", ylabel="rate $\\alpha_t$", xlim=(1, 1e6), ylim=(1e-5 * lr, 3 * lr))
+    below.text(1.1e5, 3.3e-3 * lr, "$1 / \\sqrt{t}$", color="0.35", va="top", ha="left")
+    for name, y in [("constant", lr), ("piecewise_linear", lr / 100), ("inverse_time", 1e-4 * lr)]:
         label_line(below, 1e6, y, name.replace("_", " "), LINES[name][0])
-    label_line(below, 2.6e3, 4e-6, "exponential, cosine,\nstep, warm up:\ntoo soon", BLACK)
+    label_line(below, 2.6e3, 4e-5 * lr, "exponential, cosine,\nstep, warm up:\ntoo soon", BLACK)
     return figure

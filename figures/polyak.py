@@ -19,20 +19,19 @@ from numopt.record import path
 
 CURVATURES = np.array([1.0, 4.0])
 START = np.array([-1.0, 0.5])
-SIGMA, RATE, WINDOW = 1.0, 0.2, 30
-LIMIT = np.sum(SIGMA**2 / CURVATURES**2)
 
 
-def compute(steps=300, runs=500):
+def compute(rate=0.2, sigma=1.0, last=30, steps=300, runs=500):
     # All runs at once: the valley so many times over, in one long vector, where every coordinate has its own noise.
-    valleys, start = Noisy(Quadratic(np.diag(np.tile(CURVATURES, runs))), SIGMA), np.tile(START, runs)
-    descent = partial(gradient_descent, lr=RATE)
-    return {"iterates": path(descent(valleys, start), steps).reshape(-1, runs, 2),
-            "window": path(polyak(valleys, start, inner=descent, window=WINDOW), steps).reshape(-1, runs, 2),
+    valleys, start = Noisy(Quadratic(np.diag(np.tile(CURVATURES, runs))), sigma), np.tile(START, runs)
+    descent = partial(gradient_descent, lr=rate)
+    return {"last": last, "limit": np.sum(sigma**2 / CURVATURES**2),
+            "iterates": path(descent(valleys, start), steps).reshape(-1, runs, 2),
+            "window": path(polyak(valleys, start, inner=descent, window=last), steps).reshape(-1, runs, 2),
             "all": path(polyak(valleys, start, inner=descent), steps).reshape(-1, runs, 2)}
 
 
-def draw(iterates, window, all):
+def draw(last, limit, iterates, window, all):
     figure, (above, below) = plt.subplots(2, 1, figsize=(6, 6.4))
     contours(above, Quadratic(np.diag(CURVATURES)), np.linspace(-1.5, 1.5, 101), np.linspace(-0.7, 0.7, 101),
              levels=[0.05, 0.2, 0.5, 1, 2])
@@ -44,13 +43,14 @@ def draw(iterates, window, all):
     above.text(-0.95, 0.55, "their mean so far", color=BLUE)
     above.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$", xticks=[-1, 0, 1], yticks=[-0.5, 0, 0.5])
     n = np.arange(1, len(all))
+    tens = [10**k for k in range(9) if 10**k <= n[-1]]
     for x, label, line in [(iterates, "the iterates", method("gradient_descent")),
-                           (window, f"mean of the last {WINDOW}", method("polyak")),
+                           (window, f"mean of the last {last}", method("polyak")),
                            (all, "mean of all", method("polyak", linestyle="-"))]:
         distance = np.sum(x**2, axis=-1).mean(axis=1)[1:]
         below.loglog(n, distance, **line)
         label_line(below, n[-1], distance[-1], label, line["color"])
-    below.loglog(n[9:], LIMIT / n[9:], color="0.5", linewidth=1.2, linestyle="--")
-    below.set(xlabel="step $n$", ylabel="mean squared distance", xlim=(1, 1200), ylim=(0.002, 1.2),
-              xticks=[1, 10, 100], xticklabels=[1, 10, 100])
+    below.loglog(n[9:], limit / n[9:], color="0.5", linewidth=1.2, linestyle="--")
+    below.set(xlabel="step $n$", ylabel="mean squared distance", xlim=(1, 4 * n[-1]), ylim=(0.002, 1.2),
+              xticks=tens, xticklabels=tens)
     return figure

@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from figures.making.moving import animation
-from figures.making.style import BLACK, METHODS, contours, method, minimum
+from figures.making.style import METHODS, contours, method, minimum
 from numopt import optimizers
 from numopt.optimizer import Diverged
 from numopt.problems import Beale, Counted, Rosenbrock
@@ -76,51 +76,54 @@ def drawn(method, seed):
     return {name: RANGES[name](random) for name in inspect.signature(method).parameters if name in RANGES}
 
 
-def reached(method, f, hyperparameters):
+def reached(method, f, hyperparameters, budget=GRADIENTS):
     """The value of f at the last iterate that the budget of gradients allows."""
     counted, theta = Counted(f), f.start
     try:
-        for after in islice(method(counted, theta, **hyperparameters), GRADIENTS):
-            if counted.gradients <= GRADIENTS:
+        for after in islice(method(counted, theta, **hyperparameters), budget):
+            if counted.gradients <= budget:
                 theta = after
-            if counted.gradients >= GRADIENTS:
+            if counted.gradients >= budget:
                 break
     except Diverged:
         return inf
     return f.value(theta)
 
 
-def gradients_and_iterates(method, f, hyperparameters):
+def gradients_and_iterates(method, f, hyperparameters, budget=GRADIENTS):
     """How many gradients it had taken, and where it was, before every step within the budget."""
     counted, taken, places = Counted(f), [0], [f.start]
-    for theta in islice(method(counted, f.start, **hyperparameters), GRADIENTS):
-        if counted.gradients > GRADIENTS:
+    for theta in islice(method(counted, f.start, **hyperparameters), budget):
+        if counted.gradients > budget:
             break
         taken.append(counted.gradients)
         places.append(theta)
     return np.array(taken), np.array(places)
 
 
-def compute():
-    return {name: np.array([[reached(method, f, drawn(method, trial)) for trial in range(TRIALS)]
+def compute(gradients=GRADIENTS, search=SEARCH, trials=TRIALS):
+    if search > trials:
+        raise ValueError(f"a search of {search} trials cannot be drawn from {trials} trials")
+    ends = {name: np.array([[reached(method, f, drawn(method, trial), gradients) for trial in range(trials)]
                             for method in competitors().values()])
             for name, f in FUNCTIONS.items()}
+    return {"gradients": gradients, "search": search, **ends}
 
 
-def best_of_search(values, share):
+def best_of_search(values, share, search=SEARCH):
     """The quantile, over all searches of some of the trials, of the best value that is found."""
     n = len(values)
-    among_the_first = [1 - comb(n - i, SEARCH) / comb(n, SEARCH) for i in range(1, n + 1)]  # the first i, when sorted
+    among_the_first = [1 - comb(n - i, search) / comb(n, search) for i in range(1, n + 1)]  # the first i, when sorted
     return np.sort(values)[np.searchsorted(among_the_first, share)]
 
 
-def draw(**ends):
-    first, median, third = ({name: np.array([best_of_search(values, share) for values in ends[name]]) for name in ends}
-                            for share in (0.25, 0.5, 0.75))
+def draw(gradients, search, **ends):
+    first, median, third = ({name: np.array([best_of_search(values, share, search) for values in ends[name]])
+                             for name in ends} for share in (0.25, 0.5, 0.75))
     names = list(competitors())
-    styles = [METHODS.get(name, (BLACK, "-", name.replace("_", " "))) for name in names]
+    styles = [METHODS[name] for name in names]
     order = np.argsort(-median["Rosenbrock"], kind="stable")
-    figure, axes = plt.subplots(1, 2, figsize=(6.5, 5.6), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(6.5, 1.1 + 0.25 * len(names)), sharey=True)
     for ax, name in zip(axes, ends):
         for row, i in enumerate(order):
             color, *_ = styles[i]
@@ -136,18 +139,18 @@ def draw(**ends):
         label.set_color(styles[i][0])
     axes[1].text(0.02, 0.04, "dot: the median search\nbar: the middle half\nring: without a memory",
                  transform=axes[1].transAxes, fontsize=10, bbox={"color": "white", "pad": 2})
-    figure.supxlabel(f"$f$ after {GRADIENTS} gradients, in the best of {SEARCH} trials", fontsize=11)
+    figure.supxlabel(f"$f$ after {gradients} gradients, in the best of {search} trials", fontsize=11)
     return figure
 
 
-def animate(**ends):
+def animate(gradients, search, **ends):
     """Six of them on Rosenbrock's valley, each in its best trial: where they are after so many gradients."""
     f, all_of_them = FUNCTIONS["Rosenbrock"], competitors()
     figure, axes = plt.subplots(2, 3, figsize=(6.5, 5.2), sharex=True, sharey=True)
     runs, moving = {}, {}
     for ax, name in zip(axes.flat, RACERS):
         best = int(np.argmin(ends["Rosenbrock"][list(all_of_them).index(name)]))
-        runs[name] = gradients_and_iterates(all_of_them[name], f, drawn(all_of_them[name], best))
+        runs[name] = gradients_and_iterates(all_of_them[name], f, drawn(all_of_them[name], best), gradients)
         contours(ax, f, np.linspace(-1.6, 2.7, 173), np.linspace(-0.6, 3.2, 153), levels=np.geomspace(0.05, 2000, 10))
         minimum(ax, 1, 1)
         look = method(name)
@@ -156,7 +159,7 @@ def animate(**ends):
         ax.set_title(look["label"], color=look["color"])
         ax.set(xlim=(-1.6, 2.7), ylim=(-0.6, 3.2), aspect="equal", xticks=[-1, 0, 1, 2], yticks=[0, 1, 2, 3])
         moving[name] = line, dot, ax.text(0.98, 0.04, "", transform=ax.transAxes, ha="right", fontsize=10)
-    clock = figure.suptitle("after 200 gradients", fontsize=12)
+    clock = figure.suptitle(f"after {gradients} gradients", fontsize=12)
 
     def show(frame):
         for name, (taken, places) in runs.items():
@@ -168,4 +171,4 @@ def animate(**ends):
         clock.set_text(f"after {2 * frame} gradients")
         return [clock, *(artist for artists in moving.values() for artist in artists)]
 
-    return animation(figure, show, GRADIENTS // 2 + 1)
+    return animation(figure, show, gradients // 2 + 1)

@@ -19,13 +19,13 @@ from figures.rate_on_boston import follow, problem, with_ones
 from numopt.optimizers import gradient_rate, newton_rate, newton_rate_printed
 
 LABELS = {"newton_rate": "second order", "newton_rate_printed": "its printed form", "gradient_rate": "first order"}
-SHOWN = 100
 
 
-def compute(steps=400):
+def compute(shown=100, alpha=1e-14, steps=400):
     risk, start = problem(), np.zeros(14)
     A, L = with_ones(risk.X), risk.whole
-    return {"gradient_rate": follow(gradient_rate(risk, start, lr=1e-7, alpha=1e-14, delta=0), L, steps),
+    return {"shown": shown,
+            "gradient_rate": follow(gradient_rate(risk, start, lr=1e-7, alpha=alpha, delta=0), L, steps),
             "newton_rate": follow(newton_rate(risk, start, lr=1e-7, most=1e9), L, steps),
             "newton_rate_printed": follow(newton_rate_printed(risk, start, lr=1e-2), L, steps),
             "curvatures": np.linalg.eigvalsh(A.T @ A / risk.n)}
@@ -36,7 +36,7 @@ def rises(loss):
     return np.flatnonzero(loss[1:] > loss[:-1])
 
 
-def draw(curvatures, **found):
+def draw(shown, curvatures, **found):
     figure, (above, middle, below) = plt.subplots(3, 1, figsize=(6.5, 7.4), height_ratios=[2, 1.2, 1.2])
     edge, ends = 2 / curvatures[-1], {}
     for name, label in LABELS.items():
@@ -47,16 +47,16 @@ def draw(curvatures, **found):
     for height in 1 / curvatures[[0, -1]]:
         above.axhline(height, color="0.3", linestyle=":", linewidth=1.2)
     ends[r"$1\,/\,\lambda_{min}$"], ends[r"$1\,/\,\lambda_{max}$"] = ((1 / curvatures[i], "0.3") for i in (0, -1))
-    loss, rate = found["newton_rate"][:, :SHOWN + 1]
+    loss, rate = found["newton_rate"][:, :shown + 1]
     up = rises(loss)
     color, linestyle = LINES["newton_rate"]
     for ax, row in (middle, rate), (below, loss):
         ax.semilogy(row, color=color, linestyle="-", linewidth=1.3)
         ax.plot(up, row[up], "o", color=VERMILION, markersize=4)
-        ax.set_xlim(0, SHOWN)
+        ax.set_xlim(0, shown)
     middle.axhline(edge, color="0.3", linestyle="--", linewidth=1.2)
     above.set(ylabel="rate", xlim=(0, len(found["newton_rate"][1]) - 1), ylim=(3e-8, 4e3), title="the rates")
-    middle.set(ylabel="rate", title="second order, the first 100 steps; dots: the loss is about to rise")
+    middle.set(ylabel="rate", title=f"second order, the first {shown} steps; dots: the loss is about to rise")
     below.set(xlabel="step", ylabel="loss")
     end_labels(above, ends)
     end_labels(middle, {r"$2\,/\,\lambda_{max}$": (edge, "0.3")})

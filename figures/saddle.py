@@ -18,17 +18,16 @@ from numopt.record import path
 
 PASS = Saddle(a=0.5, b=0.8, c=0.3)
 RIDGE, BESIDE = np.array([1.4, 0.0]), np.array([1.4, 1e-6])
-LR, SIGMA = 0.1, 0.2
 
 
 def heights(paths):
     return np.apply_along_axis(PASS.value, -1, paths)
 
 
-def compute(steps=160, seeds=8):
-    on = path(gradient_descent(PASS, RIDGE, lr=LR), steps)
-    beside = path(gradient_descent(PASS, BESIDE, lr=LR), steps)
-    noisy = np.array([path(gradient_descent(Noisy(PASS, SIGMA, seed), RIDGE, lr=LR), steps) for seed in range(seeds)])
+def compute(lr=0.1, sigma=0.2, steps=160, seeds=8):
+    on = path(gradient_descent(PASS, RIDGE, lr=lr), steps)
+    beside = path(gradient_descent(PASS, BESIDE, lr=lr), steps)
+    noisy = np.array([path(gradient_descent(Noisy(PASS, sigma, seed), RIDGE, lr=lr), steps) for seed in range(seeds)])
     return {"on": on, "f_on": heights(on), "f_beside": heights(beside), "noisy": noisy, "f_noisy": heights(noisy)}
 
 
@@ -44,7 +43,7 @@ def draw(on, f_on, f_beside, noisy, f_noisy):
     for text, x, y, z, ha in [("start", 1.45, 0, 1.05, "right"), ("saddle", -0.1, 0, 0.1, "left"),
                               ("minimum", -0.2, 1.2, -0.55, "left")]:
         surface.text(x, y, z, text, ha=ha, zorder=5)
-    surface.set_title("$f = 0.5\\,x^2 - 0.8\\,y^2 + 0.3\\,y^4$")
+    surface.set_title(f"$f = {PASS.a}\\,x^2 - {PASS.b}\\,y^2 + {PASS.c}\\,y^4$")
     surface.view_init(elev=38, azim=65)
     surface.set_box_aspect((1, 1, 0.75), zoom=1.35)
     surface.set_axis_off()
@@ -53,9 +52,10 @@ def draw(on, f_on, f_beside, noisy, f_noisy):
     time.plot(f_noisy.T, color=VERMILION, linewidth=0.8)
     time.plot(f_beside, **method("gradient_descent", linestyle="--"))
     time.plot(f_on, **method("gradient_descent"))
-    time.text(160, 0.02, "started on the ridge", ha="right", va="bottom")
-    time.text(99, -0.25, "started a\nmillionth\nbeside it", va="center")
-    time.text(55, -0.3, "with\nnoise", va="center", color=VERMILION)
+    steps = len(on) - 1
+    time.text(steps, 0.02, "started on the ridge", ha="right", va="bottom")
+    time.text(0.61875 * steps, -0.25, "started a\nmillionth\nbeside it", va="center")
+    time.text(0.34375 * steps, -0.3, "with\nnoise", va="center", color=VERMILION)
     time.set(xlabel="step", title="loss")
     return figure
 

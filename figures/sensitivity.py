@@ -80,9 +80,10 @@ def last_loss(whole, run):
 
 
 def compute():
-    """For every method the losses: [k, i] of the k-th seed with the i-th rate."""
+    """For every method that is recorded the losses: [k, i] of the k-th seed with the i-th rate."""
     record = recorded("sensitivity")
-    return {name: np.array([record[f"{name}, {k}"]["loss"] for k in range(SEEDS)]) for name in methods()}
+    return {name: np.array([record[f"{name}, {k}"]["loss"] for k in range(SEEDS)])
+            for name in methods() if f"{name}, {SEEDS - 1}" in record}
 
 
 def window(losses):
@@ -102,7 +103,9 @@ def ordered(losses):
 
 
 def draw(**losses):
-    figure, axes = plt.subplots(4, 4, figsize=(6.5, 7.2), sharex=True, sharey=True)
+    columns = 4
+    rows = -(-len(losses) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(6.5, 0.4 + 1.7 * rows), sharex=True, sharey=True, squeeze=False)
     medians = {name: np.median(each, axis=0) for name, each in losses.items()}
     for ax, name in zip(axes.ravel(), ordered(losses)):
         color, _, label = METHODS[name]
@@ -118,6 +121,10 @@ def draw(**losses):
         ax.set(xscale="log", yscale="log", xlim=(RATES[0], RATES[-1]), ylim=(1e-3, CEILING),
                xticks=[1e-4, 1e-2, 1], yticks=[1e-3, 0.1, 10])
         ax.minorticks_off()
+    for ax in axes.ravel()[len(losses):]:
+        ax.set_axis_off()
+    for ax in axes.ravel()[max(0, len(losses) - columns):len(losses)]:
+        ax.tick_params(labelbottom=True)
     figure.supxlabel("learning rate", fontsize=11)
     figure.supylabel("training loss", fontsize=11)
     return figure

@@ -25,9 +25,10 @@ from numopt.optimizers import gradient_descent
 from numopt.problems import EmpiricalRisk
 from numopt.record import path
 
-EXAMPLES, HIDDEN, BATCH, RATE = 200, 16, 10, 0.1
+EXAMPLES, HIDDEN = 200, 16
 STEPS, SHOWN, EVERY = 700, 400, 10
-BESIDE, SEEDS, GRID = 1e-3, 3, 25
+GRID = 25
+IN_WORDS = "no", "one", "two", "three", "four", "five"
 
 
 def problem(batch_size=None, seed=0):
@@ -50,11 +51,11 @@ def plane(walk):
     return V[:2] * np.sign(V[:2] @ (walk[-1] - walk[0]))[:, None]
 
 
-def compute():
+def compute(lr=0.1, batch_size=10, beside=1e-3, seeds=3):
     whole, start = problem(), plateau(problem())
-    beside = start + BESIDE * np.random.default_rng(0).standard_normal(start.size)
-    paths = {"sgd": [path(gradient_descent(problem(BATCH, seed), start, lr=RATE), STEPS) for seed in range(SEEDS)],
-             "descent": [path(gradient_descent(whole, theta, lr=RATE), STEPS) for theta in (start, beside)]}
+    moved = start + beside * np.random.default_rng(0).standard_normal(start.size)
+    paths = {"sgd": [path(gradient_descent(problem(batch_size, seed), start, lr=lr), STEPS) for seed in range(seeds)],
+             "descent": [path(gradient_descent(whole, theta, lr=lr), STEPS) for theta in (start, moved)]}
     walk = paths["sgd"][0][:SHOWN + 1]
     directions = plane(walk)
     at = (walk - start) @ directions.T
@@ -66,6 +67,10 @@ def compute():
             "stayed": (paths["descent"][0][SHOWN] - start) @ directions.T,
             **{name: np.array([[loss(theta) for theta in each[::EVERY]] for each in those])
                for name, those in paths.items()}}
+
+
+def in_words(orders):
+    return f"{IN_WORDS[orders] if orders < len(IN_WORDS) else orders} order" + "s" * (orders > 1)
 
 
 def draw(surface, axes, walk, heights, stayed, sgd, descent):
@@ -88,7 +93,7 @@ def draw(surface, axes, walk, heights, stayed, sgd, descent):
     ax.plot(t, descent[0], color=BLACK)
     ax.plot(t, descent[1], color=GREY, linestyle="--")
     ax.set(xlabel="step", ylabel="loss", xlim=(0, STEPS), ylim=(0, None))
-    label_line(ax, 185, 1.45, "SGD, the examples\nin three orders", VERMILION)
+    label_line(ax, 185, 1.45, f"SGD, the examples\nin {in_words(len(sgd))}", VERMILION)
     label_line(ax, 290, 2.08, "gradient descent", BLACK)
     label_line(ax, 2, 0.35, "started a\nlittle beside", GREY)
     return figure

@@ -109,7 +109,8 @@ def shares(lam, g_hat, d_hat, groups=10):
 
 
 def draw(quadratic, net):
-    figure, axes = plt.subplots(1, 4, figsize=(6, 6.4), sharey=True, width_ratios=[1, 1.45, 1, 1.45])
+    figure, axes = plt.subplots(1, 4, figsize=(6, 0.9 + 0.5 * len(METHODS)), sharey=True,
+                                width_ratios=[1, 1.45, 1, 1.45])
     y = -np.arange(len(METHODS))
     for (lengths, gains), steps, title in [(axes[:2], quadratic, "quadratic"), (axes[2:], net, "net")]:
         for name, base, step in zip(METHODS, y, steps):

@@ -17,44 +17,44 @@ from numopt.data import digits
 from numopt.networks import mlp
 from numopt.problems import MiniBatch
 
-LAMBDA = np.array([1.1, -1.1, 1.0, 0.9])
-POWERS = 50
-LAYERS, UNITS, SEEDS = 50, 64, 5
 STARTS = {"glorot": {"initialisation": "glorot"},
           "half of glorot": {"initialisation": "glorot", "scale": 0.5},
           "unit": {"initialisation": "unit"}}
 LINES = {"glorot": (BLACK, "-"), "half of glorot": (BLUE, "--"), "unit": (VERMILION, "-.")}
 
 
-def compute():
+def compute(eigenvalues=(1.1, -1.1, 1.0, 0.9), powers=50, layers=50, units=64, seeds=5):
+    if len(eigenvalues) != 4:
+        raise ValueError(f"there are four eigenvalues to give, not {len(eigenvalues)}")
     Q, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))
-    W, y = Q @ np.diag(LAMBDA) @ Q.T, Q @ [1.0, 0.5, 1.0, 1.0]
+    W, y = Q @ np.diag(eigenvalues) @ Q.T, Q @ [1.0, 0.5, 1.0, 1.0]
     parts = []
-    for N in range(POWERS + 1):
+    for N in range(powers + 1):
         parts.append(Q.T @ y)
         y = W @ y
     X, Y, *_ = digits()
-    network = mlp([64, *[UNITS] * (LAYERS - 1), 10])
+    network = mlp([64, *[units] * (layers - 1), 10])
     loss = MiniBatch(network, X[:100], Y[:100])
     forwards, backwards = [], []
     for start in STARTS.values():
-        for seed in range(SEEDS):
+        for seed in range(seeds):
             # Of every layer the second moments: of its inputs [x 1], and of the derivatives by its outputs.
             A, G = zip(*loss.kronecker_factors(network.initial(seed, **start), labels="data"))
             forwards.append([np.sqrt(np.diag(A_i)[:-1].sum()) for A_i in A])
             backwards.append([np.sqrt(np.trace(G_i)) for G_i in G])
-    forwards, backwards = np.reshape([forwards, backwards], (2, len(STARTS), SEEDS, LAYERS))
-    return {"parts": np.array(parts), "forwards": forwards, "backwards": backwards}
+    forwards, backwards = np.reshape([forwards, backwards], (2, len(STARTS), seeds, layers))
+    return {"eigenvalues": np.array(eigenvalues), "parts": np.array(parts), "forwards": forwards,
+            "backwards": backwards}
 
 
-def draw(parts, forwards, backwards):
+def draw(eigenvalues, parts, forwards, backwards):
     figure, panels = plt.subplot_mosaic([["powers", "powers"], ["forwards", "backwards"]], figsize=(6, 6.2))
-    powers = panels.pop("powers")
-    for lam, part, color, style in zip(LAMBDA, parts.T, [VERMILION, VERMILION, BLACK, BLUE], ["-", ":", "-", "-"]):
+    powers, N, layers = panels.pop("powers"), len(parts) - 1, forwards.shape[-1]
+    for lam, part, color, style in zip(eigenvalues, parts.T, [VERMILION, VERMILION, BLACK, BLUE], ["-", ":", "-", "-"]):
         powers.semilogy(np.abs(part), color=color, linestyle=style)
-        label_line(powers, POWERS, np.abs(part[-1]), f"$\\lambda = {lam}$".replace("-", "−"), color)
-    powers.set(xlabel="power $N$", ylabel="part of $W^N x$", xlim=(0, POWERS))
-    layer = np.arange(1, LAYERS + 1)
+        label_line(powers, N, np.abs(part[-1]), f"$\\lambda = {lam}$".replace("-", "−"), color)
+    powers.set(xlabel="power $N$", ylabel="part of $W^N x$", xlim=(0, N))
+    layer = np.arange(1, layers + 1)
     for ax, norms in zip(panels.values(), [forwards, backwards]):
         for (color, style), norm in zip(LINES.values(), norms):
             ax.fill_between(layer, norm.min(axis=0), norm.max(axis=0), color=color, alpha=0.2, linewidth=0)
@@ -66,5 +66,5 @@ def draw(parts, forwards, backwards):
     for ax, name, x, y in [("forwards", "unit", 18, 1e3), ("forwards", "glorot", 33, 1e-2),
                            ("forwards", "half of glorot", 2, 1e-13), ("backwards", "unit", 20, 3e11),
                            ("backwards", "glorot", 5, 1e-3), ("backwards", "half of glorot", 20, 1e-13)]:
-        panels[ax].text(x, y, name, color=LINES[name][0])
+        panels[ax].text(x * layers / 50, y, name, color=LINES[name][0])
     return figure

@@ -14,34 +14,36 @@ from numopt.optimizers import steepest_descent
 from numopt.problems import Quadratic
 from numopt.record import path
 
-GAMMA = 10
-VALLEY = Quadratic(np.diag([1.0, GAMMA]))
-START = np.array([GAMMA, 1.0])
+
+def valley(gamma):
+    return Quadratic(np.diag([1.0, gamma]))
 
 
-def compute(steps=20):
-    return {"descent": path(steepest_descent(VALLEY, START), steps)}
+def compute(gamma=10.0, steps=20):
+    return {"gamma": gamma, "descent": path(steepest_descent(valley(gamma), np.array([gamma, 1.0])), steps)}
 
 
-def draw(descent):
+def draw(gamma, descent):
     figure, ax = plt.subplots(figsize=(6, 3))
-    contours(ax, VALLEY, np.linspace(-11, 11, 221), np.linspace(-4, 4, 161),
-             levels=[VALLEY.value(theta) for theta in descent[7::-1]])
+    f, far = valley(gamma), max(1, gamma)
+    contours(ax, f, 1.1 * np.linspace(-far, far, 221), 0.4 * np.linspace(-far, far, 161),
+             levels=[f.value(theta) for theta in descent[7::-1]])
     trace(ax, descent, **method("steepest_descent", color="black"))
-    for corner in range(1, 5):
+    for corner in range(1, min(5, len(descent) - 1)):
         right_angle(ax, *descent[corner - 1:corner + 2], size=0.3)
-    for k in range(4):
+    for k in range(min(4, len(descent))):
         ax.annotate(f"$x^{{({k})}}$", descent[k], (0, -6 if k % 2 else 6), textcoords="offset points",
                     ha="center", va="top" if k % 2 else "bottom")
     minimum(ax, 0, 0)
-    ax.set(xlim=(-2.5, 11), ylim=(-2.6, 2.6), xlabel="$x_1$", ylabel="$x_2$", aspect="equal",
-           title=rf"$f(x) = \frac{{1}}{{2}}(x_1^2 + {GAMMA} x_2^2)$, exact line search")
+    ax.set(xlim=(-0.25 * far, 1.1 * far), ylim=(-0.26 * far, 0.26 * far), aspect="equal",
+           xlabel="$x_1$", ylabel="$x_2$",
+           title=rf"$f(x) = \frac{{1}}{{2}}(x_1^2 + {gamma:g} x_2^2)$, exact line search")
     return figure
 
 
-def animate(descent):
+def animate(gamma, descent):
     """Eight steps one by one, each in ten parts, and then the others at once."""
-    figure = draw(descent)
+    figure = draw(gamma, descent)
     line, *corners = (line for line in figure.axes[0].lines if len(line.get_xdata()) > 2)
     parts = np.linspace(descent[:8], descent[1:9], 10, endpoint=False, axis=1).reshape(-1, 2)
 

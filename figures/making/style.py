@@ -1,15 +1,32 @@
 """The drawing that figures share: one colour and one line for each method, everywhere."""
+from itertools import product
+from zlib import crc32
+
 import numpy as np
 
+from numopt import optimizers
 from numopt.problems import grid
 
 # Okabe and Ito's colours; methods of the same colour differ in their line, and never meet in one panel.
 BLUE, VERMILION, BLACK, ORANGE, SKY, GREEN, PURPLE, GREY = (
     "#0072B2", "#D55E00", "#000000", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#767676")
 
+COLORS = BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY
 LONG, DOTS = (0, (7, 1.8)), (0, (5, 1.3, 1, 1.3, 1, 1.3))  # dashes that are nearly a line; dash, dot, dot
+SPARE = (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2, 2, 2)), (0, (2, 2)), (0, (6, 1, 2, 1, 2, 1))  # for the unknown
 
-METHODS = {
+
+class Looks(dict):
+    """{method: (colour, line, label)}; one that nobody has given a look gets one that no other has."""
+    def __missing__(self, name):
+        unknown = [other for other in optimizers.__all__ if other not in self]
+        taken = {(color, line) for color, line, _ in self.values()}
+        free = [look for look in product(COLORS, SPARE) if look not in taken]
+        place = unknown.index(name) if name in unknown else crc32(name.encode())
+        return *free[place % len(free)], name.replace("_", " ")
+
+
+METHODS = Looks({
     "gradient_descent": (BLACK, "-", "gradient descent"),
     "steepest_descent": (GREY, "-", "steepest descent"),
     "normalized_descent": (GREY, "--", "normalized descent"),
@@ -65,7 +82,7 @@ METHODS = {
     "fishleg": (GREEN, "--", "FishLeg"),
     "polyak": (BLUE, "--", "Polyak averaging"),
     "lookahead": (BLUE, ":", "Lookahead"),
-}
+})
 
 
 def method(name, **changes):

@@ -47,8 +47,8 @@ def test_the_last_frame_is_the_picture_and_the_first_its_beginning(script, parts
 
 
 def test_zigzag_goes_along_its_steps_without_haste_and_ends_as_the_still_picture(parts, arrays):
-    descent = arrays("zigzag")["descent"]
-    figure, show, frames = parts(zigzag, descent=descent)
+    gamma, descent = arrays("zigzag").values()
+    figure, show, frames = parts(zigzag, gamma=gamma, descent=descent)
     line, *corners = (line for line in figure.axes[0].lines if len(line.get_xdata()) > 2)
     for frame in (0, 10, 25, frames - 2):
         show(frame)
@@ -57,7 +57,7 @@ def test_zigzag_goes_along_its_steps_without_haste_and_ends_as_the_still_picture
         assert sum(corner.get_visible() for corner in corners) == min(max((frame - 1) // 10, 0), len(corners))
     show(frames - 1)
     with figures.drawing():
-        for mine, still in zip(data(figure), data(zigzag.draw(descent)), strict=True):
+        for mine, still in zip(data(figure), data(zigzag.draw(gamma, descent)), strict=True):
             assert_array_equal(mine, still)
 
 
@@ -66,7 +66,7 @@ def test_race_shows_where_each_is_after_so_many_gradients(parts, monkeypatch):
     trials = {name: [race.reached(order[name], f, race.drawn(order[name], trial)) for trial in range(race.SEARCH)]
               for name in race.RACERS}
     ends = {"Rosenbrock": np.array([trials.get(name, [np.inf] * race.SEARCH) for name in order])}
-    figure, show, frames = parts(race, **ends)
+    figure, show, frames = parts(race, gradients=200, search=20, **ends)
     show(0)
     assert all(ax.lines[1].get_xydata().tolist() == [[-1.2, 1]] for ax in figure.axes)
     show(frames - 1)
@@ -136,11 +136,11 @@ def test_learning_rate_step_its_curves_are_the_loss_along_the_gradient(arrays, p
 
 def test_a_moving_picture_is_a_gif_whole_or_not_at_all(tmp_path, monkeypatch):
     monkeypatch.setattr(moving, "PAUSE", 0)
-    monkeypatch.setattr(zigzag, "animate", lambda descent: moving.revealed(zigzag.draw(descent), range(3)))
+    monkeypatch.setattr(zigzag, "animate", lambda **all: moving.revealed(zigzag.draw(**all), range(3)))
     file = figures.animated("zigzag", tmp_path)
     assert file.read_bytes()[:6] == b"GIF89a" and [path.name for path in tmp_path.iterdir()] == ["zigzag.gif"]
 
-    def broken(descent):
+    def broken(**arrays):
         raise ValueError("no picture")
 
     monkeypatch.setattr(zigzag, "animate", broken)

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from scipy.sparse.linalg import eigsh
 
 from figures import (
-    batch_normalization, edge_of_stability, gradient_noise, ill_conditioned_taylor, length_limits, loss_surface,
+    batch_normalization, edge_of_stability, gradient_noise, length_limits, loss_surface,
     matrices, momentum_phase_diagram, piecewise_linear_rate, unified_table, vanishing_and_exploding)
 from numopt import schedules
 from numopt.data import digits
@@ -74,7 +74,8 @@ def test_momentum_phase_diagram_the_marked_runs_are_of_the_four_kinds(arrays):
 # ----------------------------------------------------------------------------------------- ill_conditioned_taylor
 
 def test_ill_conditioned_taylor_the_second_order_says_what_one_step_does_at_every_rate(arrays):
-    drawn, at, alpha = arrays("ill_conditioned_taylor"), ill_conditioned_taylor.AT, ill_conditioned_taylor.ALPHA
+    drawn = arrays("ill_conditioned_taylor")
+    at, alpha = drawn["at"], drawn["alphas"]
     gg, gHg, change = drawn["gg"][at], drawn["gHg"][at], drawn["change"]
     assert_allclose(change, -alpha * gg + alpha**2 / 2 * gHg, atol=0.02 * np.abs(change).max())
     crossing = alpha[1:][np.flatnonzero(change[1:] > 0)[0]]
@@ -82,20 +83,23 @@ def test_ill_conditioned_taylor_the_second_order_says_what_one_step_does_at_ever
 
 
 def test_ill_conditioned_taylor_the_printed_form_changes_the_loss_by_a_step_of_length_0(arrays):
-    drawn, at, alpha = arrays("ill_conditioned_taylor"), ill_conditioned_taylor.AT, ill_conditioned_taylor.ALPHA
+    drawn = arrays("ill_conditioned_taylor")
+    at, alpha = drawn["at"], drawn["alphas"]
     printed = -drawn["gg"][at] + alpha**2 / 2 * drawn["gHg"][at]
     assert alpha[0] == 0 and drawn["change"][0] == 0 and printed[0] < -0.9 * np.abs(printed).max()
 
 
 def test_ill_conditioned_taylor_the_loss_rises_where_the_curvature_is_above_2_over_alpha(arrays):
-    drawn, alpha = arrays("ill_conditioned_taylor"), ill_conditioned_taylor.RATE
+    drawn = arrays("ill_conditioned_taylor")
+    alpha = drawn["lr"]
     rose, curvature = np.diff(drawn["value"]) > 0, (drawn["gHg"] / drawn["gg"])[:-1]
     assert np.mean(rose == (curvature > 2 / alpha)) > 0.98 and 50 < rose.sum() < 150
     assert not (curvature > 2 / alpha**2).any()
 
 
 def test_ill_conditioned_taylor_only_the_first_steps_are_too_long_for_the_second_order(arrays):
-    drawn, alpha = arrays("ill_conditioned_taylor"), ill_conditioned_taylor.RATE
+    drawn = arrays("ill_conditioned_taylor")
+    alpha = drawn["lr"]
     actual = np.diff(drawn["value"])
     taylor = (-alpha * drawn["gg"] + alpha**2 / 2 * drawn["gHg"])[:-1]
     curvature = (drawn["gHg"] / drawn["gg"])[:-1]
@@ -115,14 +119,14 @@ def test_piecewise_linear_rate_all_start_at_a_tenth_or_warm_up_to_it(arrays):
     first = arrays("piecewise_linear_rate")["first"]
     assert first.shape == (len(piecewise_linear_rate.LINES), piecewise_linear_rate.STEPS)
     assert_allclose(first.max(axis=1), 0.1, rtol=2e-3)
-    falls = np.array([name != "warm_up" for name in [*piecewise_linear_rate.RATES, "reduce_on_plateau"]])
+    falls = np.array([name != "warm_up" for name in [*piecewise_linear_rate.schedules_from(0.1), "reduce_on_plateau"]])
     assert (np.diff(first[falls]) <= 1e-17).all() and first[~falls, 0] < 0.001
 
 
-@pytest.mark.parametrize("name", piecewise_linear_rate.RATES)
+@pytest.mark.parametrize("name", piecewise_linear_rate.schedules_from(0.1))
 def test_piecewise_linear_rate_only_inverse_time_meets_both_conditions(name, arrays):
     t, rate = piecewise_linear_rate.LONG_RUN, arrays("piecewise_linear_rate")["long_run"]
-    rate = dict(zip(piecewise_linear_rate.RATES, rate))[name]
+    rate = dict(zip(piecewise_linear_rate.schedules_from(0.1), rate))[name]
     width = np.diff(t, append=t[-1])
     ends = np.array([1e4, 1e5, 1e6])
     sums, squares = (np.array([np.sum((power * width)[t < end]) for end in ends]) for power in (rate, rate**2))
@@ -136,7 +140,7 @@ def test_piecewise_linear_rate_in_the_long_run_one_line_alone_has_the_steepness_
     t, rates = piecewise_linear_rate.LONG_RUN, arrays("piecewise_linear_rate")["long_run"]
     late = t > 1e5
     steep = {name: np.polyfit(np.log(t[late]), np.log(rate[late]), 1)[0]
-             for name, rate in zip(piecewise_linear_rate.RATES, rates) if (rate[late] > 0).all()}
+             for name, rate in zip(piecewise_linear_rate.schedules_from(0.1), rates) if (rate[late] > 0).all()}
     assert [name for name, power in steep.items() if -1.001 <= power < -0.5] == ["inverse_time"]
 
 
@@ -145,10 +149,10 @@ def test_piecewise_linear_rate_in_the_long_run_one_line_alone_has_the_steepness_
 def test_vanishing_and_exploding_a_part_grows_by_its_eigenvalue_at_every_power(arrays):
     parts = arrays("vanishing_and_exploding")["parts"]
     N = np.arange(len(parts))[:, None]
-    assert_allclose(parts, parts[0] * vanishing_and_exploding.LAMBDA**N, rtol=1e-9)
+    assert_allclose(parts, parts[0] * arrays("vanishing_and_exploding")["eigenvalues"]**N, rtol=1e-9)
     grown = np.abs(parts[-1] / parts[0])
     assert grown[0] > 100 and grown[1] > 100 and grown[3] < 0.01
-    assert vanishing_and_exploding.LAMBDA[1] < 1  # and so it would have to vanish, as printed
+    assert arrays("vanishing_and_exploding")["eigenvalues"][1] < 1  # and so it would have to vanish, as printed
 
 
 def per_layer(norms):
@@ -172,7 +176,7 @@ def test_vanishing_and_exploding_with_half_the_weights_both_halve(arrays):
 
 
 def test_vanishing_and_exploding_with_deviation_1_units_are_saturated_and_derivatives_double(arrays):
-    drawn, units = arrays("vanishing_and_exploding"), vanishing_and_exploding.UNITS
+    drawn, units = arrays("vanishing_and_exploding"), 64
     forwards, backwards = drawn["forwards"][2, :, 1:], drawn["backwards"][2]
     assert (forwards > 0.93 * units**0.5).all() and (forwards <= units**0.5).all()
     # With inputs of ±1 a unit's sum z is normal with variance 64: E tanh'(z)² over its density, times 64 weights of 1.
@@ -348,7 +352,8 @@ def test_unified_table_on_the_net_the_nearer_to_its_curvature_the_more_is_gained
 @pytest.fixture
 def lengths(arrays):
     """{method: ‖d_i‖_H for every eigenvector}"""
-    return dict(zip([method.__name__ for method, _ in length_limits.METHODS], arrays("length_limits")["lengths"]))
+    names = [method.__name__ for method, _ in length_limits.limited_by(1, 1, 1)]
+    return dict(zip(names, arrays("length_limits")["lengths"]))
 
 
 def test_length_limits_the_natural_gradient_is_longest_where_the_curvature_is_small(lengths):
@@ -360,13 +365,13 @@ def test_length_limits_the_natural_gradient_is_longest_where_the_curvature_is_sm
 def test_length_limits_a_limit_on_the_whole_step_only_shifts_it(lengths):
     natural = lengths["natural_gradient"]
     for name in ("normalized_natural_gradient", "clipped_natural_gradient"):
-        assert_allclose(np.linalg.norm(lengths[name]), length_limits.EPS["whole"], rtol=1e-6)
+        assert_allclose(np.linalg.norm(lengths[name]), 10.0, rtol=1e-6)
         assert_allclose(lengths[name] / natural, lengths[name][0] / natural[0], rtol=1e-6)
         assert lengths[name][0] < natural[0] / 5
 
 
 def test_length_limits_normalized_along_every_eigenvector_nothing_of_the_curvature_is_left(lengths):
-    eps, G_HAT = length_limits.EPS, length_limits.G_HAT
+    eps, G_HAT = {"gradient": 1.0, "eigenvector": 1.0}, length_limits.G_HAT
     assert_allclose(lengths["gradient_norm_normalized"], eps["gradient"] * G_HAT, rtol=1e-6)
     assert_allclose(lengths["eigenbasis_normalized"], eps["eigenvector"], rtol=1e-6)
 
@@ -383,7 +388,7 @@ def test_length_limits_gradient_norm_clipping_starts_at_one_curvature_and_eigenb
         lengths):
     clipped = {name: lengths[name] < lengths["natural_gradient"] * (1 - 1e-6)
                for name in ("gradient_norm_clipped", "eigenbasis_clipped")}
-    at = 1 / length_limits.EPS["gradient"]**2  # α > ε √λ is clipped
+    at = 1 / 1.0**2  # α > ε √λ is clipped
     assert np.array_equal(clipped["gradient_norm_clipped"], length_limits.LAM < at * (1 - 1e-9))
     assert np.count_nonzero(np.diff(clipped["eigenbasis_clipped"].astype(int))) > 1
 
@@ -394,7 +399,7 @@ def test_gradient_noise_batches_have_the_noise_that_the_formula_lets_expect(arra
     drawn = arrays("gradient_noise")
     assert_allclose(drawn["sampled"], drawn["exact"], rtol=0.05)
     for p, squares in zip(gradient_noise.POWERS, drawn["squares"]):  # A = α H^(-p/2) has α λ^(-p/2) along e_i
-        expected = gradient_noise.ALPHA**2 * drawn["lam"]**-p * drawn["sigma"] / gradient_noise.B
+        expected = drawn["alpha"]**2 * drawn["lam"]**-p * drawn["sigma"] / drawn["batch_size"]
         steep = drawn["lam"] > 1.5 * gradient_noise.DAMPING
         assert_allclose(squares[steep], expected[steep], rtol=0.3)
         assert_allclose(np.mean(squares[steep] / expected[steep]), 1, rtol=0.02)
@@ -418,12 +423,13 @@ def test_gradient_noise_by_newton_the_flat_are_noisy_by_descent_the_steep_and_in
 
 def test_gradient_noise_zheng_s_totals_are_right_once_corrected_and_wrong_as_printed(arrays):
     drawn = arrays("gradient_noise")
-    corrected, printed = (form(drawn["lam"], drawn["k"]) for form in (gradient_noise.predicted, gradient_noise.printed))
+    known = [drawn[name] for name in ("lam", "k", "alpha", "batch_size")]
+    corrected, printed = gradient_noise.predicted(*known), gradient_noise.printed(*known)
     assert_allclose(corrected[1:], drawn["sampled"][1:], rtol=0.1)
     assert 1 < corrected[0] / drawn["sampled"][0] < 2  # it counts all n directions, some of which have no noise
     assert (np.abs(np.log(printed / drawn["sampled"])) > np.log(5)).all()
-    n, alpha, tr = len(drawn["lam"]), gradient_noise.ALPHA, drawn["lam"].sum()
-    share = drawn["k"] / gradient_noise.B
+    n, alpha, tr = len(drawn["lam"]), drawn["alpha"], drawn["lam"].sum()
+    share = drawn["k"] / drawn["batch_size"]
     assert_allclose(corrected, share * alpha**2 / 2 * np.array([n, tr, (drawn["lam"]**2).sum()]))
 
 
@@ -431,17 +437,18 @@ def test_gradient_noise_zheng_s_totals_are_right_once_corrected_and_wrong_as_pri
 
 def test_edge_of_stability_the_sharpness_rises_to_2_over_the_rate_and_stays_there(arrays):
     descent = arrays("edge_of_stability")["descent"]
-    for rate, sharpness in zip(edge_of_stability.RATES, descent):
+    for rate, sharpness in zip(arrays("edge_of_stability")["rates"], descent):
         assert sharpness[0] < 0.95 * 2 / rate < sharpness.max() < 1.3 * 2 / rate
         assert_allclose(sharpness[-12:], 2 / rate, rtol=0.05)
 
 
 def test_edge_of_stability_adam_s_own_sharpness_stays_at_the_edge_of_its_moving_average(arrays):
-    for beta1, sharpness in zip(edge_of_stability.BETAS, arrays("edge_of_stability")["adam"]):
-        late = edge_of_stability.ADAM_RATE * sharpness[len(sharpness) // 2:] / edge_of_stability.edge(beta1)
+    drawn = arrays("edge_of_stability")
+    for beta1, sharpness in zip(drawn["betas"], drawn["adam"]):
+        late = drawn["adam_rate"] * sharpness[len(sharpness) // 2:] / edge_of_stability.edge(beta1)
         assert 0.95 < late.mean() < 1.12 and late.min() > 0.85 and late.max() < 1.2
     assert_allclose(edge_of_stability.edge(0.9), 38)
-    assert arrays("edge_of_stability")["adam"][0, 0] < 0.1 * 38 / edge_of_stability.ADAM_RATE
+    assert arrays("edge_of_stability")["adam"][0, 0] < 0.1 * 38 / arrays("edge_of_stability")["adam_rate"]
 
 
 @pytest.mark.parametrize("beta1", [0.0, 0.5, 0.9])
@@ -471,7 +478,7 @@ def test_edge_of_stability_there_the_training_goes_on():
 def test_loss_surface_the_two_are_the_same_net():
     X, *_ = digits()
     _, theta = loss_surface.trained()
-    other = loss_surface.rescaled(theta)
+    other = loss_surface.rescaled(theta, 5)
     outputs, same = (loss_surface.NETWORK.outputs(weights, X) for weights in (theta, other))
     assert_allclose(same, outputs, atol=1e-10)
     assert np.linalg.norm(other) > 3 * np.linalg.norm(theta)
@@ -526,12 +533,12 @@ def test_batch_normalization_without_it_they_vanish_or_saturate(arrays):
 def test_batch_normalization_what_a_unit_is_given_then_is_its_beta_and_gamma(arrays):
     given = arrays("batch_normalization")["given"][1]
     assert abs(given[1, -1].mean()) > 0.03 and given[1, -1].std() > 1.05  # they are learned
-    again, _ = batch_normalization.train(True, 1.0, batch_normalization.EVERY)
+    again, _ = batch_normalization.train(True, 1.0, batch_normalization.EVERY, 0.3)
     assert_allclose(again[-1], given[1, 1], atol=1e-5)
     X, Y, *_ = digits(dtype=np.float32)
     network, _ = batch_normalization.net(True)
     risk = EmpiricalRisk(network, X[:1400], Y[:1400], batch_size=100)
-    run = gradient_descent(risk, network.initial(seed=0, dtype=np.float32), lr=batch_normalization.RATE)
+    run = gradient_descent(risk, network.initial(seed=0, dtype=np.float32), lr=0.3)
     theta = path(run, batch_normalization.EVERY)[-1]
     gamma, beta = network.blocks(theta)[-2][batch_normalization.UNIT]
     assert_allclose([again[-1].std(), again[-1].mean()], [gamma, beta], atol=1e-4)

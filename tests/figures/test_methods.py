@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from figures import HERE, accuracy_table, loss_histories
 from figures import method_family_tree as tree
-from figures import sensitivity
+from figures import race, sensitivity
 from figures.making import one_valley
 from figures.making.records import recorded
 from figures.making.style import METHODS
@@ -30,20 +30,20 @@ def drawn_tree(arrays):
 
 
 def test_method_family_tree_every_optimizer_is_there_once_and_after_the_one_that_it_comes_from():
-    names = [name for name, *_ in tree.TREE]
+    names = [name for name, *_ in tree.lines()]
     assert sorted(names) == sorted(optimizers.__all__)
-    for i, (_, parent, _) in enumerate(tree.TREE):
+    for i, (_, parent, _) in enumerate(tree.lines()):
         assert parent is None or parent in names[:i]
 
 
 def test_method_family_tree_it_descends_from_three():
-    assert [name for name, parent, _ in tree.TREE if parent is None] == ["gradient_descent", "newton", "gcr"]
+    assert [name for name, parent, _ in tree.lines() if parent is None] == ["gradient_descent", "newton", "gcr"]
 
 
 def test_method_family_tree_what_is_called_the_same_goes_the_same_way(arrays):
     drawn = arrays("method_family_tree")
     assert drawn["apart"].max() < 1e-8 and drawn["steps"].min() >= 6
-    assert 0.4 < len({name for name, *_ in tree.same()}) / len(tree.TREE) < 0.6  # about half
+    assert 0.4 < len({name for name, *_ in tree.same()}) / len(optimizers.__all__) < 0.6  # about half
 
 
 def test_method_family_tree_the_runs_that_are_compared_are_of_the_methods_that_are_named():
@@ -70,7 +70,7 @@ def test_method_family_tree_at_another_setting_it_goes_another_way(child, parent
 def test_method_family_tree_a_double_line_leads_to_the_parent_and_a_name_is_that_of_another_method(arrays):
     figure = drawn_tree(arrays)
     texts = {text.get_text() for text in figure.axes[0].texts}
-    parents = {name: parent for name, parent, _ in tree.TREE}
+    parents = {name: parent for name, parent, _ in tree.lines()}
     to_parent = {name for name, _, other in tree.same() if other == parents[name]}
     double = [line for line in figure.axes[0].lines if line.get_color() == "black" and line.get_linestyle() == "-"]
     assert len(double) == 2 * (len(to_parent) + 1), "one more is in the legend"
@@ -136,18 +136,18 @@ def test_method_family_tree_the_valley_is_one_neurons_and_the_cross_is_its_minim
 
 def test_method_family_tree_every_panel_has_the_walk_of_its_method_and_what_is_left(arrays):
     figure, drawn = drawn_tree(arrays), arrays("method_family_tree")
-    assert len(figure.axes[0].child_axes) == len(tree.TREE)
+    assert len(figure.axes[0].child_axes) == len(tree.lines())
     for i, (inset, walk) in enumerate(zip(figure.axes[0].child_axes, walks(arrays))):
         assert_allclose(inset.lines[-1].get_xydata(), walk)
         middle = figure.axes[0].transData.inverted().transform(inset.bbox.get_points()).mean(axis=0)
         names = {text.get_position()[1]: text.get_text() for text in figure.axes[0].texts}
-        assert names[-tree.ROW * i + 6.2] == METHODS[tree.TREE[i][0]][2] and abs(middle[1] + tree.ROW * i) < 1
+        assert names[-tree.ROW * i + 6.2] == METHODS[tree.lines()[i][0]][2] and abs(middle[1] + tree.ROW * i) < 1
         assert_allclose(drawn["left"][i], one_valley.Neuron().value(walk[-1]) / one_valley.Neuron().value(walk[0]))
     plt.close(figure)
 
 
 def test_method_family_tree_newton_climbs_and_gcr_is_lost_and_bfgs_arrives(arrays):
-    left = dict(zip([name for name, *_ in tree.TREE], arrays("method_family_tree")["left"]))
+    left = dict(zip([name for name, *_ in tree.lines()], arrays("method_family_tree")["left"]))
     assert left["newton"] > 1 and left["gcr"] > 1
     assert max(left["bfgs"], left["gauss_newton"], left["newton_cg"]) < 1e-12 < left["gradient_descent"]
 
@@ -158,12 +158,63 @@ def test_method_family_tree_the_number_of_a_method_is_its_lecture():
     assert {tree.lecture(name) for name in optimizers.__all__} == set(tree.LECTURES)
 
 
+@pytest.fixture
+def newcomers(monkeypatch):
+    """Seven methods that nobody has told the figures of."""
+    names = [f"newcomer_{k}" for k in range(7)]
+    for name in names:
+        def new(problem, theta, *, lr=1e-3, t=0):
+            """A step of another kind, which takes many words to say what it is and what it is good for."""
+
+        new.__module__ = momentum.__module__
+        monkeypatch.setattr(optimizers, name, new, raising=False)
+    monkeypatch.setattr(optimizers, "__all__", [*optimizers.__all__, *names])
+    return names
+
+
+def test_a_method_that_nobody_has_told_the_figures_of_has_a_look_of_its_own(newcomers):
+    looks = [METHODS[name] for name in optimizers.__all__]
+    assert len({look[:2] for look in looks[-7:]}) == 7
+    assert {look[:2] for look in looks[-7:]}.isdisjoint(look[:2] for look in looks[:-7])
+    assert looks[-1][2] == "newcomer 6" and METHODS["nowhere_registered"][2] == "nowhere registered"
+
+
+def test_the_tree_makes_room_for_methods_that_nobody_has_told_it_of(newcomers, arrays):
+    drawn = arrays("method_family_tree")
+    names = [name for name, *_ in tree.lines()]
+    first = names.index(newcomers[0])
+    drawn = drawn | {"points": np.insert(drawn["points"], drawn["lengths"][:first].sum(), np.zeros((7, 2)), axis=0),
+                     "lengths": np.insert(drawn["lengths"], first, 7 * [1]),
+                     "left": np.insert(drawn["left"], first, 7 * [1.0])}
+    figure = tree.draw(**drawn)
+    figure.canvas.draw()
+    texts = {text.get_text(): text.get_window_extent() for text in figure.axes[0].texts}
+    assert {f"newcomer {k}" for k in range(7)} <= set(texts)
+    assert all(figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1 for text, box in texts.items() if text)
+    last = max(i for i, (name, *_) in enumerate(tree.lines()) if name in newcomers)
+    assert [parent for name, parent, _ in tree.lines()[last - 6:last + 1]] == ["momentum"] * 7
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("more", [0, 1, 5])
+def test_sensitivity_and_the_race_lay_themselves_out_for_any_number_of_methods(more, newcomers, arrays):
+    losses = arrays("sensitivity")
+    losses = losses | {name: next(iter(losses.values())) for name in newcomers[:more]}
+    figure = sensitivity.draw(**losses)
+    assert sum(ax.axison for ax in figure.axes) == len(losses)
+    plt.close(figure)
+    names = race.competitors()
+    figure = race.draw(gradients=200, search=3, **{name: np.ones((len(names), 5)) for name in race.FUNCTIONS})
+    assert len(figure.axes[0].get_yticklabels()) == len(names)
+    plt.close(figure)
+
+
 def test_every_method_has_a_color_and_a_line_of_its_own_among_its_family():
-    assert set(METHODS) == set(optimizers.__all__)
+    assert set(METHODS) <= set(optimizers.__all__)
     for one, other in combinations(optimizers.__all__, 2):
         if tree.lecture(one) == tree.lecture(other):
             assert METHODS[one][:2] != METHODS[other][:2], (one, other)
-    assert len({label for *_, label in METHODS.values()}) == len(METHODS)
+    assert len({label for *_, label in map(METHODS.__getitem__, optimizers.__all__)}) == len(optimizers.__all__)
 
 
 # ---------------------------------------------------------------------------------------------------- sensitivity

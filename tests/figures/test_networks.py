@@ -141,7 +141,7 @@ def test_minimum_energy_path_the_ends_are_minima():
 # --------------------------------------------------------------------------------------------- sgd_avoids_plateau
 
 def test_sgd_avoids_plateau_the_start_has_no_gradient_but_on_mini_batches():
-    risk = sgd_avoids_plateau.problem(sgd_avoids_plateau.BATCH)
+    risk = sgd_avoids_plateau.problem(10)
     start = sgd_avoids_plateau.plateau(risk)
     share = np.bincount(risk.Y) / risk.n
     assert_allclose(risk.whole.value(start), -share @ np.log(share))  # the entropy: of answers that ignore X, the best
@@ -173,9 +173,9 @@ def test_sgd_avoids_plateau_a_start_a_little_beside_leaves_no_later_than_sgd(arr
 
 def test_sgd_avoids_plateau_the_plane_holds_the_path_and_goes_through_the_start(arrays):
     drawn = arrays("sgd_avoids_plateau")
-    risk = sgd_avoids_plateau.problem(sgd_avoids_plateau.BATCH)
+    risk = sgd_avoids_plateau.problem(10)
     start = sgd_avoids_plateau.plateau(risk)
-    walk = path(gradient_descent(risk, start, lr=sgd_avoids_plateau.RATE), sgd_avoids_plateau.SHOWN)
+    walk = path(gradient_descent(risk, start, lr=0.1), sgd_avoids_plateau.SHOWN)
     assert_allclose(drawn["walk"][0], 0, atol=1e-12)
     assert np.sum(drawn["walk"]**2) > 0.99 * np.sum((walk - start)**2)
     a, b = drawn["axes"]

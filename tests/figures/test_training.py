@@ -13,7 +13,7 @@ from numopt import optimizers
 from numopt.data import digits
 from numopt.problems import Beale, Noisy, Quadratic, Rosenbrock
 from numopt.record import path
-from numopt.schedules import constant
+from numopt.schedules import constant, inverse_time
 
 
 def mean_squared_distance(x):
@@ -23,15 +23,18 @@ def mean_squared_distance(x):
 
 # -------------------------------------------------------------------------------------------------------- cooling
 
+FALLING = inverse_time(cooling.A, cooling.B)
+
+
 def expected_of_descent(rates, steps):
     """E‖θ_t‖² for every t, from E x² of one step: (1 − α λ)² E x² + α² σ²."""
     squares = [cooling.START**2]
     for alpha in rates[:steps]:
-        squares.append((1 - alpha * cooling.CURVATURES)**2 * squares[-1] + alpha**2 * cooling.SIGMA**2)
+        squares.append((1 - alpha * cooling.CURVATURES)**2 * squares[-1] + alpha**2)
     return np.sum(squares, axis=1)
 
 
-@pytest.mark.parametrize("name, rate", [("fixed", constant(cooling.FIXED)), ("falling", cooling.FALLING)],
+@pytest.mark.parametrize("name, rate", [("fixed", constant(0.19)), ("falling", FALLING)],
                          ids=["fixed", "falling"])
 def test_cooling_the_distance_is_the_one_that_the_noise_lets_expect(name, rate, arrays):
     distance = mean_squared_distance(arrays("cooling")[name])
@@ -42,21 +45,21 @@ def test_cooling_the_distance_is_the_one_that_the_noise_lets_expect(name, rate, 
 def test_cooling_at_the_fixed_rate_the_distance_stays_at_its_level(arrays):
     distance = mean_squared_distance(arrays("cooling")["fixed"])
     for part in np.split(distance[61:], 8):
-        assert_allclose(part.mean(), cooling.LEVEL, rtol=0.1)
+        assert_allclose(part.mean(), arrays("cooling")["level"], rtol=0.1)
 
 
 def test_cooling_at_the_falling_rate_the_distance_falls_like_the_rate(arrays):
     distance = mean_squared_distance(arrays("cooling")["falling"])
-    assert distance[-1] < cooling.LEVEL / 10
+    assert distance[-1] < arrays("cooling")["level"] / 10
     t = np.array([100, 200, 300])
-    shares = distance[t] / [cooling.FALLING(k) for k in t]
+    shares = distance[t] / [FALLING(k) for k in t]
     assert shares.max() / shares.min() < 1.4 and distance[100] / distance[300] > 2
 
 
 def test_cooling_both_rates_start_alike_and_meet_the_same_noise(arrays):
     drawn = arrays("cooling")
-    assert_allclose(cooling.FALLING(1), cooling.FIXED, rtol=0.01)
-    first = {name: drawn[name][1, :, 0] for name in drawn}
+    assert_allclose(FALLING(1), drawn["rate"], rtol=0.01)
+    first = {name: drawn[name][1, :, 0] for name in ("fixed", "falling")}
     assert np.corrcoef(first["fixed"], first["falling"])[0, 1] > 0.999
 
 
@@ -87,7 +90,8 @@ def test_momentum_nesterov_leaves_nine_tenths_and_is_done_with_the_steep_directi
 
 
 def test_momentum_takes_tens_of_steps_to_a_thousandth_of_the_distance_and_gradient_descent_hundreds(arrays):
-    left = {name: np.linalg.norm(x, axis=1) / np.linalg.norm(x[0]) for name, x in arrays("momentum").items()}
+    paths = {name: x for name, x in arrays("momentum").items() if name != "kappa"}
+    left = {name: np.linalg.norm(x, axis=1) / np.linalg.norm(x[0]) for name, x in paths.items()}
     steps = {name: int(np.argmax(shares <= 1e-3)) for name, shares in left.items()}
     assert 300 < steps["gradient_descent"] and 0 < steps["momentum"] < 60 and 60 < steps["nesterov"] < 100
 
@@ -107,8 +111,8 @@ def expected_of_mean(weights):
     k = np.arange(1, len(weights) + 1)
     total = 0
     for curvature, start in zip(polyak.CURVATURES, polyak.START):
-        a = 1 - polyak.RATE * curvature
-        noise = polyak.RATE * polyak.SIGMA * np.tril(a**np.abs(k[:, None] - k))
+        a = 1 - 0.2 * curvature
+        noise = 0.2 * 1.0 * np.tril(a**np.abs(k[:, None] - k))
         total = total + (weights @ a**k * start)**2 + ((weights @ noise)**2).sum(axis=1)
     return total
 
@@ -117,7 +121,7 @@ def test_polyak_the_distances_are_those_that_the_noise_lets_expect(arrays):
     drawn = arrays("polyak")
     steps = len(drawn["all"]) - 1
     of_all = np.tril(np.ones((steps, steps)))
-    of_last = of_all - np.tril(of_all, -polyak.WINDOW)
+    of_last = of_all - np.tril(of_all, -30)
     for name, weights in [("iterates", np.eye(steps)), ("all", of_all), ("window", of_last)]:
         expected = expected_of_mean(weights / weights.sum(axis=1, keepdims=True))
         assert_allclose(mean_squared_distance(drawn[name])[1:], expected, rtol=0.25, err_msg=name)
@@ -131,7 +135,7 @@ def test_polyak_both_means_lie_much_closer_than_the_iterates_at_the_end(arrays):
 
 def test_polyak_the_mean_of_the_last_is_ahead_until_the_start_is_forgotten(arrays):
     window, all = (mean_squared_distance(arrays("polyak")[name]) for name in ("window", "all"))
-    n = polyak.WINDOW
+    n = 30
     assert_allclose(window[:n + 1], all[:n + 1])
     assert window[n + 5] < all[n + 5] and window[3 * n] > all[3 * n]
 
@@ -139,10 +143,10 @@ def test_polyak_the_mean_of_the_last_is_ahead_until_the_start_is_forgotten(array
 @pytest.mark.parametrize("rate", [0.1, 0.2, 0.4])
 def test_polyak_the_mean_of_all_comes_as_close_at_every_rate(rate):
     runs, steps = 500, 300
-    valleys = Noisy(Quadratic(np.diag(np.tile(polyak.CURVATURES, runs))), polyak.SIGMA, seed=1)
+    valleys = Noisy(Quadratic(np.diag(np.tile(polyak.CURVATURES, runs))), 1.0, seed=1)
     run = optimizers.polyak(valleys, np.zeros(2 * runs), inner=partial(optimizers.gradient_descent, lr=rate))
     end = path(run, steps)[-1].reshape(runs, 2)
-    assert_allclose(np.sum(end**2, axis=1).mean(), polyak.LIMIT / steps, rtol=0.2)
+    assert_allclose(np.sum(end**2, axis=1).mean(), np.sum(1 / polyak.CURVATURES**2) / steps, rtol=0.2)
 
 
 # ----------------------------------------------------------------------------------------------------------- race
@@ -151,7 +155,7 @@ def test_polyak_the_mean_of_all_comes_as_close_at_every_rate(rate):
 def medians(arrays):
     """{function: {method: what half of the searches end below}}"""
     return {function: {name: race.best_of_search(values, 0.5) for name, values in zip(race.competitors(), ends)}
-            for function, ends in arrays("race").items()}
+            for function, ends in arrays("race").items() if function in race.FUNCTIONS}
 
 
 def test_race_is_between_all_methods_of_its_lectures_and_no_others():
@@ -213,12 +217,11 @@ def test_race_no_trial_gets_more_gradients_than_another(name, monkeypatch):
     assert asked <= race.GRADIENTS + 20
 
 
-def test_race_the_quantiles_are_those_over_all_searches(monkeypatch):
+def test_race_the_quantiles_are_those_over_all_searches():
     values = np.array([3.0, inf, 0.5, 7.0, 2.0, 11.0, 0.25, 5.0])
-    monkeypatch.setattr(race, "SEARCH", 3)
     best = [min(some) for some in combinations(values, 3)]
     for share in (0.1, 0.25, 0.5, 0.75, 0.99):
-        assert race.best_of_search(values, share) == np.quantile(best, share, method="inverted_cdf")
+        assert race.best_of_search(values, share, 3) == np.quantile(best, share, method="inverted_cdf")
 
 
 @pytest.mark.parametrize("function", race.FUNCTIONS)
