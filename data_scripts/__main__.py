@@ -12,9 +12,12 @@ from numopt import data
 
 def main(arguments=None, sources=SOURCES):
     """Run one command; return its exit code: 0 done, 1 not done (one line says why), 130 interrupted."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["run"]:
+        return run(words[1:])
     parser = argparse.ArgumentParser(prog="python -m data_scripts", description=__doc__)
     parser.add_argument("name", nargs="?", help="a data set; channel_statistics: Table 1 of Memon et al. (2024); "
-                        "timing: their Table 3, seconds an epoch")
+                        "timing: their Table 3, seconds an epoch; run: the papers' experiments, see run --help")
     parser.add_argument("--from", dest="path", help="take a local copy (an archive, a folder, .gz, .xz or plain files)")
     parser.add_argument("--prefix", action="store_true", help="accept files that hold only the first records of a set")
     parser.add_argument("--against", choices=["torch"], help="with timing: PyTorch's optimizers beside ours")
@@ -39,6 +42,21 @@ def main(arguments=None, sources=SOURCES):
         print(f"data_scripts: interrupted; nothing of {given.name} was stored", file=sys.stderr)
         return 130
     return 0
+
+
+def run(words):
+    """The experiments, in a module of their own, as they need more than the data."""
+    from data_scripts import runs
+    parser = argparse.ArgumentParser(prog="python -m data_scripts run", description=runs.__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    try:
+        return runs.main(runs.arguments(parser).parse_args(words))
+    except (DataError, ImportError, OSError, ValueError) as error:
+        print("data_scripts:", str(error).replace("\n", " "), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("data_scripts: interrupted; the same command goes on from the last epoch", file=sys.stderr)
+        return 130
 
 
 def listing(sources):

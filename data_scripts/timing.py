@@ -25,13 +25,13 @@ import numpy as np
 from tqdm import tqdm
 
 from data_scripts import element_loops, kernel_timing
+from figures.making.records import write
 from numopt.kernels import twins
 from numopt.kernels.twins import Kernel
 from numopt.linalg import conjugate_gradient, damped
 from numopt.networks import ReLU, SoftmaxCrossEntropy, cnn, mlp
 from numopt.optimizers import adahessian, adam, kfac, momentum, natural_gradient, nltgcr_fisher, rmsprop
 from numopt.problems import EmpiricalRisk, MiniBatch
-from numopt.record import save
 
 RECORD = Path(__file__).parent.parent / "figures" / "records" / "timing.npz"
 SEED, BATCH, STEPS, IMAGES = 0, 128, 391, 12_800
@@ -273,8 +273,9 @@ def measured(against_torch=False, seconds=20.0):
     record = {"compile": compiling(), "batches": batches(), "products": products(against_torch, seconds),
               "kernels": loops_of_kernels()}
     found = epochs(against_torch, seconds)
-    return {"set": "numbers drawn at random", "seed": SEED, "date": date.today().isoformat(), "made_with": machine(),
-            "runs": record | {"epochs": {" | ".join(key): epoch for key, epoch in found.items()}}}
+    runs = record | {"epochs": {" | ".join(key): epoch for key, epoch in found.items()}}
+    made = {"set": "numbers drawn at random", "seed": SEED, "date": date.today().isoformat(), "versions": machine()}
+    return {"runs": runs, "made": dict.fromkeys(runs, made)}
 
 
 def machine():
@@ -292,7 +293,7 @@ def report(record):
     """The table in words."""
     runs = record["runs"]
     forms = ["Python", "NumPy", "compiled", "PyTorch"]
-    lines = [record["made_with"], "", f"seconds an epoch of 50,000 images in batches of {BATCH}:",
+    lines = [record["made"]["epochs"]["versions"], "", f"seconds an epoch of 50,000 images in batches of {BATCH}:",
              f"{'':10s}{'':18s}" + "".join(f"{form:>10s}" for form in forms)]
     for name in NETS:
         for method in METHODS:
@@ -312,6 +313,5 @@ def main(against):
         import torch  # before anything is measured: is it installed?
         torch.set_num_threads(torch.get_num_threads())
     record = measured(against == "torch")
-    RECORD.parent.mkdir(exist_ok=True)
-    save(RECORD, **record)
+    write(RECORD, record)
     return report(record)

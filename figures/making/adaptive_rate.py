@@ -104,7 +104,7 @@ def in_seeds(seeds, **trainings):
 
 def gathered(*names):
     """{"run: quantity": an array (seed, epoch)} of these records; NaN after the end of a run that diverged."""
-    made_from = {records.whole(name)["set"] for name in names}
+    made_from = {each["set"] for name in names for each in records.whole(name)["made"].values()}
     if len(made_from) > 1:
         raise ValueError(f"the records of {' and '.join(names)} are made from different sets; make them from one: "
                          f"python -m figures {' '.join(names)} --recompute --data SET")

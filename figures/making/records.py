@@ -1,31 +1,40 @@
-"""Trainings that take too long to be repeated for every picture: what they gave is kept in a file.
+"""Trainings that take too long to be repeated for every picture: what they gave is kept in a file, run by run.
 
-A figure that draws from a record has, besides compute and draw,
+A record is {run: {name: array}}, and for every run how it was made: set and checksum, seed, settings, date, versions
+and a digest of the code.  So one more method or seed is one more run.  `python -m data_scripts run` writes records of
+the papers' experiments, and a figure that draws from trainings of its own has, besides compute and draw,
 
     SETS = ("digits", "mnist")    the sets of numopt.data that it can be made from; the first is the usual one
     SEED = 0                      what all its randomness follows from
+    NET = "ResNet-18, width 4"    what was trained, for the corner of the picture
     def runs(data):               {name: function without arguments that returns arrays by name}: its trainings
 
 and its compute() begins with recorded("its name"), what these functions returned.  A figure of another's trainings has
-RECORD = "the other's name" instead.  The record says from which set, with which seed, when and with what it was made;
-so does a corner of the picture.
+RECORD = "the other's name" instead.
 
     python -m figures NAME --recompute                  make the record again, in --out; go on where that was stopped
     python -m figures NAME --recompute --data mnist     from another set
     python -m figures NAME --recompute --maintain       in figures/records
+    python -m figures --stale                           the records that are older than their code
 """
 import hashlib
+import json
 import platform
+import secrets
 import shutil
 from datetime import date
+from functools import cache, partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
+import scipy
 
+from figures.making.digests import digest
 from numopt import data as sets
-from numopt.record import load, save
+from numopt.record import load, packed, save, unpacked
 
 RECORDS = Path(__file__).parents[1] / "records"
 PARTS = Path(__file__).parents[1] / "out" / "parts"
@@ -34,6 +43,95 @@ PARTS = Path(__file__).parents[1] / "out" / "parts"
 class NotThere(FileNotFoundError):
     """There is no record to draw from."""
 
+
+# ------------------------------------------------------------------------------------------------- any record
+
+def recorded(name):
+    """{run: {name: array}} of a record."""
+    return whole(name)["runs"]
+
+
+def whole(name):
+    """{"runs": {run: {name: array}}, "made": {run: how}} of a record."""
+    file = RECORDS / f"{name}.npz"
+    if not file.exists():
+        raise NotThere(f"there is no {file}; make it with python -m figures {name} --recompute")
+    return read(file)
+
+
+def read(file):
+    """What `write` wrote.  No pickle: a record that somebody hands you runs no code."""
+    with np.load(file, allow_pickle=False) as archive:
+        numbers = {name: archive[name] for name in archive.files}
+    outline, places = json.loads(str(numbers.pop("outline")))
+    arrays = {key: numbers[kind][start:start + int(np.prod(shape))].reshape(shape)
+              for key, (kind, start, shape) in places.items()}
+    return unpacked(outline, arrays)
+
+
+def write(file, record):
+    """Write a record, whole or not at all: the numbers of one kind one after the other, and compressed together."""
+    arrays, numbers, places = {}, {}, {}
+    outline = packed(record, arrays, "record")
+    for key, array in arrays.items():
+        before = numbers.setdefault(array.dtype.name, [])
+        places[key] = array.dtype.name, sum(map(np.size, before)), array.shape
+        before.append(array.ravel())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.stem}-{secrets.token_hex(4)}.npz")
+    try:
+        np.savez_compressed(temporary, outline=np.array(json.dumps([outline, places])),
+                            **{kind: np.concatenate(parts) for kind, parts in numbers.items()})
+        temporary.replace(file)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def add(file, runs, made):
+    """Put runs into a record beside those that it has, in place of those of the same name."""
+    record = read(file) if file.exists() else {"runs": {}, "made": {}}
+    write(file, {"runs": record["runs"] | runs, "made": record["made"] | made})
+
+
+def making(data, seed, settings, *code):
+    """How a run was made, for its record."""
+    return {"set": data, "checksum": checksum(data), "seed": seed, "settings": settings, "digest": digest(*code),
+            "date": date.today().isoformat(), "versions": versions()}
+
+
+def versions():
+    return (f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}, "
+            f"{platform.machine()}")
+
+
+@cache
+def checksum(data):
+    """Of all the numbers of a set as it is here: two that differ are not the same set."""
+    found = hashlib.blake2b(digest_size=8)
+    for array in getattr(sets, data)(normalise=False)[:4]:
+        found.update(np.ascontiguousarray(array))
+    return found.hexdigest()
+
+
+def note(name):
+    """Where a record comes from, for the corner of a picture."""
+    made = whole(name)["made"].values()
+    nets, data, dates = (dict.fromkeys(filter(None, (each.get(key) for each in made)))
+                         for key in ("net", "set", "date"))
+    seeds = sorted({seed for each in made for seed in np.ravel(each["seed"]).tolist()})
+    return "; ".join([*nets, " and ".join(data), span(seeds), max(dates)])
+
+
+def span(seeds):
+    """"seed 0", "seeds 0–4", "seeds 0, 2, 5"."""
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    together = seeds == list(range(seeds[0], seeds[-1] + 1))
+    return f"seeds {seeds[0]}–{seeds[-1]}" if together else f"seeds {', '.join(map(str, seeds))}"
+
+
+# ------------------------------------------------------------------------------ the trainings of one figure
 
 def script(name):
     return import_module(f"figures.{name}")
@@ -45,37 +143,40 @@ def named(figure):
 
 
 def remade(figure):
-    """The name of its record, if --recompute makes it: another command measures the times."""
+    """The name of its record, if --recompute makes it: other commands measure times, and run the papers' experiments."""
     name = named(figure)
-    return name if name and hasattr(script(name), "runs") else None
+    return name if name and find_spec(f"figures.{name}") and hasattr(script(name), "runs") else None
 
 
-def recorded(name):
-    """{run: {name: array}} of a record."""
-    return whole(name)["runs"]
+def how(name, data, run):
+    """How a run of a figure is made: its function's arguments are its settings."""
+    figure, function = script(name), script(name).runs(data)[run]
+    arguments = {"arguments": function.args, **function.keywords} if isinstance(function, partial) else {}
+    settings = {key: value if isinstance(value, (int, float, str)) else repr(value)
+                for key, value in arguments.items()}
+    seeds = getattr(figure, "SEEDS", 1)  # how many there are from SEED on, or which
+    seeds = range(figure.SEED, figure.SEED + seeds) if isinstance(seeds, int) else seeds
+    net = getattr(figure, "NET", "")
+    return making(data, settings.pop("seed", list(seeds)), settings, function) | {
+        "net": net[data] if isinstance(net, dict) else net}
 
 
-def whole(name):
-    file = RECORDS / f"{name}.npz"
-    if not file.exists():
-        raise NotThere(f"there is no {file}; make it with python -m figures {name} --recompute")
-    return load(file)
-
-
-def note(name):
-    """Where a record comes from, for the corner of a picture."""
-    record = whole(name)
-    return f"from a record: {record['set']}, seed {record['seed']}, {record['date']}"
+def stale(name):
+    """The runs of a record that are older than the code which makes them, or are no longer made by it."""
+    made = whole(name)["made"]
+    known = {data: script(name).runs(data) for data in {each["set"] for each in made.values()}}
+    return [run for run, each in made.items()
+            if run not in known[each["set"]] or each["digest"] != digest(known[each["set"]][run])]
 
 
 def folder(name, data):
-    """Where finished runs wait for the others.  What another version of the script has left there is not used."""
-    version = hashlib.sha256(Path(script(name).__file__).read_bytes()).hexdigest()[:12]
-    return PARTS / f"{name}-{data}-{version}"
+    """Where finished runs wait for the others."""
+    return PARTS / f"{name}-{data}"
 
 
 def part(name, data, run):
-    return folder(name, data) / f"{quote(run, safe=' ')}.npz"
+    """Its file; what other code has made has another name, and is not used."""
+    return folder(name, data) / f"{quote(run, safe=' ')}-{digest(script(name).runs(data)[run])}.npz"
 
 
 def missing(name, data):
@@ -97,9 +198,7 @@ def perform(name, data, run):
 def complete(name, data):
     """Write the record of all runs, and forget the parts."""
     runs = {run: load(part(name, data, run)) for run in script(name).runs(data)}
-    RECORDS.mkdir(parents=True, exist_ok=True)
-    save(RECORDS / f"{name}.npz", set=data, seed=script(name).SEED, date=date.today().isoformat(),
-         made_with=f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}", runs=runs)
+    write(RECORDS / f"{name}.npz", {"runs": runs, "made": {run: how(name, data, run) for run in runs}})
     shutil.rmtree(folder(name, data))
     return RECORDS / f"{name}.npz"
 
