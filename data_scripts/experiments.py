@@ -91,9 +91,10 @@ LENET = {
 
 EXPERIMENTS = {
     "mlp_2x90": Experiment("nlTGCR against others on a dense net: Memon et al. (2024), Figure 1a, Table 2",
-                           "2 × 90 tanh", partial(dense, (90, 90)), DENSE | ABLATION | LATER, 100, 128),
+                           "2 × 90 tanh", partial(dense, (90, 90)), DENSE | ABLATION | LATER, 100, 128,
+                           search_epochs=3),
     "mlp_5x30": Experiment("nlTGCR against others on a deeper net: Memon et al. (2024), Figure 1b, Table 2",
-                           "5 × 30 tanh", partial(dense, (30,) * 5), DENSE, 100, 128),
+                           "5 × 30 tanh", partial(dense, (30,) * 5), DENSE, 100, 128, search_epochs=3),
     "cnn": Experiment("nlTGCR against others on a convolutional net: Memon et al. (2024), Figure 1c, Table 2",
                       "CNN of 32 channels", convolutional, FIRST_ORDER | {"nlTGCR": PLAIN, "nlTGCR, start": STARTED,
                                                                          "K-FAC": KFAC}, 30, 128, (0, 1), 2,

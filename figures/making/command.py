@@ -41,6 +41,10 @@ def obey(arguments):
     if unknown:
         return 2
     chosen = list(dict.fromkeys(options.names)) or there
+    if options.stale:
+        found = {name: records.stale(name) for name in dict.fromkeys(filter(None, map(records.remade, chosen)))}
+        print("\n".join(f"{name}: {run}" for name, runs in found.items() for run in runs) or "none is stale")
+        return 0
     if options.list:
         return say(chosen, bool(options.names))
     changed = {name: {} for name in chosen}
@@ -83,6 +87,7 @@ def read(arguments):
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="a figure; without any, all are drawn")
     add("--list", action="store_true", help="say what there is, and of a NAME its parameters; draw nothing")
+    add("--stale", action="store_true", help="list the runs of records that are older than their code; draw nothing")
     add("--set", action="append", default=[], dest="settings", metavar="PARAMETER=VALUE",
         help="draw with another value of a parameter, into a file of another name; may be repeated")
     add("--out", default=rendering.OUT, metavar="DIR", help="the folder for the pictures (figures/out)")

@@ -19,7 +19,6 @@ import figures
 from figures.making import records
 from figures.making.command import main
 from figures.making.parameters import asked, like, parameters, spelt
-from numopt.record import load
 
 ROOT = Path(__file__).parents[2]
 
@@ -406,9 +405,10 @@ def test_a_record_is_made_once_and_drawn_from_until_it_is_made_again(folder, tmp
     assert first.returncode == 0 and (tmp_path / "done").read_text() in ("12", "21")
     out = tmp_path / "figures" / "out"
     assert files(out) == ["line.png", "records/line.npz"] and "line.npz" in first.stdout  # nothing is left of the parts
-    record = load(out / "records" / "line.npz")
-    assert (record["set"], record["seed"], record["date"]) == ("boston", 5, date.today().isoformat())
-    assert "NumPy" in record["made_with"] and record["runs"]["b 2"]["line"].shape == (len("boston"),)
+    record = records.read(out / "records" / "line.npz")
+    made = record["made"]["b 2"]
+    assert (made["set"], made["seed"], made["date"]) == ("boston", [5], date.today().isoformat())
+    assert "NumPy" in made["versions"] and record["runs"]["b 2"]["line"].shape == (len("boston"),)
     drawn = (out / "line.png").read_bytes()
     assert subprocess.run(**folder("line", "--recompute", "--maintain", "--data", "boston")).returncode == 0
     home = tmp_path / "figures"
@@ -442,9 +442,19 @@ def test_what_was_done_before_a_run_failed_is_not_repeated(line, tmp_path):
     assert list(records.recorded("line")) == ["a/1", "b 2"] and files(tmp_path / "parts") == []
 
 
+def test_a_record_is_stale_when_its_code_has_changed_and_not_when_its_prose_has(line, tmp_path, capsys):
+    for run in "a/1", "b 2":
+        records.perform("line", "digits", run)
+    records.complete("line", "digits")
+    (tmp_path / "line.py").write_text(RECORDED.replace("A line.", "Two lines.") + "# changed", encoding="utf-8")
+    assert records.stale("line") == []
+    (tmp_path / "line.py").write_text(RECORDED.replace("size=len(data)", "size=2"), encoding="utf-8")
+    assert records.stale("line") == ["a/1", "b 2"]
+
+
 def test_what_another_version_of_the_script_has_left_is_not_used(line, tmp_path):
     records.perform("line", "digits", "a/1")
-    (tmp_path / "line.py").write_text(RECORDED + "# changed", encoding="utf-8")
+    (tmp_path / "line.py").write_text(RECORDED.replace("size=len(data)", "size=2"), encoding="utf-8")
     assert records.missing("line", "digits") == ["a/1", "b 2"]
 
 

@@ -1,0 +1,204 @@
+"""Records of trainings: what is written is what is read, they know what made them, and a sweep loses no job."""
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import count
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from figures.making import digests, records
+from figures.making.digests import digest
+from figures.making.sweep import processes, sweep
+
+RUN = {"loss": np.array([2.5, 1.25], np.float32), "none": np.zeros((0, 3)), "t": np.arange(3), "name": "text"}
+MADE = {"set": "digits", "seed": 3, "date": "2026-01-02", "settings": {"lr": 0.1}}
+
+
+def test_what_is_read_is_what_was_written(tmp_path):
+    records.write(tmp_path / "one.npz", {"runs": {"a, seed 0": RUN, "b": RUN}, "made": {"a, seed 0": MADE, "b": MADE}})
+    seen = records.read(tmp_path / "one.npz")
+    assert seen["made"] == {"a, seed 0": MADE, "b": MADE} and list(seen["runs"]) == ["a, seed 0", "b"]
+    for key, value in RUN.items():
+        assert_array_equal(seen["runs"]["b"][key], value)
+        assert np.asarray(seen["runs"]["b"][key]).dtype == np.asarray(value).dtype
+
+
+def test_one_more_run_is_added_to_a_record_and_one_of_the_same_name_replaced(tmp_path):
+    file = tmp_path / "records" / "one.npz"
+    for run, loss in ("a", 1.0), ("b", 2.0), ("a", 3.0):
+        records.add(file, {run: {"loss": np.array([loss])}}, {run: MADE | {"loss": loss}})
+    seen = records.read(file)
+    assert {run: arrays["loss"].item() for run, arrays in seen["runs"].items()} == {"a": 3.0, "b": 2.0}
+    assert {run: made["loss"] for run, made in seen["made"].items()} == {"a": 3.0, "b": 2.0}
+    assert os.listdir(file.parent) == ["one.npz"]
+
+
+def test_a_record_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    records.add(tmp_path / "one.npz", {"a": RUN}, {"a": MADE})
+
+    def half(file, **arrays):
+        file.write_bytes(b"half")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(np, "savez_compressed", half)
+    with pytest.raises(OSError, match="full"):
+        records.add(tmp_path / "one.npz", {"b": RUN}, {"b": MADE})
+    assert os.listdir(tmp_path) == ["one.npz"] and list(records.read(tmp_path / "one.npz")["runs"]) == ["a"]
+
+
+def test_a_pickle_in_a_record_is_not_read(tmp_path):
+    np.savez(tmp_path / "bad.npz", outline=np.array({"a": 1}, dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        records.read(tmp_path / "bad.npz")
+
+
+def test_a_set_that_differs_in_one_number_has_another_checksum(monkeypatch):
+    first, data = records.checksum("digits"), records.sets.digits(normalise=False)
+    Y = data.Y_test.copy()
+    Y[0] = (Y[0] + 1) % 10
+    monkeypatch.setattr(records.sets, "digits", lambda **how: data._replace(Y_test=Y))
+    records.checksum.cache_clear()
+    assert records.checksum("digits") != first
+    records.checksum.cache_clear()
+
+
+def test_the_corner_says_net_set_seeds_and_date(monkeypatch):
+    made = {f"seed {k}": {"set": "digits", "seed": k, "date": f"2026-01-0{k + 1}", "net": "2 × 90"} for k in range(3)}
+    monkeypatch.setattr(records, "whole", lambda name: {"made": made})
+    assert records.note("any") == "2 × 90; digits; seeds 0–2; 2026-01-03"
+    assert records.span([4]) == "seed 4" and records.span([0, 2]) == "seeds 0, 2"
+
+
+def test_every_record_says_how_each_of_its_runs_was_made_and_all_are_small():
+    files = sorted(records.RECORDS.glob("*.npz"))
+    assert sum(file.stat().st_size for file in files) < 8e6
+    for file in files:
+        record = records.read(file)
+        assert record["runs"].keys() == record["made"].keys()
+        for made in record["made"].values():
+            assert {"set", "seed", "date", "versions"} <= made.keys()
+
+
+# ------------------------------------------------------------------------------------------------ what made them
+
+CODE = '''
+"""A module."""
+import numpy as np
+from numopt.optimizers import adam
+
+STEPS = 3
+OTHER = 4
+
+
+def inner(x):
+    """What it does."""
+    return x + STEPS  # a comment
+
+
+def outer(x):
+    return inner(x) + np.sqrt(adam(x, x))
+
+
+def unused(x):
+    return x
+'''
+
+
+NUMBERS = count()  # no module is imported twice
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """A function: from the text of a module of ours to the digest of its function `outer`."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def outer(text):
+        name = f"changing{next(NUMBERS)}"
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+        monkeypatch.setattr(digests, "OURS", ("numopt", name))
+        found = {}
+        digests.follow(name, "outer", found)
+        return sorted((unit, text) for (_, unit), text in found.items())
+
+    return outer
+
+
+@pytest.mark.parametrize("before, after", [
+    ("x + STEPS", "x - STEPS"), ("STEPS = 3", "STEPS = 4"), ("np.sqrt", "np.exp"), ("adam", "nadam")])
+def test_a_digest_changes_with_the_code_that_is_called(module, before, after):
+    assert module(CODE) != module(CODE.replace(before, after))
+
+
+@pytest.mark.parametrize("before, after", [
+    ("A module.", "Another."), ("What it does.", "Much."), ("# a comment", "# another"), ("OTHER = 4", "OTHER = 5"),
+    ("    return x\n", "    return -x\n")])
+def test_a_digest_does_not_change_with_prose_or_with_what_is_not_called(module, before, after):
+    assert module(CODE) == module(CODE.replace(before, after))
+
+
+def test_a_digest_reaches_from_a_training_to_the_loop_and_the_layers():
+    from numopt.networks import mlp
+    from numopt.optimizers import adam, momentum
+    found = {}
+    digests.follow("numopt.networks.models", "mlp", found)
+    assert {"Dense", "Tanh", "SoftmaxCrossEntropy", "INITIALISATIONS"} <= {name for _, name in found}
+    assert digest(mlp, adam) != digest(mlp, momentum) and digest(partial(mlp, [2, 3]), adam) == digest(mlp, adam)
+
+
+# ------------------------------------------------------------------------------------------------------- sweeps
+
+def squared(job):
+    with open(job[0], "a") as file:
+        file.write(f"{job[1]}\n")
+    if job[1] < 0:
+        raise ValueError("negative")
+    return job[1]**2
+
+
+def squared_but_killed_once(job):
+    """The process that has the number 3 is killed, the first time."""
+    mark = job[0] + ".killed"
+    if job[1] == 3 and not os.path.exists(mark):
+        open(mark, "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return squared(job)
+
+
+def killed(job):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_sweep_takes_any_executor_and_an_exception_is_a_result(tmp_path):
+    jobs = [(str(tmp_path / "done"), k) for k in range(-1, 5)]
+    with ThreadPoolExecutor(2) as pool:
+        found = dict(sweep(squared, jobs, pool))
+    assert isinstance(found.pop(jobs[0]), ValueError) and found == {job: job[1]**2 for job in jobs[1:]}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_a_process_that_is_killed_loses_nothing(tmp_path):
+    jobs = [(str(tmp_path / "done"), k) for k in range(6)]
+    results = list(sweep(squared_but_killed_once, jobs, partial(processes, 2)))
+    assert sorted(results) == [(job, job[1]**2) for job in jobs]  # each once
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_a_job_that_always_kills_its_process_is_given_up_with_the_reason():
+    (job, error), = sweep(killed, [1], partial(processes, 1))
+    assert job == 1 and "terminated abruptly" in str(error)
+
+
+def test_on_a_cluster_of_which_a_worker_is_killed_each_job_is_counted_once(tmp_path):
+    distributed = pytest.importorskip("distributed", reason="the extra 'cluster' (Dask) is not installed")
+    from figures.making.sweep import cluster
+    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None, processes=True) as local:
+        jobs = [(str(tmp_path / "done"), k) for k in range(12)]
+        results, begun = [], time.monotonic()
+        for job, result in sweep(squared_but_killed_once, jobs, cluster(local.scheduler_address)):
+            results.append((job, result))
+            assert time.monotonic() - begun < 60
+    assert sorted(results) == [(job, job[1]**2) for job in jobs]
