@@ -224,7 +224,8 @@ def main(given):
             raise DataError(f"there is no experiment {name}; there are {', '.join(EXPERIMENTS)}")
         unknown = set(given.methods or ()) - set(EXPERIMENTS[name].methods)
         if unknown:
-            raise DataError(f"{name} has no {', '.join(sorted(unknown))}; it has {', '.join(EXPERIMENTS[name].methods)}")
+            raise DataError(f"{name} has no method {', '.join(sorted(unknown))}; it has "
+                            f"{', '.join(EXPERIMENTS[name].methods)}")
         if given.data and given.data not in EXPERIMENTS[name].sets:
             raise DataError(f"{name} is not run on {given.data}; it is on {', '.join(EXPERIMENTS[name].sets)}")
     if given.epochs is not None and given.epochs < 1 or given.j < 1:

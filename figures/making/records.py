@@ -143,7 +143,7 @@ def named(figure):
 
 
 def remade(figure):
-    """The name of its record, if --recompute makes it: other commands measure times, and run the papers' experiments."""
+    """The name of its record, if --recompute makes it: other commands measure times and run experiments."""
     name = named(figure)
     return name if name and find_spec(f"figures.{name}") and hasattr(script(name), "runs") else None
 

@@ -4,7 +4,10 @@ The first three look at f(η) = L(w − η g), the loss after a step of rate η,
 gradient step or by a Newton step on that one number.  `probe` is the problem that judges a rate: leave it out to ask
 the mini-batch that g comes from, or give the risk on a validation set (Ravaut and Gorti 2018, equations 22 and 23).
 
-The paper's δ is two things: the small number of equations 18 and 19 is `delta` here, the momentum of 20 and 21 is v.
+The paper's δ is two things: the small number of equations 18 and 19 is `delta` here, the momentum of 20 and 21 is v,
+the change of the rate at the last step: the one that was made (21), not what was asked for before the rate was kept
+above delta, or from more than doubling.  (What is asked for and refused, step after step, would add up, and let the
+rate run away when it is no longer refused.)
 """
 import math
 
@@ -28,8 +31,8 @@ def gradient_rate(problem, theta, *, alpha=1e-2, beta=0.0, delta=1e-6, probe=Non
         judge = loss if probe is None else probe.loss(t)
         theta = theta - lr * g
         slope = -(g @ judge.gradient(theta)).item()
-        v = beta * v - alpha * slope
-        lr = max(lr + v, delta)
+        before, lr = lr, max(lr + beta * v - alpha * slope, delta)
+        v = lr - before
         yield theta
 
 
@@ -51,27 +54,37 @@ def newton_rate(problem, theta, *, epsilon=0.1, beta=0.0, delta=1e-6, most=2.0, 
         slope = (f[1] - f[-1]) / (2 * h)
         bend = (f[2] + f[-2] - 2 * f[0]) / (4 * h**2)
         theta = theta - lr * g
-        v = beta * v - slope / (abs(bend) + delta)
-        lr = min(max(lr + v, lr / most), lr * most)
+        before, lr = lr, min(max(lr + beta * v - slope / (abs(bend) + delta), lr / most), lr * most)
+        v = lr - before
         yield theta
 
 
 @optimizer
-def newton_rate_printed(problem, theta, *, epsilon=1e-5, beta=0.0, delta=1e-6, probe=None, t=0, lr=1e-2, v=0.0):
+def newton_rate_printed(problem, theta, *, epsilon=1e-5, beta=0.0, delta=1e-6, near=None, probe=None, t=0, lr=1e-2,
+                        v=0.0):
     """The same to the letter of the paper, whose guards do not hold.
 
-    Ravaut and Gorti (2018), equations 16 to 21.  The denominator of 16 is 4 ε² f'': with their ε = 1e-5 the δ = 1e-6
-    that 18 adds to it is larger than it unless f'' > 2500, and then the rate is learned by a gradient step of
-    4 ε² / δ = 4e-4 after all.  A denominator of −δ is made zero, not safe; a negative one sends η to a maximum of f;
-    and in single precision the differences are rounding.
+    Ravaut and Gorti (2018), equations 16 to 21.  Equation 18 adds δ to the denominator where that is "≈ 0" (17), and
+    how near is not said.  Three readings:
+
+    near=None    where it is no larger than δ (the usual one here).  The denominator is 4 ε² f'': with their ε = 1e-5 it
+                 is that small unless |f''| > 2500, and then the rate is learned by a gradient step of about
+                 4 ε² / δ = 4e-4; a larger one is a Newton step, and if it is negative to a maximum of f
+    near=inf     always, as if 18 stood alone: the same, but that δ is added to larger ones too
+    near=0       where it is 0 ("underflow"): Newton steps from what is, in single precision, rounding
+
+    A denominator of −δ is made zero, not safe, by the first two.
     """
+    near = delta if near is None else near
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
         judge = loss if probe is None else probe.loss(t)
         f = {k: np.float64(judge.value(theta - (lr + k * epsilon) * g)) for k in (-2, -1, 0, 1, 2)}
         theta = theta - lr * g
-        v = beta * v - 2 * epsilon * (f[1] - f[-1]) / (f[2] + f[-2] - 2 * f[0] + delta)
-        lr = max(float(lr + v), delta)
+        bend = f[2] + f[-2] - 2 * f[0]
+        bend = bend + delta if abs(bend) <= near else bend
+        before, lr = lr, max(float(lr + beta * v - 2 * epsilon * (f[1] - f[-1]) / bend), delta)
+        v = lr - before
         yield theta
 
 

@@ -180,6 +180,52 @@ def test_momentum_on_the_newton_rate_sums_its_past_steps_too(method):
                     rtol=1e-6)
 
 
+@pytest.mark.parametrize("method, settings", [
+    (newton_rate, {"most": 1.2}), (newton_rate_printed, {"epsilon": 0.01, "delta": 0.05, "near": 0}),
+    (gradient_rate, {"alpha": 0.1, "delta": 0.05})])
+def test_momentum_on_the_rate_is_of_the_change_that_was_made_and_not_of_the_one_that_was_refused(method, settings):
+    run = method(BOWL, START, lr=0.45, beta=0.9, **settings)
+    lr, changes = 0.45, []
+    for _, _ in zip(range(5), run):
+        changes.append(run["v"] - (run["lr"] - lr))
+        lr = run["lr"]
+    assert_allclose(changes, 0, atol=1e-12)
+
+
+def test_what_was_refused_does_not_add_up_and_let_the_rate_run_away():
+    """Far below the best rate the guard refuses step after step; when they are no longer refused, v is one change."""
+    run = newton_rate(BOWL, START, lr=1e-6, beta=0.9, most=1.5)
+    found = rates(run, 60)
+    assert found.max() < 1.0 and (found[1:] / found[:-1]).max() < 1.5 + 1e-9
+
+
+class Parabola(Objective):
+    """f(η) = c η² / 2 − η, whatever θ: its denominator in equation 16 is 4 ε² c, and its slope c η − 1."""
+    size = 1
+
+    def __init__(self, c):
+        self.c = c
+
+    def gradient(self, theta):
+        return np.array([-1.0])
+
+    def value(self, theta):
+        return self.c * theta.item()**2 / 2 - theta.item()
+
+
+@pytest.mark.parametrize("near, added_to", [(None, [0.5, -0.5]), (np.inf, [0.5, -0.5, 2.0, -2.0]), (0, [])])
+def test_the_printed_smoothing_has_three_readings(near, added_to):
+    """Equation 17: δ is added where the denominator is near 0; here δ is 1, and the denominator c, as 4 ε² = 1."""
+    for c in (0.5, -0.5, 2.0, -2.0):
+        learned = rates(newton_rate_printed(Parabola(c), [0.0], lr=3.0, epsilon=0.5, delta=1.0, near=near), 1)[0]
+        assert_allclose(learned, max(3 - (3 * c - 1) / (c + (c in added_to)), 1.0), rtol=1e-9)
+
+
+def test_read_as_underflow_the_printed_step_adds_the_smoothing_only_to_zero():
+    straight = rates(newton_rate_printed(Parabola(0.0), [0.0], lr=3.0, epsilon=0.5, delta=1.0, near=0), 1)[0]
+    assert_allclose(straight, 3 + 1)
+
+
 @pytest.mark.parametrize("method, distance", [(newton_rate, 0.02), (newton_rate_printed, 0.1)])
 def test_the_five_values_are_taken_at_shares_of_the_rate_or_as_printed_at_a_fixed_distance(method, distance):
     asked = []
