@@ -96,8 +96,8 @@ EXPERIMENTS = {
     "mlp_5x30": Experiment("nlTGCR against others on a deeper net: Memon et al. (2024), Figure 1b, Table 2",
                            "5 × 30 tanh", partial(dense, (30,) * 5), DENSE, 100, 128, search_epochs=3),
     "cnn": Experiment("nlTGCR against others on a convolutional net: Memon et al. (2024), Figure 1c, Table 2",
-                      "CNN of 32 channels", convolutional, FIRST_ORDER | {"nlTGCR": PLAIN, "nlTGCR, start": STARTED,
-                                                                         "K-FAC": KFAC}, 30, 128, (0, 1), 2,
+                      "CNN of 32 channels", convolutional,
+                      FIRST_ORDER | {"nlTGCR": PLAIN, "nlTGCR, start": STARTED, "K-FAC": KFAC}, 30, 128, (0, 1), 2,
                       images=True),
     "logistic": Experiment("does the learned rate of softmax regression go to 0.4?  Ravaut and Gorti (2018), Figure 3",
                            "softmax regression", softmax, {

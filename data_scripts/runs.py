@@ -16,7 +16,6 @@ from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 from tqdm import tqdm
 
 from data_scripts import training
