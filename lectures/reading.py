@@ -95,3 +95,10 @@ def tests(file):
         return set()
     tree = ast.parse(file.read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+
+
+def notation():
+    """The table of notation.md, a dictionary a row: {"letter": r"$\theta$", "in code": "`theta`", "Ravaut": "$w$"}."""
+    lines = (quoting.HERE / "notation.md").read_text(encoding="utf-8").splitlines()
+    heads, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
+    return [dict(zip(heads, row)) for row in rows]
