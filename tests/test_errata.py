@@ -15,14 +15,17 @@ from numopt.linalg import conjugate_gradient_iterates, dense
 from numopt.line_search import exact, full_step
 from numopt.networks import logistic, mlp, softmax
 from numopt.optimizers import (
-    adahessian, adam, bfgs, clipped_natural_gradient, eigenbasis_normalized, gauss_newton, gradient_descent,
-    gradient_norm_normalized, hessian_free, levenberg_marquardt, natural_gradient, newton, nonlinear_cg,
-    normalized_descent, normalized_natural_gradient, sign_descent, sophia, steepest_descent)
+    adagrad, adahessian, adam, bfgs, clipped_natural_gradient, delta_bar_delta, eigenbasis_normalized,
+    gauss_newton, gradient_descent, gradient_norm_normalized, hessian_free, levenberg_marquardt, momentum,
+    natural_gradient, newton, newton_rate, newton_rate_printed, nonlinear_cg, normalized_descent,
+    normalized_natural_gradient, rmsprop, sign_descent, sophia, steepest_descent)
 from numopt.optimizers.natural import noise
 from numopt.optimizers.quasi_newton import bfgs_update
 from numopt.problems import (
-    Counted, EmpiricalRisk, Function, LeastSquares, MiniBatch, Quadratic, Rosenbrock, quadratic_with)
+    Clipped, Counted, EmpiricalRisk, Function, LeastSquares, MiniBatch, Noisy, Quadratic, Rosenbrock,
+    quadratic_with)
 from numopt.record import path, record
+from numopt.schedules import inverse_time, piecewise_linear
 
 VALLEY = LeastSquares(lambda x: np.sqrt(2) * np.array([10 * (x[1] - x[0]**2), 1 - x[0]]),
                       lambda x: np.sqrt(2) * np.array([[-20 * x[0], 10], [-1, 0]]))
@@ -377,3 +380,203 @@ def test_a_positive_definite_start_is_not_enough_for_bfgs():
     V = np.eye(2) - np.outer(s, y) / (y @ s)
     assert np.linalg.eigvalsh(V @ V.T + np.outer(s, s) / (y @ s))[0] < 0
     assert bfgs_update(np.eye(2), s, y) is not None and np.linalg.eigvalsh(bfgs_update(np.eye(2), s, y))[0] > 0
+
+
+# ------------------------------------------------------- Ravasi and Kashyap on landscapes: lecture 1
+
+@pytest.mark.parametrize("alpha", [0.02, 0.5])
+def test_ravasis_taylor_step_has_lost_an_alpha(alpha):
+    bowl, theta = Quadratic(np.diag([1.0, 3.0])), np.array([1.0, -2.0])
+    g, H = bowl.gradient(theta), bowl.hessian(theta)
+    change = bowl.value(theta - alpha * g) - bowl.value(theta)
+    assert_allclose(-alpha * g @ g + alpha**2 * g @ H @ g / 2, change)
+    assert abs(-g @ g + alpha**2 * g @ H @ g / 2 - change) > 0.3 * abs(change)
+    # his condition for a rise, at a rate where f falls for one curvature and rises for another
+    for c, rises in ((3.0, False), (5.0, True)):  # α = 0.5: the edge is at 2/α = 4, and not at 2/α² = 8
+        along = Quadratic([[c]])
+        assert (along.value(np.array([1 - 0.5 * c])) > along.value(np.array([1.0]))) == rises
+        assert (0.5 * 0.5 * c > 1) == rises and not 0.5 * 0.5**2 * c > 1
+
+
+def test_ravasis_eigenvalues_need_absolute_values():
+    W = np.array([[0.0, 1.1], [1.1, 0.0]])  # eigenvalues 1.1 and −1.1
+    falls = np.array([1.0, -1.0])           # the eigenvector of −1.1, which as printed would vanish
+    assert_allclose(W @ falls, -1.1 * falls)
+    assert np.linalg.norm(np.linalg.matrix_power(W, 100) @ falls) > 1e4
+    assert np.linalg.norm(np.linalg.matrix_power(0.9 / 1.1 * W, 100) @ falls) < 1e-4
+
+
+def test_kashyaps_inverse_hessian_does_not_make_circles():
+    H = np.array([[3.0, 2.0], [2.0, 3.0]])
+    eigenvalues, Q = np.linalg.eigh(H)
+    root, inverse = Q * np.sqrt(eigenvalues) @ Q.T, np.linalg.inv(H)
+
+    def condition(change):  # of the Hessian over u, for θ = change⁻¹ u
+        back = np.linalg.inv(change)
+        return np.linalg.cond(back.T @ H @ back)
+
+    assert_allclose(condition(root), 1)
+    assert_allclose(condition(inverse), 125)  # and over u = H⁻¹θ, κ³ in place of κ = 5
+    assert_allclose(np.linalg.cond(H), 5)
+
+
+# ------------------------------------------------------------------ Kashyap and Ravasi on descent: lecture 2
+
+def test_at_kashyaps_rate_of_two_over_lambda_descent_never_decays():
+    for lr, decays in ((1.99 / 3, True), (2 / 3, False)):
+        x = np.abs(path(gradient_descent(Quadratic([[3.0]]), [1.0], lr=lr), 2000)[:, 0])
+        assert (x[-1] < 1e-6) == decays and x[-1] < 1 + 1e-9
+    assert_allclose(x, 1)
+
+
+def test_ravasis_minimum_clips_nothing_that_is_negative():
+    g = np.array([-100.0, 0.5, 100.0])
+    assert np.abs(np.minimum(g, 1)).max() == 100
+    clipped = Clipped(Function(lambda theta: g @ theta, lambda theta: g, size=3), element=1)
+    assert_allclose(clipped.gradient(np.zeros(3)), [-1, 0.5, 1])
+
+
+def test_ravasis_line_that_ends_constant_does_not_settle_as_its_own_condition_would():
+    bowl = Quadratic([[1.0]])
+
+    def distance(lr):
+        runs = [path(gradient_descent(Noisy(bowl, 1.0, seed=seed), [1.0], lr=lr), 2000)[1500:] for seed in range(4)]
+        return np.mean(np.square(runs))
+
+    # the line's tail keeps a level of α / (2 − α) with α = 0.02; 1/t has Σ α² < ∞ and goes on falling
+    assert 0.5 * 0.0101 < distance(piecewise_linear(0.5, 0.02, tau=100)) < 2 * 0.0101
+    assert distance(inverse_time(1.0, 1.0)) < 0.15 * 0.0101
+
+
+# ------------------------------------------------------------------------------- Ravasi on momentum: lecture 3
+
+def test_ravasis_velocity_needs_the_rate():
+    gamma, alpha, bowl = 0.9, 0.1, Quadratic([[5.0]])
+
+    def velocities(share):
+        theta, v = np.array([1.0]), 0.0
+        for _ in range(100):
+            v = gamma * v - share * bowl.gradient(theta)
+            theta = theta + v
+            yield theta
+
+    printed, meant = list(velocities(1)), list(velocities(alpha))
+    assert abs(printed[-1]) > 1e20 and abs(meant[-1]) < 0.05
+    assert_allclose(meant, path(momentum(bowl, [1.0], lr=alpha, mu=gamma), 100)[1:])
+
+
+# ------------------------------------------------- Memon, Ravasi and Kashyap on adaptive rates: lecture 4
+
+def test_memons_inverse_is_the_matrix_itself():
+    # one step of RMSProp with rho = 0 is lr · sign(g); by the printed M⁻¹ = diag(√s + ε) it is lr g |g|
+    g = np.array([10.0, 0.1])
+    slope = Function(lambda theta: g @ theta, lambda theta: g, size=2)
+    step = -next(rmsprop(slope, np.zeros(2), lr=1.0, rho=0.0))
+    s = g**2
+    assert_allclose(step, g / (np.sqrt(s) + 1e-8))
+    assert_allclose(g * (np.sqrt(s) + 1e-8), [100, 0.01], rtol=1e-6)
+    assert_allclose(step, [1, 1], rtol=1e-6)
+
+
+def test_memons_mean_of_all_squares_forgets_nothing_and_a_moving_average_does():
+    g = np.r_[100.0, np.ones(2000)]
+    mean, moving = np.cumsum(g**2) / np.arange(1, 2002), 0.0
+    for each in g:
+        moving = 0.9 * moving + 0.1 * each**2
+    assert mean[-1] > 5.9 and abs(moving - 1) < 1e-9
+
+
+def test_ravasis_small_gradients_have_their_rate_lowered_too():
+    g = np.array([5.0, 1e-3])
+    run = adagrad(Function(lambda theta: g @ theta, lambda theta: g, size=2), np.zeros(2), lr=1.0)
+    rates = np.array([1 / (np.sqrt(run["s"]) + 1e-10) for _ in islice(run, 50)])
+    assert (np.diff(rates, axis=0) < 0).all()
+    assert_allclose(rates[-1] / rates[0], 50**-0.5, rtol=1e-5)  # by the same share, small or large
+
+
+def test_the_average_that_delta_bar_delta_compares_with_is_not_the_previous_gradient():
+    g = [1.0, 1.0, 1.0, -0.1, 1.0]  # one small slip: as printed the rate falls twice, by the average once
+
+    class Given(Function):
+        def loss(self, t):
+            return Function(lambda theta: 0.0, lambda theta: np.array([g[t - 1]]), size=1)
+
+    given = Given(lambda theta: 0.0, size=1)
+    gains = {rho: [float(run["gain"][0]) for _ in islice(run, 5)]
+             for rho in (0.7, 0.0) for run in [delta_bar_delta(given, [0.0], rho=rho)]}
+    falls = {rho: int((np.diff(gain) < 0).sum()) for rho, gain in gains.items()}
+    assert falls == {0.7: 1, 0.0: 2}
+
+
+def test_ravasis_stabiliser_of_adam_is_felt_where_gradients_are_a_millionth():
+    slope = Function(lambda theta: 1e-6 * theta.sum(), lambda theta: np.full(1, 1e-6), size=1)
+    assert_allclose(-next(adam(slope, [0.0], lr=1.0)), 1, rtol=0.02)
+    assert_allclose(-next(adam(slope, [0.0], lr=1.0, eps=1e-6)), 0.5)
+
+
+# ------------------------------------------------------------- Ravaut and Gorti on learned rates: lecture 5
+
+def along_its_gradient(eta=0.3):
+    """f(η) = L(w − η g) on a net, with g, and the point w − η g."""
+    loss, w = classifier()
+    g = loss.gradient(w)
+    return loss, w, g, w - eta * g, eta
+
+
+def test_ravauts_second_derivative_needs_a_second_g():
+    loss, w, g, there, eta = along_its_gradient()
+    right, h = g @ (loss.hessian(there) @ g), 1e-4
+    f = [loss.value(w - (eta + k * h) * g) for k in (-1, 0, 1)]
+    assert_allclose(right, (f[0] - 2 * f[1] + f[2]) / h**2, rtol=1e-5)
+    assert np.ndim(g @ dense(loss.hessian(there), g.size)) == 1  # as printed it is a row of numbers, not one
+
+
+def test_ravauts_dot_product_needs_its_minus():
+    loss, w, g, there, eta = along_its_gradient()
+    h = 1e-5
+    slope = (loss.value(w - (eta + h) * g) - loss.value(w - (eta - h) * g)) / (2 * h)
+    assert_allclose(-g @ loss.gradient(there), slope, rtol=1e-6)
+    assert abs(g @ loss.gradient(there) - slope) > abs(slope)
+
+
+def test_ravauts_guard_makes_the_denominator_zero_that_it_is_to_keep_from_zero():
+    # f(η) = −c η²: the denominator of equation 16 is −8 c ε², and −1e-6 for the c below
+    epsilon, delta = 1e-3, 1e-6
+    c = delta / (8 * epsilon**2)
+
+    def f(eta):
+        return -c * eta**2
+
+    bend = f(2 * epsilon) + f(-2 * epsilon) - 2 * f(0)
+    assert_allclose(bend, -delta) and abs(bend + delta) < 1e-20
+    assert abs(bend) + delta > delta
+
+
+def test_where_f_bends_down_ravauts_newton_step_goes_to_the_maximum():
+    # L(w) = cos w from w = 0.5, so that f(η) = cos(0.5 + η sin 0.5), with the maximum at η < 0 and f'' < 0 for small η
+    wave, start = Function(lambda w: np.cos(w).sum(), lambda w: -np.sin(w), size=1), np.array([0.5])
+    printed = newton_rate_printed(wave, start, lr=0.1, epsilon=1e-2, delta=1e-12)
+    guarded = newton_rate(wave, start, lr=0.1)
+    next(printed), next(guarded)
+    assert printed["lr"] < 0.1 < guarded["lr"]  # f falls with η here: the rate has to rise
+
+
+def test_in_single_precision_ravauts_epsilon_sees_only_rounding():
+    loss, w, g, there, eta = along_its_gradient()
+    curvature = g @ (loss.hessian(there) @ g)
+    w, g = w.astype(np.float32), g.astype(np.float32)
+
+    def bend(h):
+        f = [np.float64(loss.value(w - np.float32(eta + k * h) * g)) for k in (-2, 0, 2)]
+        return (f[0] - 2 * f[1] + f[2]) / (4 * h**2)
+
+    assert abs(bend(1e-5) - curvature) > 2 * abs(curvature)
+    assert_allclose(bend(0.1), curvature, rtol=0.05)
+
+
+def test_a_step_of_ravauts_takes_five_values_and_a_single_gradient():
+    for method in (newton_rate, newton_rate_printed):
+        loss, w = classifier()
+        counted = Counted(loss)
+        next(method(counted, w))
+        assert (counted.values, counted.gradients) == (5, 1)
