@@ -14,6 +14,7 @@ Whoever iterates decides when to stop, what to measure and what to save.
 import functools
 import inspect
 import traceback
+from contextlib import suppress
 from itertools import islice
 from math import isfinite
 
@@ -24,7 +25,7 @@ from numopt.signature import (
 
 
 class Diverged(ArithmeticError):
-    """An iterate was no longer a vector of finite numbers; t says at which mini-batch."""
+    """An iterate, or what the method remembers, was no longer made of finite numbers; t says at which mini-batch."""
 
     def __init__(self, message, t):
         super().__init__(message, t)
@@ -69,7 +70,7 @@ class Run:
 
     A step that is broken off, by Ctrl-C or by an error, leaves all of them as they were after the last whole
     step, and the next step starts from there.  An iterate with an infinite or undefined coordinate is never
-    handed out: it raises Diverged.
+    handed out: it raises Diverged, as does a memory in which a square has overflowed, for it would stand still.
     """
 
     def __init__(self, method, problem, theta, arguments):
@@ -84,13 +85,14 @@ class Run:
         self._loop = functools.partial(loop, LookedAt(problem), **initial | arguments)
         self._generator = self._loop(self.theta)
         self._variables = inspect.getgeneratorlocals(self._generator).copy()
+        self._begun = self._overflow = False
 
     def __iter__(self):
         return self
 
     def __next__(self):
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore", over="call", call=self._note_overflow):
                 theta = next(self._generator)
                 if type(theta) is not np.ndarray or theta.shape != self.theta.shape or theta.dtype.kind != "f":
                     raise TypeError(f"{self.name} yielded {said(theta)}; it has to `yield theta`, a vector of "
@@ -100,22 +102,51 @@ class Run:
             raise
         except BaseException as error:
             self._generator = self._loop(self.theta, **self.memory)
-            if isinstance(error, FloatingPointError):
-                raise Diverged(f"{self.name} became non-finite after step {self['t']}: {error}", self["t"]) from error
+            if numerical(error):
+                raise self._diverged(self["t"], f"after step {self['t']}: {error}") from error
             if isinstance(error, (TypeError, ValueError)) and (likely := self._likely_mistake(error)):
                 raise (TypeError if isinstance(error, TypeError) else ValueError)(likely) from error
             raise
         variables = inspect.getgeneratorlocals(self._generator).copy()
         if not finite:
-            t = variables["t"]
-            raise Diverged(f"{self.name} became non-finite at step {t}: try a smaller learning rate, more damping or "
-                           f"clipped gradients (the last finite iterate is in run.theta)", t)
+            raise self._diverged(variables["t"], f"at step {variables['t']}: try a smaller learning rate, more damping "
+                                 "or clipped gradients (the last finite iterate is in run.theta)")
+        if self._overflow or not self._begun:
+            self._look_for_overflow(variables)
         if self._given:
             self._compare_with_what_was_given(variables)
         for name in self.method.memory:
             frozen(variables[name])
-        self.theta, self._variables = frozen(theta), variables
+        self.theta, self._variables, self._begun = frozen(theta), variables, True
         return self.theta
+
+    def _note_overflow(self, *what):
+        """NumPy calls this in a step in which a number became too large, at no cost in the others."""
+        self._overflow = True
+
+    def _look_for_overflow(self, variables):
+        """After an overflow, and at the first step: is all that the method remembers finite?"""
+        self._overflow = False
+        for name in self.method.memory:
+            if not all_finite(variables[name]):
+                self._generator = self._loop(self.theta, **self.memory)
+                precision = "single" if self.theta.dtype == np.float32 else "double"
+                raise self._diverged(variables["t"], f"at step {variables['t']}: {name}, which it remembers, is "
+                                     f"infinite or undefined in {precision} precision; multiply f by a small number "
+                                     "or clip its gradients (the last iterate is in run.theta)")
+
+    def _diverged(self, t, what):
+        """The error: in the first step of a run it may be f that is not finite."""
+        if not self._begun:
+            with suppress(Exception), np.errstate(all="ignore"):
+                _, loss = next(iter(self.problem.losses(after=self["t"])))
+                f, g = loss.value(self.theta), np.asarray(loss.gradient(self.theta))
+                if not np.isfinite(f) or not np.isfinite(g).all():
+                    first = "" if np.isfinite(g).all() else (
+                        f", its derivative by theta[{(i := int(np.flatnonzero(~np.isfinite(g))[0]))}] {g[i]}")
+                    what = (f"at step {self['t'] + 1}, for f is not finite where it starts: f is {f:.6g}{first}; start "
+                            "where both are finite")
+        return Diverged(f"{self.name} became non-finite {what}", t)
 
     def __getitem__(self, name):
         if name not in self._variables:
@@ -253,6 +284,19 @@ def frozen(value):
         for item in value:
             frozen(item)
     return value
+
+
+def numerical(error):
+    """Does an error say that numbers became too large, or undefined?"""
+    return isinstance(error, (FloatingPointError, OverflowError)) or (
+        isinstance(error, np.linalg.LinAlgError) and "converge" in str(error))  # as LAPACK says where it finds nan
+
+
+def all_finite(value):
+    """Are all arrays finite in what a method remembers: an array, a tuple, a list or a dictionary of them?"""
+    if isinstance(value, (tuple, list, dict)):
+        return all(map(all_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, np.ndarray) or value.dtype.kind != "f" or bool(np.isfinite(value).all())
 
 
 def starting_point(problem, theta, name):

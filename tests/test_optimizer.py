@@ -1,6 +1,7 @@
 """What a run is: an iterator of read-only vectors, with a memory that is a value."""
 import copy
 import pickle
+from math import inf, nan
 
 import numpy as np
 import pytest
@@ -237,6 +238,82 @@ def test_an_iterate_that_is_not_finite_is_not_handed_out():
 def test_numbers_whose_squares_are_too_large_are_still_finite():
     run = gradient_descent(Quadratic(np.eye(2)), [1e200, -1e200], lr=0.5)
     assert_array_equal(next(run), [5e199, -5e199])
+
+
+def steep(size, dtype=np.float64):
+    """A slope so steep, with a gradient of this size."""
+    return Function(lambda x: size * float(x.sum()), lambda x: np.full(x.shape, size, x.dtype))
+
+
+SQUARES = [numopt.optimizers.adagrad, numopt.optimizers.rmsprop, numopt.optimizers.adadelta, adam,
+           numopt.optimizers.amsgrad, nadam, numopt.optimizers.adamw, numopt.optimizers.vsgd]
+
+
+@pytest.mark.parametrize("method", SQUARES)
+@pytest.mark.parametrize("size, dtype, precision", [(1e25, np.float32, "single"), (1e200, np.float64, "double")])
+@pytest.mark.parametrize("number", [2, 6000])
+def test_a_square_that_overflows_is_told_and_does_not_stop_the_method_for_ever(method, size, dtype, precision, number):
+    """v would be infinite, and every later step 0; in short vectors as in those that are long enough to compile."""
+    run = method(steep(size), np.ones(number, dtype))
+    with pytest.raises(Diverged, match=f"at step 1: [sv_bar]+, which it remembers, .* in {precision} prec|at step 1"):
+        path(run, 3)
+    assert_array_equal(run.theta, 1)
+    with pytest.raises(Diverged):  # and again
+        next(run)
+
+
+@pytest.mark.parametrize("number", [2, 6000])
+@pytest.mark.parametrize("method", SQUARES)
+def test_one_such_gradient_is_told_at_its_step(method, number):
+    class Spike(Objective):
+        t = 0
+
+        def loss(self, t):
+            self.t = t
+            return self
+
+        def gradient(self, theta):
+            return np.full(number, 1e200 if self.t == 3 else 1.0)
+
+    run = method(Spike(), np.ones(number))
+    with pytest.raises(Diverged, match="at step 3") as error:
+        path(run, 9)
+    assert error.value.t == 3 and run["t"] == 2
+
+
+@pytest.mark.parametrize("value", [nan, inf, -inf])
+@pytest.mark.parametrize("method", [gradient_descent, adam, momentum, polyak, numopt.optimizers.lbfgs,
+                                    numopt.optimizers.soap, numopt.optimizers.vsgd, numopt.optimizers.newton_cg])
+def test_where_f_is_not_finite_at_the_start_nobody_is_told_to_take_shorter_steps(method, value):
+    f = Function(lambda x: value, lambda x: np.array([0.0, value]), lambda x: np.eye(2))
+    run = method(f, START)
+    with pytest.raises(Diverged, match=rf"f is {value}, its derivative by theta\[1\] {value}; start where") as error:
+        path(run, 30)
+    assert "smaller" not in str(error.value)
+    assert_array_equal(run.theta, START)
+
+
+def test_a_run_that_became_infinite_on_its_way_is_told_to_take_shorter_steps():
+    run = gradient_descent(Quadratic(np.eye(2) * 10), START, lr=1e200)
+    with pytest.raises(Diverged, match="smaller learning rate"):
+        path(run, 5)
+
+
+@pytest.mark.parametrize("error", [OverflowError("too large"), np.linalg.LinAlgError("Eigenvalues did not converge"),
+                                   FloatingPointError("undefined")])
+def test_numbers_that_become_too_large_within_a_step_end_as_diverged(error):
+    run = momentum(Shaky(error), START)
+    seen = record(run, steps=9)
+    assert (seen.reason, run["t"]) == ("diverged", 3) and str(error) in seen.stopped
+    run = momentum(Shaky(np.linalg.LinAlgError("Singular matrix")), START)
+    with pytest.raises(np.linalg.LinAlgError):
+        path(run, 9)
+
+
+def test_a_schedule_that_grows_beyond_all_numbers_ends_as_diverged():
+    from numopt.schedules import exponential, step
+    for lr in exponential(1e-3, 1e300), step(1e-3, 1, 1e300):
+        assert record(gradient_descent(Quadratic(np.eye(2) * 1e-300), START, lr=lr), steps=9).reason == "diverged"
 
 
 def test_a_method_that_has_come_to_its_end_stays_there():

@@ -30,21 +30,22 @@ def momentum_compiled(theta, g, v, lr, mu):
 def rmsprop(theta, g, s, lr, rho, eps):
     """θ and s after a step of RMSProp.
 
+    0 s is nan where a square has overflowed, in place of a step of 0 from then on; so in the next two.
     The twin is 3.5 times as fast on 285,670 weights, 1.3 on 5,000.
     """
     s = rho * s + (1 - rho) * g**2
-    return theta - lr * g / (np.sqrt(s) + eps), s
+    return theta - (lr * g / (np.sqrt(s) + eps) + 0 * s), s
 
 
 @rmsprop.twin()
 def rmsprop_compiled(theta, g, s, lr, rho, eps):
     number = theta.dtype.type
-    lr, eps, keep, add = number(lr), number(eps), number(rho), number(1 - rho)
+    lr, eps, keep, add, zero = number(lr), number(eps), number(rho), number(1 - rho), number(0)
     theta_new, s_new = np.empty_like(theta), np.empty_like(theta)
     for i in range(theta.size):
         s_i = keep * s[i] + add * g[i] * g[i]
         s_new[i] = s_i
-        theta_new[i] = theta[i] - lr * g[i] / (np.sqrt(s_i) + eps)
+        theta_new[i] = theta[i] - (lr * g[i] / (np.sqrt(s_i) + eps) + zero * s_i)
     return theta_new, s_new
 
 
@@ -58,20 +59,21 @@ def adam(theta, g, m, v, lr, beta1, beta2, eps, t):
     v = beta2 * v + (1 - beta2) * g**2
     m_hat = m / (1 - beta1**t)
     v_hat = v / (1 - beta2**t)
-    return theta - lr * m_hat / (np.sqrt(v_hat) + eps), m, v
+    return theta - (lr * m_hat / (np.sqrt(v_hat) + eps) + 0 * v), m, v
 
 
 @adam.twin()
 def adam_compiled(theta, g, m, v, lr, beta1, beta2, eps, t):
     number = theta.dtype.type
-    lr, eps, unbias_m, unbias_v = number(lr), number(eps), number(1 / (1 - beta1**t)), number(1 / (1 - beta2**t))
+    lr, eps, zero = number(lr), number(eps), number(0)
+    unbias_m, unbias_v = number(1 / (1 - beta1**t)), number(1 / (1 - beta2**t))
     keep1, add1, keep2, add2 = number(beta1), number(1 - beta1), number(beta2), number(1 - beta2)
     theta_new, m_new, v_new = np.empty_like(theta), np.empty_like(theta), np.empty_like(theta)
     for i in range(theta.size):
         m_i = keep1 * m[i] + add1 * g[i]
         v_i = keep2 * v[i] + add2 * g[i] * g[i]
         m_new[i], v_new[i] = m_i, v_i
-        theta_new[i] = theta[i] - lr * (unbias_m * m_i) / (np.sqrt(unbias_v * v_i) + eps)
+        theta_new[i] = theta[i] - (lr * (unbias_m * m_i) / (np.sqrt(unbias_v * v_i) + eps) + zero * v_i)
     return theta_new, m_new, v_new
 
 
@@ -85,14 +87,14 @@ def adahessian(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_decay, t)
     v = beta2 * v + (1 - beta2) * D**2
     m_hat = m / (1 - beta1**t)
     v_hat = v / (1 - beta2**t)
-    return theta - lr * (m_hat / (np.sqrt(v_hat)**power + eps) + weight_decay * theta), m, v
+    return theta - lr * (m_hat / (np.sqrt(v_hat)**power + eps) + weight_decay * theta + 0 * v), m, v
 
 
 @adahessian.twin()
 def adahessian_compiled(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_decay, t):
     number = theta.dtype.type
-    lr, decay, unbias_m, unbias_v = (number(lr), number(weight_decay), number(1 / (1 - beta1**t)),
-                                     number(1 / (1 - beta2**t)))
+    lr, decay, zero = number(lr), number(weight_decay), number(0)
+    unbias_m, unbias_v = number(1 / (1 - beta1**t)), number(1 / (1 - beta2**t))
     keep1, add1, keep2, add2, eps = number(beta1), number(1 - beta1), number(beta2), number(1 - beta2), number(eps)
     theta_new, m_new, v_new = np.empty_like(theta), np.empty_like(theta), np.empty_like(theta)
     for i in range(theta.size):
@@ -102,7 +104,7 @@ def adahessian_compiled(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_
         root = np.sqrt(unbias_v * v_i)
         if power != 1:
             root = root**number(power)
-        theta_new[i] = theta[i] - lr * (unbias_m * m_i / (root + eps) + decay * theta[i])
+        theta_new[i] = theta[i] - lr * (unbias_m * m_i / (root + eps) + decay * theta[i] + zero * v_i)
     return theta_new, m_new, v_new
 
 
