@@ -1,0 +1,201 @@
+"""The papers' experiments: stopped anywhere they go on to the same bits; a search ends inside its grid; all run."""
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from data_scripts import runs, training
+from data_scripts.__main__ import main
+from data_scripts.experiments import EXPERIMENTS, Method
+from figures.making import records
+from numopt import data as sets
+from numopt.networks import mlp
+from numopt.optimizers import adam
+from numopt.problems import EmpiricalRisk, Whole
+
+ROOT = Path(__file__).parents[2]
+TIMES = "seconds", "processor"
+
+
+def same(one, other):
+    """All but the times, to the last bit."""
+    assert one.keys() == other.keys()
+    for key in one.keys() - set(TIMES):
+        assert_array_equal(one[key], other[key], key)
+
+
+def a_job(label="Adam", epochs=3, name="mlp_5x30", seed=1):
+    return runs.job(name, "digits", label, seed, (), epochs, quick=True)
+
+
+# ---------------------------------------------------------------------------------------------------- a training
+
+def test_a_training_is_that_of_the_loop_with_its_losses_and_what_it_cost():
+    network, parts = mlp([64, 8, 10]), training.parts("digits", False, quick=True)
+    seen = training.train(network, parts, "adam", {"lr": 0.01}, epochs=2, batch_size=50, seed=3)
+    risk = EmpiricalRisk(network, *parts.training, 50, seed=3)
+    run = adam(risk, network.initial(3, dtype=np.float32), lr=0.01)
+    for t in range(1, 17):
+        before = run.theta
+        next(run)
+        assert seen["step"][t - 1] == t and seen["step rate"][t - 1] == np.float32(0.01)
+        assert seen["step loss"][t - 1] == np.float32(risk.loss(t).value(before))
+    for name, part in zip(parts._fields, parts[:3]):
+        assert seen[f"{name} loss"][-1] == pytest.approx(Whole(network, *part).value(run.theta), rel=1e-5)
+        assert seen[f"{name} accuracy"][-1] == pytest.approx(Whole(network, *part).accuracy(run.theta))
+    assert_array_equal(seen["backward"], [0, 8, 16])
+    assert_array_equal(seen["forward"], [0, 8, 16])
+    assert 0 < seen["seconds"][1] < seen["seconds"][2]
+
+
+def test_a_learned_rate_costs_five_forward_passes_more():
+    network, parts = mlp([64, 8, 10]), training.parts("digits", False, quick=True)
+    seen = training.train(network, parts, "newton_rate_printed", {"lr": 0.1}, epochs=1, batch_size=50, seed=0)
+    assert seen["backward"][-1] == 8 and seen["forward"][-1] == 6 * 8
+
+
+def test_a_training_that_diverges_ends_early_with_what_it_has():
+    network, parts = mlp([64, 8, 10], "relu"), training.parts("digits", False, quick=True)
+    with np.errstate(all="ignore"):
+        seen = training.train(network, parts, "gradient_descent", {"lr": 1e6}, epochs=5, batch_size=50, seed=0)
+    assert len(seen["training loss"]) <= 5 and np.isfinite(seen["training loss"]).all()
+
+
+def test_the_parts_of_a_set_do_not_overlap_and_leave_nothing_out():
+    parts, whole = training.parts("digits", False), sets.digits(dtype=np.float32)
+    assert len(parts.validation[0]) == 143 and len(parts.training[0]) == 1437 - 143
+    assert_array_equal(np.concatenate([parts.training[0], parts.validation[0]]), whole.X_train)
+    assert_array_equal(parts.test[0], whole.X_test)
+    papers = training.parts("digits", False, whole=True)
+    assert_array_equal(papers.training[0], whole.X_train)
+
+
+def test_of_cifar10_four_batches_are_trained_on_and_the_fifth_chooses_and_reports(tmp_path, monkeypatch):
+    random = np.random.default_rng(0)
+    monkeypatch.setenv("NUMOPT_DATA", str(tmp_path))
+    (tmp_path / "cifar10").mkdir()
+    for part, n in ("train", 50_000), ("test", 7):
+        np.save(tmp_path / "cifar10" / f"X_{part}.npy", random.integers(0, 256, (n, 1, 1, 3), np.uint8))
+        np.save(tmp_path / "cifar10" / f"Y_{part}.npy", np.arange(n, dtype=np.uint8) % 10)
+    parts = training.parts.__wrapped__("cifar10", True)
+    assert [len(part[0]) for part in parts] == [40_000, 5000, 5000, 7]
+    X, Y, X_test, Y_test, mean, sd, *_ = sets.cifar10(held_out=10_000)
+    assert_array_equal(parts.training[0], X)
+    assert_array_equal(np.concatenate([parts.validation[0], parts.test[0]]), X_test)
+    official = sets.cifar10(normalise=False).X_test
+    np.testing.assert_allclose(parts.official[0] * sd + mean, official / 255, atol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------- stopped, and going on
+
+@pytest.mark.parametrize("label", ["Adam", "nlTGCR", "K-FAC", "momentum"])
+def test_interrupted_in_the_middle_it_goes_on_to_the_same_bits(label, tmp_path):
+    whole, _ = runs.perform(a_job(label))
+
+    def stop(row):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runs.perform(a_job(label), tmp_path, stop)
+    assert len(list(tmp_path.iterdir())) == 1
+    rest, _ = runs.perform(a_job(label), tmp_path)
+    same(whole, rest)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_killed_in_the_middle_the_same_command_goes_on_to_the_same_bits(tmp_path):
+    program = ("import sys; from pathlib import Path; from data_scripts import runs\n"
+               "folder = Path(sys.argv[1])\n"
+               "runs.run('mlp_5x30', 'digits', ['Adam'], [1], 40, at_a_time=1, folder=folder, checkpoints=folder)")
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        while not list(tmp_path.glob("mlp_5x30, *.npz")) and running.poll() is None:
+            time.sleep(0.01)
+    finally:
+        running.kill()
+        running.wait()
+    assert not (tmp_path / "mlp_5x30.npz").exists()
+    subprocess.run(command, cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
+    job = runs.job("mlp_5x30", "digits", "Adam", 1, (), 40)
+    same(records.read(tmp_path / "mlp_5x30.npz")["runs"][runs.key(job)], runs.perform(job)[0])
+    assert os.listdir(tmp_path) == ["mlp_5x30.npz"]
+
+
+def test_what_is_in_the_record_is_not_done_again_and_one_more_seed_is_one_more_run(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(runs, "perform", lambda job, *how: done.append(job) or ({"training loss": np.zeros(3)}, {}))
+    for seeds in [0], [0, 1], [0, 1]:
+        runs.run("mlp_5x30", "digits", ["Adam"], seeds, 2, at_a_time=1, folder=tmp_path, checkpoints=tmp_path)
+    assert [job[3] for job in done] == [0, 1] and len(records.read(tmp_path / "mlp_5x30.npz")["runs"]) == 2
+
+
+def test_a_run_that_fails_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
+    def perform(job, *how):
+        if job[2] == "Adam":
+            raise ZeroDivisionError("by hand")
+        return {"training loss": np.zeros(3)}, {}
+
+    monkeypatch.setattr(runs, "perform", perform)
+    failed = runs.run("mlp_5x30", "digits", ["Adam", "momentum"], [0], 2, at_a_time=1, folder=tmp_path)
+    assert failed == 1 and "ZeroDivisionError: by hand" in capsys.readouterr().err
+    assert len(records.read(tmp_path / "mlp_5x30.npz")["runs"]) == 1
+
+
+# ------------------------------------------------------------------------------------------------------- a search
+
+def searched_to(minimum):
+    """The rates that a search asks for, whose score is least at 10 to the power `minimum`, and what it finds."""
+    known, asked = {}, []
+    while True:
+        jobs, found = runs.searching("made up", "digits", "one", known, 1)
+        if not jobs:
+            return asked, dict(found)
+        for job in jobs:
+            asked.append(runs.settings(job)["lr"])
+            known[runs.key(job)] = {"validation loss": np.array([9, abs(np.log10(asked[-1]) - minimum)])}
+
+
+@pytest.mark.parametrize("minimum", [-6, -4, -3, 0.2, 2])
+def test_a_grid_grows_until_the_best_has_worse_ones_on_both_sides(minimum, monkeypatch):
+    method = Method("momentum", {"lr": 1e-3}, {"lr": 10.0})
+    monkeypatch.setitem(EXPERIMENTS, "made up", EXPERIMENTS["mlp_5x30"]._replace(methods={"one": method}))
+    asked, found = searched_to(minimum)
+    best = found.get("lr", 1e-3)
+    assert abs(np.log10(best) - minimum) <= 0.5 and min(asked) < best < max(asked) and len(set(asked)) == len(asked)
+
+
+def test_a_run_that_diverged_is_never_the_best():
+    assert runs.score({"validation loss": np.array([2.0, 0.1])}, epochs=2) == np.inf
+    assert runs.wanted({-1: 1.0, 0: np.inf, 1: np.inf}) == [-2]
+
+
+# ------------------------------------------------------------------------------------------------- the command
+
+def test_the_list_names_every_experiment(capsys):
+    assert main(["run"]) == 0
+    seen = capsys.readouterr().out
+    assert all(name in seen and experiment.about in seen for name, experiment in EXPERIMENTS.items())
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["mlp"], "there is no experiment mlp"), (["cnn", "--set", "boston"], "not run on boston"),
+    (["cnn", "--methods", "Adams"], "cnn has no method Adams; it has momentum"), (["cnn", "--epochs", "0"], "at least 1")])
+def test_what_cannot_be_run_is_refused_with_the_reason(arguments, said, capsys):
+    assert main(["run", *arguments]) == 1 and said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_method_of_every_experiment_runs_on_a_few_digits(name, tmp_path):
+    assert runs.run(name, "digits", seeds=[0], epochs=1, quick=True, at_a_time=1, folder=tmp_path,
+                    checkpoints=tmp_path) == 0
+    record = records.read(tmp_path / f"{name}.npz")
+    assert {made["method"] for made in record["made"].values()} == set(EXPERIMENTS[name].methods)
+    assert runs.stale(name, tmp_path) == []
