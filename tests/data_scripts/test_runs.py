@@ -187,7 +187,8 @@ def test_the_list_names_every_experiment(capsys):
 
 @pytest.mark.parametrize("arguments, said", [
     (["mlp"], "there is no experiment mlp"), (["cnn", "--set", "boston"], "not run on boston"),
-    (["cnn", "--methods", "Adams"], "cnn has no method Adams; it has momentum"), (["cnn", "--epochs", "0"], "at least 1")])
+    (["cnn", "--methods", "Adams"], "cnn has no method Adams; it has momentum"),
+    (["cnn", "--epochs", "0"], "at least 1")])
 def test_what_cannot_be_run_is_refused_with_the_reason(arguments, said, capsys):
     assert main(["run", *arguments]) == 1 and said in capsys.readouterr().err
 
