@@ -1,11 +1,14 @@
 """The figures about what a method calls one step show what their captions claim: on the arrays that they draw."""
+from itertools import combinations
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from figures import one_matrix_eight_updates as one_matrix
-from figures import unit_balls
+from figures import one_objective, unit_balls
+from figures.making.style import METHODS
 
 # ----------------------------------------------------------------------------------------------------- unit_balls
 
@@ -114,4 +117,83 @@ def test_one_matrix_draws_these_values_in_these_rows(arrays):
             assert_allclose(line.get_xdata(), values / values.max())
             assert_allclose(line.get_ydata(), -y)
         assert ax.get_xlim()[0] < min(line.get_xdata().min() for line in strokes)
+    plt.close(figure)
+
+
+# -------------------------------------------------------------------------------------------------- one_objective
+
+LIMITED = [("", 0.3, 0.05), (one_objective.WHOLE, np.inf, 0.05), (one_objective.WHOLE, 0.3, 0.5),
+           (one_objective.GRADIENT, np.inf, 0.05), (one_objective.GRADIENT, 0.3, 0.2),
+           (one_objective.EACH, np.inf, 0.05), (one_objective.EACH, 0.3, 0.2)]
+
+
+def allowed(d, lam, g_hat, limit, epsilon):
+    """By how much a step of these coordinates exceeds its limit."""
+    lengths = np.sqrt(lam) * np.abs(d)
+    return {"": -1.0, one_objective.WHOLE: np.linalg.norm(lengths) - epsilon,
+            one_objective.GRADIENT: (lengths - epsilon * np.abs(g_hat)).max(),
+            one_objective.EACH: (lengths - epsilon).max()}[limit]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("limit, alpha, epsilon", LIMITED)
+def test_one_objective_no_step_that_is_allowed_is_lower(limit, alpha, epsilon, seed):
+    rng = np.random.default_rng(seed)
+    Q, lam, g = np.linalg.qr(rng.standard_normal((4, 4)))[0], rng.uniform(0.2, 9, 4), rng.standard_normal(4)
+    order = np.argsort(lam)
+    H, lam, Q = Q * lam @ Q.T, lam[order], Q[:, order]
+    d = Q.T @ one_objective.least(g, H, limit, alpha, epsilon)
+    assert allowed(d, lam, Q.T @ g, limit, epsilon) < 1e-12
+
+    def objective(x):
+        return Q.T @ g @ x + lam @ x**2 / (2 * alpha)
+    others = 0
+    for size in (1e-3, 1e-1):
+        for other in d + size * np.abs(d).max() * rng.standard_normal((3000, 4)):
+            if allowed(other, lam, Q.T @ g, limit, epsilon) <= 0:
+                others += 1
+                assert objective(other) >= objective(d) - 1e-12
+    assert others > 100
+
+
+def test_one_objective_sophias_limit_is_one_for_each_coordinate():
+    g, H = np.array([3.0, -0.1, 2]), np.diag([1.0, 2, 100])
+    assert_allclose(one_objective.least(g, H, one_objective.PLAIN, 1.0, 0.5), [-0.5, 0.05, -0.02])
+
+
+@pytest.mark.parametrize("settings", [{}, {"batches": 4, "batch_size": 50, "lr": 0.1, "damping": 1e-2}])
+def test_one_objective_every_row_is_the_least_of_it_and_no_row_with_another_limit(settings, arrays):
+    drawn = arrays("one_objective") if not settings else one_objective.compute(**settings)
+    assert drawn["apart"].max() < 1e-6 and np.sort(drawn["apart"])[-3] < 1e-9
+    g, H, rng = np.ones(4), np.diag([1.0, 4, 9, 100]), np.random.default_rng(0)
+    steps = [one_objective.least(rng.standard_normal(4) + g, H, limit, 0.3, 0.05)
+             for limit in ("", one_objective.WHOLE, one_objective.GRADIENT, one_objective.EACH, one_objective.PLAIN)]
+    for a, b in combinations(steps, 2):
+        assert np.linalg.norm(a - b) > 1e-2 * np.linalg.norm(b)
+
+
+def test_one_objective_without_a_limit_a_step_falls_like_one_over_lambda_and_with_the_gradients_like_its_root(arrays):
+    drawn = arrays("one_objective")
+    for (name, *_, limit), lam, ratio in zip(one_objective.ROWS, drawn["lam"], drawn["ratio"], strict=True):
+        seen = ~np.isnan(lam)
+        if np.ptp(lam[seen]) > 1e-9:
+            slope, residual = np.polynomial.polynomial.polyfit(np.log(lam[seen]), np.log(ratio[seen]), 1, full=True)
+            expected = {"": -1, one_objective.WHOLE: -1, one_objective.GRADIENT: -0.5}.get(limit)
+            if expected is None:
+                assert residual[0] > 1, name
+            else:
+                assert_allclose(slope[1], expected, rtol=1e-3, err_msg=name)
+
+
+def test_one_objective_draws_these_points_beside_these_names(arrays):
+    drawn = arrays("one_objective")
+    figure = one_objective.draw(**drawn)
+    ax, = figure.axes
+    for y, (row, inset, lam, ratio) in enumerate(zip(one_objective.ROWS, ax.child_axes, drawn["lam"], drawn["ratio"],
+                                                     strict=True)):
+        points, = inset.lines
+        assert_allclose(points.get_xydata(), np.column_stack([lam, ratio]))
+        texts = {text.get_position()[0]: text.get_text() for text in ax.texts if text.get_position()[1] == -y}
+        assert list(texts.values())[:5] == [METHODS[row[0]][2], *(choice or "–" for choice in row[2:])]
+        assert texts[6.75] == f"{-np.log10(drawn['apart'][y]):.0f}"
     plt.close(figure)
