@@ -11,14 +11,14 @@ import pytest
 from numpy.testing import assert_allclose
 
 from numopt.data import digits
-from numopt.linalg import conjugate_gradient_iterates, dense
+from numopt.linalg import conjugate_gradient_iterates, dense, gcr, nystrom
 from numopt.line_search import exact, full_step
 from numopt.networks import logistic, mlp, softmax
 from numopt.optimizers import (
     adagrad, adahessian, adam, bfgs, clipped_natural_gradient, delta_bar_delta, eigenbasis_normalized,
     gauss_newton, gradient_descent, gradient_norm_normalized, hessian_free, levenberg_marquardt, momentum,
-    natural_gradient, newton, newton_rate, newton_rate_printed, nonlinear_cg, normalized_descent,
-    normalized_natural_gradient, rmsprop, sign_descent, sophia, steepest_descent)
+    natural_gradient, newton, newton_rate, newton_rate_printed, nltgcr, nltgcr_fisher, nonlinear_cg,
+    normalized_descent, normalized_natural_gradient, rmsprop, sign_descent, sophia, steepest_descent)
 from numopt.optimizers.natural import noise
 from numopt.optimizers.quasi_newton import bfgs_update
 from numopt.problems import (
@@ -580,3 +580,68 @@ def test_a_step_of_ravauts_takes_five_values_and_a_single_gradient():
         counted = Counted(loss)
         next(method(counted, w))
         assert (counted.values, counted.gradients) == (5, 1)
+
+
+# -------------------------------------------------------------------- Memon et al. (2024), Section 2: lecture 12
+
+@pytest.mark.parametrize("examples", [2, 5])
+def test_memons_nystrom_has_a_transpose_too_many_and_an_inverse_that_need_not_be(examples):
+    """Equation (8)."""
+    batch, theta = classifier(examples)
+    F = dense(batch.fisher(theta), theta.size)
+    rank = np.linalg.matrix_rank(F)
+    chosen = np.random.default_rng(1).permutation(theta.size)[:rank + 3]
+    C, W = F[:, chosen], F[np.ix_(chosen, chosen)]
+    with pytest.raises(ValueError, match="mismatch"):
+        C @ np.linalg.pinv(W) @ F[chosen, :].T
+    assert np.linalg.matrix_rank(W) < len(chosen), "and so it has no inverse"
+    meant = C @ np.linalg.pinv(W, rcond=1e-12, hermitian=True) @ F[chosen, :]
+    assert_allclose(meant[:, chosen], C, atol=1e-8)
+    assert_allclose(meant, F, atol=1e-6 * np.abs(F).max())
+    assert_allclose(nystrom(F, chosen) @ np.ones(theta.size), F @ np.ones(theta.size), atol=1e-6)
+
+
+@pytest.mark.parametrize("examples", [1, 3, 6])
+def test_a_fisher_matrix_is_semidefinite_and_so_is_any_square_of_it(examples):
+    """"Clearly" positive definite, and F[I, I] "guaranteed": the rank is at most examples times free outputs."""
+    batch, theta = classifier(examples)
+    F = dense(batch.fisher(theta), theta.size)
+    lam = np.linalg.eigvalsh(F)
+    assert lam[0] > -1e-12 and np.sum(lam > 1e-10 * lam[-1]) <= 2 * examples < theta.size
+    square = F[:2 * examples + 1, :2 * examples + 1]
+    assert np.linalg.eigvalsh(square)[0] < 1e-10 * lam[-1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_gcr_is_not_only_for_symmetric_matrices(seed):
+    """xᵀAx > 0 is what it needs; conjugate gradients need symmetry, and fail here."""
+    rng = np.random.default_rng(seed)
+    skew, b = rng.standard_normal((6, 6)), rng.standard_normal(6)
+    A = np.eye(6) + skew - skew.T
+    assert np.abs(A - A.T).max() > 0.5
+    assert_allclose(gcr(A, b), np.linalg.solve(A, b), atol=1e-8)
+    *_, last = islice(conjugate_gradient_iterates(A, b), 6)
+    assert np.linalg.norm(b - A @ last.x) > 1e-3
+
+
+def test_memons_residual_is_minus_the_gradient():
+    """r = −f(x; θ), with the outputs of the network, has not even as many numbers as there are weights."""
+    batch, theta = classifier()
+    assert batch.network.outputs(theta, batch.X[:1]).size != theta.size
+    run = nltgcr_fisher(batch, theta, start=0)
+    next(run)
+    assert_allclose(run["r"], -batch.gradient(theta))
+
+
+@pytest.mark.parametrize("window", [1, 3, 4])
+def test_of_the_directions_that_are_kept_the_first_is_j_less_m_plus_one(window):
+    """Equation (6): p_{j_m}, p_{j_m + 1}, …, p_j with j_m = max(1, j − m + 1)."""
+    batch, theta = classifier()
+    run, made = nltgcr(batch, theta, curvature="fisher", damping=0.1, window=window), []
+    for j in range(1, 9):
+        next(run)
+        made.append(run["pairs"][-1][0])
+        first = max(1, j - window + 1)
+        assert len(run["pairs"]) == j - first + 1
+        for kept, there in zip(run["pairs"], made[first - 1:], strict=True):
+            assert_allclose(kept[0], there)

@@ -761,3 +761,38 @@ MISTAKES = [
      "R @ (A * U)",
      "test_the_gradient_of_the_auxiliary_loss_is_right"),
 ]
+
+
+# ---- what a step costs
+
+def spent(run, counted, steps):
+    """Gradients and products of each step."""
+    rows = []
+    for _ in range(steps):
+        before = counted.gradients, counted.products
+        next(run)
+        rows.append((counted.gradients - before[0], counted.products - before[1]))
+    return rows
+
+
+def test_what_a_step_of_each_costs():
+    """Gradients and products with the curvature matrix, on all the data of a small network."""
+    fisher = {"curvature": "fisher"}
+    for method, first, later in ((partial(gcr, **fisher), (1, 1), (1, 1)), (anderson, (1, 0), (1, 0)),
+                                 (partial(nltgcr, **fisher), (1, 1), (1, 1)),
+                                 (partial(nltgcr_fisher, start=1), (2, 2), (1, 1)),
+                                 (partial(nltgcr_fisher, start=0, columns=7), (1, 7), (1, 7))):
+        counted = Counted(WHOLE)
+        rows = spent(method(counted, WEIGHTS), counted, 9)
+        assert rows[0] == first and set(rows[1:]) == {later}, method
+    counted = Counted(WHOLE)
+    assert spent(fishleg(counted, WEIGHTS, **fisher), counted, 20) == 2 * (9 * [(1, 0)] + [(1, 1)])
+    counted = Counted(WHOLE)
+    preconditioned = spent(nltgcr_fisher(counted, WEIGHTS, start=0, preconditioned=True), counted, 3)
+    assert preconditioned == 3 * [(2, 1)], "K-FAC's factors count as a gradient"
+
+
+def test_while_it_is_linear_a_step_costs_a_product_and_no_gradient():
+    counted = Counted(BOWL)
+    rows = spent(nltgcr_adaptive(counted, START, window=2), counted, 8)
+    assert rows == 2 * [(1, 1)] + 6 * [(0, 1)]
