@@ -2,7 +2,7 @@
 
 Each method takes a step d on the net of the figure "matrices".  Beside its name stand its choices: what curvature is
 taken for H, with what structure, how it is gathered over time, and what limits the step.  The objective is always
-gᵀd + (1 / 2α) dᵀH′d, and d may be anything, or ‖d‖_H′ ≤ ε, or ‖d_i‖_H′ ≤ ε |ĝ_i|, or ‖d_i‖_H′ ≤ ε.  The least of it
+gᵀd + (1 / 2η) dᵀH′d, and d may be anything, or ‖d‖_H′ ≤ ε, or ‖d_i‖_H′ ≤ ε |ĝ_i|, or ‖d_i‖_H′ ≤ ε.  The least of it
 is what the method does, to so many digits as stand on the right: the loop against the formula, with an H′ made without
 the loop.  A dot is an eigenvector of H′: to the right its eigenvalue λ, upwards how far the step goes along it for its
 gradient, |d̂_i| / |ĝ_i|, both by powers of ten and to the same scale.  Without a limit, or with one on the whole, it
@@ -59,12 +59,13 @@ LOOPS = {loop.__name__: loop for loop in (
     adam, adahessian, sophia)}
 
 
-def least(g, H, limit, alpha, epsilon):
-    """The d with the least gᵀd + (1 / 2α) dᵀHd under the limit; α may be infinite where there is one."""
+def least(g, H, limit, eta, epsilon):
+    """The d with the least gᵀd + (1 / 2η) dᵀHd under the limit; η may be infinite where there is one."""
     lam, Q = np.linalg.eigh(H)
     g_hat = Q.T @ g
-    rates = np.minimum(alpha, {WHOLE: epsilon / np.sqrt(np.sum(g_hat**2 / lam)), GRADIENT: epsilon * np.sqrt(lam),
-                               EACH: epsilon * np.sqrt(lam) / np.maximum(np.abs(g_hat), 1e-300)}.get(limit, np.inf))
+    most = {WHOLE: epsilon / np.sqrt(np.sum(g_hat**2 / lam)), GRADIENT: epsilon * np.sqrt(lam),
+            EACH: epsilon * np.sqrt(lam) / np.maximum(np.abs(g_hat), 1e-300)}
+    rates = np.minimum(eta, most.get(limit, np.inf))
     d = Q @ (-rates * g_hat / lam)
     return np.clip(d, -epsilon, epsilon) if limit == PLAIN else d  # where H is diagonal, each has its own parabola
 
@@ -152,12 +153,12 @@ def compute(batches=6, batch_size=20, lr=0.01, damping=1e-3):
             before = path(run, batches if name == "lbfgs" else 0)[-1]
             H = secant(run.memory["pairs"]) if name == "lbfgs" else absolute(whole, theta, damping)
             g, d = whole.gradient(before), next(run) - before
-            rates = {"alpha": d @ H @ d / -(g @ d), "epsilon": np.inf}
+            rates = {"eta": d @ H @ d / -(g @ d), "epsilon": np.inf}
         else:
             run = LOOPS[name](risk, theta, lr=lambda t: lr * (t == batches), **settings, **extra)
             d = path(run, batches)[-1] - theta
             H, g = taken_for_H(name, losses, theta, damping), losses[-1].gradient(theta)
-            rates = {"alpha": lr if limit in ("", PLAIN) else np.inf, "epsilon": lr}
+            rates = {"eta": lr if limit in ("", PLAIN) else np.inf, "epsilon": lr}
         values, Q = np.linalg.eigh(H)
         g_hat, d_hat, expected = Q.T @ g, Q.T @ d, Q.T @ least(g, H, limit, **rates)
         seen = np.abs(g_hat) > 1e-9 * np.abs(g_hat).max()  # where F is 0 there is none, and rounding has no sign

@@ -136,17 +136,17 @@ def allowed(d, lam, g_hat, limit, epsilon):
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("limit, alpha, epsilon", LIMITED)
-def test_one_objective_no_step_that_is_allowed_is_lower(limit, alpha, epsilon, seed):
+@pytest.mark.parametrize("limit, eta, epsilon", LIMITED)
+def test_one_objective_no_step_that_is_allowed_is_lower(limit, eta, epsilon, seed):
     rng = np.random.default_rng(seed)
     Q, lam, g = np.linalg.qr(rng.standard_normal((4, 4)))[0], rng.uniform(0.2, 9, 4), rng.standard_normal(4)
     order = np.argsort(lam)
     H, lam, Q = Q * lam @ Q.T, lam[order], Q[:, order]
-    d = Q.T @ one_objective.least(g, H, limit, alpha, epsilon)
+    d = Q.T @ one_objective.least(g, H, limit, eta, epsilon)
     assert allowed(d, lam, Q.T @ g, limit, epsilon) < 1e-12
 
     def objective(x):
-        return Q.T @ g @ x + lam @ x**2 / (2 * alpha)
+        return Q.T @ g @ x + lam @ x**2 / (2 * eta)
     others = 0
     for size in (1e-3, 1e-1):
         for other in d + size * np.abs(d).max() * rng.standard_normal((3000, 4)):

@@ -10,7 +10,7 @@ from numopt.optimizers import (
     clipped_natural_gradient, eigenbasis_clipped, eigenbasis_normalized, gradient_norm_clipped,
     gradient_norm_normalized, natural_gradient, normalized_descent, normalized_natural_gradient, sign_descent)
 from numopt.optimizers.natural import anatomy, noise
-from numopt.problems import EmpiricalRisk, MiniBatch, Objective, Quadratic
+from numopt.problems import Counted, EmpiricalRisk, MiniBatch, Objective, Quadratic
 from numopt.record import path
 
 SEVEN = [natural_gradient, normalized_natural_gradient, gradient_norm_normalized, eigenbasis_normalized,
@@ -394,3 +394,22 @@ MISTAKES = [
      "Q.T @ A @ Sigma_b @ Q",
      "test_the_noise_of_a_step_is_alpha_squared_times_its_corrected_form"),
 ]
+
+
+def test_what_a_step_of_each_costs():
+    """A gradient each; and a product for every column of a dense matrix, or for every step of conjugate gradients."""
+    risk = EmpiricalRisk(mlp([4, 5, 3]), np.random.default_rng(0).standard_normal((30, 4)), np.arange(30) % 3)
+    start = risk.network.initial(seed=0)
+    for method in SEVEN:
+        counted = Counted(risk.whole)
+        run = method(counted, start)
+        for step_number in range(1, 4):
+            before = counted.products
+            next(run)
+            assert counted.values == 0 and counted.gradients == step_number
+            products = counted.products - before
+            assert products <= 50 if method is natural_gradient else products == start.size
+        assert set(run.memory) == {"t"}, "it remembers nothing"
+    few = Counted(risk.whole)
+    next(natural_gradient(few, start, cg_steps=5))
+    assert few.products == 5
