@@ -572,3 +572,20 @@ def test_what_a_step_costs():
             asked.append(counted.gradients - before)
         assert counted.gradients == counted.values and counted.products == 0
         assert min(asked) == 1 and np.mean(asked) < 1.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_how_long_a_history_pays_depends_on_the_spectrum(seed):
+    start = np.random.default_rng(seed).standard_normal(60)
+
+    def gradients(eigenvalues, history):
+        valley = Quadratic(np.diag(eigenvalues))
+        counted = Counted(valley)
+        record(lbfgs(counted, start, history=history), 5000, objective=valley, target=1e-9 * valley.value(start))
+        return counted.gradients
+
+    even = [gradients(np.linspace(1, 1e4, 60), history) for history in (10, 80)]
+    assert even[0] < 1.35 * even[1]
+    for wide in (np.geomspace(1, 1e4, 60), np.concatenate([np.linspace(1, 4, 57), [1e2, 1e3, 1e4]])):
+        asked = [gradients(wide, history) for history in (1, 5, 10, 20, 40)]
+        assert np.all(np.diff(asked) < 0) and asked[2] > 1.5 * asked[-1]
