@@ -239,6 +239,35 @@ def test_zhengs_sophia_is_the_clip_of_the_paper_without_its_guard():
         assert np.isnan(-alpha * np.minimum(1, 0.0 * epsilon / np.abs(g)) * g / np.array([0.0, 2]))[0]
 
 
+# --------------------------------------------------------------------------- Kashyap (2022), Section 3.5: lecture 10
+
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_kashyaps_adahessian_needs_a_minus_and_averages_of_squares(power):
+    bowl, start = Quadratic(np.diag(ZHENG_LAM)), ZHENG_START
+    g = bowl.gradient(start)
+    printed = ZHENG_LAM**-power * g
+    settings = {"lr": 0.1, "beta1": 0.0, "eps": 0.0, "block": 1, "power": power}
+    assert g @ printed > 0 and bowl.value(start + 0.1 * printed) > bowl.value(start)
+    assert_allclose(next(adahessian(bowl, start, **settings)) - start, -0.1 * printed)
+    saddle = Quadratic(np.diag([-1.0, 2.0]), b=np.ones(2))
+    g = saddle.gradient(np.zeros(2))
+    with np.errstate(invalid="ignore"):
+        printed = -np.array([-1.0, 2.0])**-power * g  # with the minus, but without the root of squares
+    assert not g[0] * printed[0] < 0, "uphill along the negative curvature, or not a number"
+    d = next(adahessian(saddle, np.zeros(2), **settings))
+    assert (g * d < 0).all()
+
+
+def test_the_adahessian_of_the_paper_and_that_of_the_program_are_two():
+    A = np.eye(8) + np.ones((8, 8))
+    z = np.random.default_rng(0).choice([-1.0, 1.0], (4000, 8))
+    D = z * (z @ A)
+    assert_allclose(np.abs(z @ A), np.abs(D))  # |Hz| is |D|
+    signed, absolute = D.mean(axis=1), np.abs(D).mean(axis=1)
+    assert_allclose(signed.mean(), 2, rtol=0.05)
+    assert absolute.mean() > 1.2 * signed.mean()
+
+
 # ----------------------------------------------------------- Kashyap (2022), Sections 3, 3.1 and 3.6: lecture 6
 
 def test_kashyaps_hessian_costs_as_many_products_as_parameters_and_not_their_cube():

@@ -444,3 +444,23 @@ MISTAKES = [
      "g_hat**2",
      "test_the_numbers_of_the_bartlett_estimate_add_up_on_average_to_the_trace_of_the_fisher_matrix"),
 ]
+
+
+def test_what_a_step_of_each_costs():
+    risk = EmpiricalRisk(NETWORK, X, LABELS, batch_size=6)
+    seen = {}
+    for name, method in (("adahessian", adahessian), ("H", lambda *problem: sophia(*problem, estimator="H")),
+                         ("G", lambda *problem: sophia(*problem, estimator="G"))):
+        counted = Counted(risk)
+        run, rows = method(counted, THETA), []
+        for _ in range(20):
+            before = dict(counted.counts)
+            next(run)
+            rows.append([counted.counts[asked] - before[asked] for asked in ("values", "gradients", "products")])
+        seen[name] = np.array(rows)
+        assert sorted(set(run.memory) - {"t"}) == (["m", "v"] if name == "adahessian" else ["h", "m"])
+        assert all(vector.shape == THETA.shape for key, vector in run.memory.items() if key != "t")
+    every = (np.arange(20) % 10 == 0).astype(int)
+    assert_allclose(seen["adahessian"], np.tile([0, 1, 1], (20, 1)))
+    assert_allclose(seen["H"], np.column_stack([0 * every, 1 + 0 * every, every]))
+    assert_allclose(seen["G"], np.column_stack([0 * every, 1 + every, 0 * every]))
