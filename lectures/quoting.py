@@ -164,8 +164,8 @@ def stacked(name, pattern, array):
 
 @cache
 def loaded(name):
-    from numopt.record import load
-    return load(ROOT / "figures" / "records" / f"{name}.npz")
+    from figures.making.records import read
+    return read(ROOT / "figures" / "records" / f"{name}.npz")
 
 
 def table(name, file):

@@ -7,11 +7,12 @@ import pytest
 
 import numopt.optimizers
 from figures import caption
+from figures.making.records import recorded
 from lectures import quoting, reading
 from lectures.__main__ import main
 from numopt.optimizers import momentum
 from numopt.problems import Quadratic
-from numopt.record import load, path
+from numopt.record import path
 
 
 @pytest.mark.parametrize("name", numopt.optimizers.__all__)
@@ -58,7 +59,7 @@ def test_a_figure_comes_with_its_caption_and_its_script():
 
 
 def test_a_number_is_that_of_the_record():
-    runs = load(quoting.ROOT / "figures" / "records" / "rate_lenet.npz")["runs"]
+    runs = recorded("rate_lenet")
     alone = runs["fixed, seed 0"]["test loss"]
     assert quoting.number("rate_lenet; fixed, seed 0; test loss; last; .6f") == f"{alone[-1]:.6f}"
     assert quoting.number("rate_lenet; fixed, seed 0; test loss; least; .6f") == f"{alone.min():.6f}"
