@@ -36,5 +36,5 @@ occurs; up to three hints, <details><summary>Hint 1</summary>…</details>.  Sol
 tests/lectures/test_solutions_NN.py.  Whoever hands out exercises leaves out solutions/ and these tests.
 
 Where two changes of README.md's table meet, take either and quote again.  Every method and every figure is quoted by
-a lecture: a figure by any, once the lecture that its docstring names first is there.
+a lecture: a figure by any, once those that its docstring names are there.
 """

@@ -44,11 +44,16 @@ def figures():
     there = {}
     for file in sorted((ROOT / "figures").glob("*.py")):
         if not file.stem.startswith("_"):
-            named = numbers(docstring(file))
-            if not named:
-                raise ValueError(f"the docstring of figures/{file.name} must end with its lecture, as in 'Lecture 3.'")
-            there.setdefault(named[0], []).append(file.stem)
+            there.setdefault(lectures_of(file.stem)[0], []).append(file.stem)
     return there
+
+
+def lectures_of(figure):
+    """The numbers of the lectures that a figure belongs to."""
+    named = numbers(docstring(ROOT / "figures" / f"{figure}.py"))
+    if not named:
+        raise ValueError(f"the docstring of figures/{figure}.py must end with its lecture, as in 'Lecture 3.'")
+    return named
 
 
 def exercises(text):

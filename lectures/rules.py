@@ -172,7 +172,8 @@ def quoted_nowhere(files=None):
     yield from (f"there is no lecture {number}" for number in LECTURES if number not in there)
     for number in there:
         yield from (f"no lecture quotes {name}" for name in reading.methods().get(number, []) if name not in code)
-        yield from (f"no lecture shows {name}" for name in reading.figures().get(number, []) if name not in drawn)
+        yield from (f"no lecture shows {name}" for name in reading.figures().get(number, [])
+                    if name not in drawn and set(reading.lectures_of(name)) <= there.keys())
 
 
 EVERYWHERE = drift, dead_links, missing_tests, split_tables
