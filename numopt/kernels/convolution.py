@@ -7,16 +7,31 @@ the sums for one image, a row of the numbers in that form for each, and `add_up`
 the other.
 """
 from functools import cache
-from math import prod
+from math import isfinite, prod
 
 import numpy as np
 
 from numopt.kernels import tiles
-from numopt.kernels.patches import overlapped, patches, places
+from numopt.kernels.patches import are_places, overlapped, patches, places
+from numopt.kernels.sharing import PIECES, share_out
 from numopt.kernels.tiles import sixteens
-from numopt.kernels.twins import PIECES, helper, kernel, share_out
+from numopt.kernels.twins import helper, kernel
 
 TILES = 0x25b671d9  # of tiles.py: see there
+
+
+def outputs_fit(x, matrix, k, stride, padding):
+    return are_places(x.shape, k, stride, padding) and 0 <= matrix.shape[1] - k * k * x.shape[3] <= 1
+
+
+def weights_fit(x, dy, k, stride, padding, bias):
+    return are_places(x.shape, k, stride, padding, dy.shape) and 0 <= bias <= 1
+
+
+def inputs_fit(dy, matrix, shape, k, stride, padding):
+    """Also, that no weight is infinite or undefined: the twin would multiply it by the zeros around the images."""
+    return (are_places(shape, k, stride, padding, dy.shape) and matrix.shape[1] >= k * k * shape[3]
+            and isfinite(matrix.sum()))
 
 
 def pays(x, weights):
@@ -24,7 +39,7 @@ def pays(x, weights):
     return x.size >= 50_000 and weights <= 200_000
 
 
-@kernel(pays=lambda x, matrix, *others: pays(x, matrix.size))
+@kernel("(n,r,c,ch) (o,w) i i i", lambda x, matrix, *others: pays(x, matrix.size), outputs_fit)
 def convolution(x, matrix, k, stride, padding):
     """[W | b] times every patch [x 1] of the images: images with an output of W in each channel.
 
@@ -67,7 +82,8 @@ def by_columns(matrix, length):
     return columns.ravel()
 
 
-@kernel(pays=lambda x, dy, k, *others: pays(x, k * k * x.shape[3] * dy.shape[3]))
+@kernel("(n,r,c,ch) (n,h,w,o) i i i i",
+        lambda x, dy, k, *others: pays(x, k * k * x.shape[3] * dy.shape[3]), weights_fit)
 def convolution_by_weights(x, dy, k, stride, padding, bias):
     """The derivatives by [W | b], from those by y.
 
@@ -100,7 +116,7 @@ def weights_table(shape, outputs, k, stride, padding):
                      for q in range(0, wide, 32) for i, (P, a0, ap, au, at) in enumerate(a)])
 
 
-@kernel(pays=lambda x, matrix, *others: pays(x, matrix.size))
+@kernel("(n,h,w,o) (o,m) [n,r,c,ch] i i i", lambda dy, matrix, *others: pays(dy, matrix.size), inputs_fit)
 def convolution_by_inputs(dy, matrix, shape, k, stride, padding):
     """The derivatives by x, images of this shape, from those by y.
 

@@ -10,7 +10,7 @@ from numopt.kernels.twins import helper, kernel
 TILES = 0x25b671d9  # of tiles.py: see there
 
 
-@kernel(pays=lambda z, u: z.size >= 5_000)
+@kernel("(n,c) (n,c)", pays=lambda z, u: z.size >= 5_000)
 def softmax_hessian_product(z, u):
     """H u for each example, a row, where H = diag(p) − p pᵀ and p = softmax(z).
 
@@ -38,7 +38,17 @@ def softmax_hessian_product_compiled(z, u):
     return out
 
 
-@kernel(pays=lambda theta, X, *others: 1_000 <= X.size < 100_000)
+def belong_together(theta, X, S, D, A, B, shapes, *others):
+    """Are these the arrays of one network, layer by layer?"""
+    layers = shapes.tolist()
+    outputs, inputs, biases = zip(*layers)
+    return (min(outputs + inputs) > 0 and set(biases) <= {0, 1} and inputs[1:] == outputs[:-1]
+            and D.shape[1] == outputs[-1] and theta.size == sum(o * (i + bias) for o, i, bias in layers)
+            and X.size == len(D) * sum(inputs) and S.size == len(D) * sum(outputs))
+
+
+@kernel("(w) (x) (s) (n,o) (t?,n,o) (t?,n,o) int(layers,3) (w)", further=belong_together,
+        pays=lambda theta, X, *others: 1_000 <= X.size < 100_000)
 def dense_fisher_product(theta, X, S, D, A, B, shapes, v):
     """F v for F = 1/n Σ Jᵀ M J, of a network of dense layers, with M = diag(d) + Σ a bᵀ for each of n examples.
 
@@ -244,7 +254,8 @@ def add_up(rows, out):
             out[k] += rows[e, k]
 
 
-@kernel(pays=lambda theta, X, *others: X.size >= 1_000)
+@kernel("(w) (x) (s) (n,o) (t?,n,o) (t?,n,o) int(layers,3) (w) . i .", further=belong_together,
+        pays=lambda theta, X, *others: X.size >= 1_000)
 def dense_fisher_solve(theta, X, S, D, A, B, shapes, b, damping, steps, tolerance):
     """The solution of (F + damping I) x = b by conjugate gradients; see dense_fisher_product, and linalg.py.
 

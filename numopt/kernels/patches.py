@@ -13,6 +13,14 @@ def places(length, k, stride, padding):
     return (length + 2 * padding - k) // stride + 1
 
 
+def are_places(shape, k, stride, padding, found=None):
+    """Are there such patches in images of this shape?  And as many as there are pixels in other images, if given?"""
+    n, rows, columns, channels = shape
+    if k < 1 or stride < 1 or padding < 0 or min(rows, columns) + 2 * padding < k:
+        return False
+    return found is None or found[1:3] == (places(rows, k, stride, padding), places(columns, k, stride, padding))
+
+
 def offsets(k, stride, h, w):
     """For each place (i, j) in a k × k window: where an image has what stands there, in all its h × w windows."""
     for i in range(k):

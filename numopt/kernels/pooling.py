@@ -5,8 +5,14 @@ share out the images among the threads.
 """
 import numpy as np
 
-from numopt.kernels.patches import offsets, places
-from numopt.kernels.twins import helper, kernel, share_out
+from numopt.kernels.patches import are_places, offsets, places
+from numopt.kernels.sharing import share_out
+from numopt.kernels.twins import helper, kernel
+
+
+def index_of(k):
+    """The kind of number that a place in a k × k window, or k² for none, is kept in."""
+    return np.uint16 if k * k < 2**16 else np.uint32
 
 
 def large(x, *others):
@@ -19,7 +25,7 @@ def very_large(x, *others):
     return x.size >= 500_000
 
 
-@kernel(pays=very_large)
+@kernel("(...)", very_large)
 def relu(x):
     """max(x, 0).
 
@@ -41,7 +47,7 @@ def rectify(x, y):
         y[i] = 0 if x[i] < 0 else x[i]
 
 
-@kernel(pays=very_large)
+@kernel("(...) (...)", very_large)
 def relu_backward(y, dy):
     """The derivatives by x, from those by y = max(x, 0).
 
@@ -60,10 +66,10 @@ def relu_backward_compiled(y, dy):
 @helper(nogil=True)
 def keep_positive(y, dy, dx):
     for i in range(y.size):
-        dx[i] = dy[i] if y[i] > 0 else 0
+        dx[i] = dy[i] * (1 if y[i] > 0 else 0)
 
 
-@kernel(pays=large)
+@kernel("(n,r,c,ch) i i .", large, lambda x, k, stride, least: are_places(x.shape, k, stride, 0))
 def max_pool(x, k, stride, least):
     """The largest number of each window in every channel, and which one it is, the first where there are several.
 
@@ -73,9 +79,9 @@ def max_pool(x, k, stride, least):
     """
     h, w = places(x.shape[1], k, stride, 0), places(x.shape[2], k, stride, 0)
     y = np.full((len(x), h, w, x.shape[3]), least, x.dtype)
-    which = np.full(y.shape, k * k, np.uint16)
+    which = np.full(y.shape, k * k, index_of(k))
     for i, j, there in offsets(k, stride, h, w):
-        which = np.where(x[there] > y, np.uint16(i * k + j), which)
+        which = np.where(x[there] > y, which.dtype.type(i * k + j), which)
         y = np.maximum(y, x[there])
     return y, which
 
@@ -84,7 +90,7 @@ def max_pool(x, k, stride, least):
 def max_pool_compiled(x, k, stride, least):
     n, rows, columns, channels = x.shape
     h, w = (rows - k) // stride + 1, (columns - k) // stride + 1
-    y, which = np.empty((n, h, w, channels), x.dtype), np.empty((n, h, w, channels), np.uint16)
+    y, which = np.empty((n, h, w, channels), x.dtype), np.empty((n, h, w, channels), index_of(k))
     share_out(n, lambda here, number: pool_all(x[here], k, stride, x.dtype.type(least), y[here], which[here]),
               alone=not very_large(x))
     return y, which
@@ -103,17 +109,20 @@ def pool_one(x, k, stride, least, y, which):
     for r in range(h):
         for c in range(w):
             for channel in range(channels):
-                y[r, c, channel] = least
-                which[r, c, channel] = k * k
-            for number in range(k * k):
-                row, column, number_here = r * stride + number // k, c * stride + number % k, np.uint16(number)
+                here = x[r * stride, c * stride, channel]
+                y[r, c, channel] = least if here <= least else here
+                which[r, c, channel] = 0 if here > least else k * k
+            for number in range(1, k * k):
+                row, column, number_here = r * stride + number // k, c * stride + number % k, which.dtype.type(number)
                 for channel in range(channels):
-                    larger = x[row, column, channel] > y[r, c, channel]
-                    y[r, c, channel] = x[row, column, channel] if larger else y[r, c, channel]
+                    here = x[row, column, channel]
+                    larger = here > y[r, c, channel]
+                    y[r, c, channel] = here if larger | (here != here) else y[r, c, channel]  # what is NaN stays NaN
                     which[r, c, channel] = number_here if larger else which[r, c, channel]
 
 
-@kernel(pays=large)
+@kernel("(n,r,c,ch) index(n,h,w,ch) i i", large,
+        lambda x, which, k, stride: are_places(x.shape, k, stride, 0, which.shape))
 def max_pool_chosen(x, which, k, stride):
     """Of each window the number that was the largest in other images.
 
@@ -121,7 +130,7 @@ def max_pool_chosen(x, which, k, stride):
     """
     y = np.zeros_like(which, x.dtype)
     for i, j, there in offsets(k, stride, *which.shape[1:3]):
-        y += x[there] * (which == i * k + j)
+        y = np.where(which == i * k + j, x[there], y)
     return y
 
 
@@ -149,12 +158,13 @@ def choose_one(x, which, k, stride, y):
             for channel in range(channels):
                 y[r, c, channel] = 0
             for number in range(k * k):
-                row, column, number_here = r * stride + number // k, c * stride + number % k, np.uint16(number)
+                row, column, number_here = r * stride + number // k, c * stride + number % k, which.dtype.type(number)
                 for channel in range(channels):
                     y[r, c, channel] += x[row, column, channel] if which[r, c, channel] == number_here else nothing
 
 
-@kernel(pays=large)
+@kernel("(n,h,w,ch) index(n,h,w,ch) [n,r,c,ch] i i", large,
+        lambda dy, which, shape, k, stride: are_places(shape, k, stride, 0, dy.shape))
 def max_pool_backward(dy, which, shape, k, stride):
     """The derivatives by x, images of this shape, from those by the largest number of each window.
 
@@ -162,7 +172,7 @@ def max_pool_backward(dy, which, shape, k, stride):
     """
     dx = np.zeros(shape, dy.dtype)
     for i, j, there in offsets(k, stride, dy.shape[1], dy.shape[2]):
-        dx[there] += dy * (which == i * k + j)
+        dx[there] += np.where(which == i * k + j, dy, 0)
     return dx
 
 
@@ -193,7 +203,7 @@ def put_one(dy, which, k, stride, dx):
     for r in range(h):
         for c in range(w):
             for number in range(k * k):
-                row, column, number_here = r * stride + number // k, c * stride + number % k, np.uint16(number)
+                row, column, number_here = r * stride + number // k, c * stride + number % k, which.dtype.type(number)
                 for channel in range(channels):
                     here = dy[r, c, channel] if which[r, c, channel] == number_here else dy.dtype.type(0)
                     dx[row, column, channel] = here if whole else dx[row, column, channel] + here

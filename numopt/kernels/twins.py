@@ -4,62 +4,76 @@
     with reading(): adam(theta, g, ...)     the NumPy version
     adam.numpy, adam.compiled               each by its name
 
-The NumPy version is the definition.  Its twin agrees with it to rounding, and is here only because it is faster for
-sizes that somebody uses: the docstring says how much, measured on two cores in single precision.  Both hand out new
-arrays and write into none that they are given.  This is what makes a twin of a loop; the loops are in
-vectors.py, dense.py, convolution.py and pooling.py.
+The NumPy version is the definition.  Its twin agrees with it to rounding, and in what is not finite; it is here only
+because it is faster for sizes that somebody uses: the docstring says how much, measured on two cores in single
+precision.  What the twin was not compiled for, gate.py keeps out: the NumPy version then takes it, or says what is
+wrong.  Both hand out new arrays and write into none that they are given.  This is what makes a twin of a loop; the
+loops are in vectors.py, dense.py, convolution.py and pooling.py.
 """
 import ctypes
 import logging
 import os
 import threading
 from contextlib import contextmanager, suppress
-from functools import cache
-from queue import SimpleQueue
+from contextvars import ContextVar
 
 import numpy as np
 
+from numopt.kernels import sharing
+from numopt.kernels.gate import gate
+from numopt.kernels.sharing import one_thread_of_blas
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt, in glibc
 USUAL = {"no_cfunc_wrapper": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}  # for Numba
-PIECES = 8  # that work is shared out in, to any number of threads: so sums do not depend on it
+IN_ORDER = {"fastmath": {"contract"}}  # for twins without sums: a square is taken, and overflows, before it is scaled
+READS = ContextVar("reading", default=False)  # are the NumPy versions asked for, in this thread?
 
 
 class Kernel:
     """One hot loop, in two versions.
 
-    Its twin runs where `pays` says of the arguments that there is enough to do, and all of their numbers have one
-    precision, single or double.  Numba is imported at the first such call; what it has compiled it keeps on the disk
-    for the next process.  Where it is missing, the NumPy versions run, and a line says so.
+    Its twin runs where `pays` says of the arguments that there is enough to do, and the gate lets them in.  Numba is
+    imported at the first such call; what it has compiled it keeps on the disk for the next process.  Where it is
+    missing, the NumPy versions run, and a line says so.
     """
 
     known = []          # every kernel there is
     uncompiled = []     # (function, options) of the twins that Numba has not been given yet, and of what they call
-    reading = False     # are the NumPy versions asked for?
+    reading = False     # are the NumPy versions asked for, in all threads?
     numba = None        # the module; False where there is none
+    told = False        # that it cannot keep on the disk what it compiles?
     lock = threading.RLock()  # held while something is compiled, or work shared out
 
-    def __init__(self, function, pays):
-        self.numpy, self.pays = function, pays
+    def __init__(self, function, form, pays, further):
+        self.numpy, self.form, self.pays, self.lets_in = function, form, pays, gate(form, further)
         self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
         Kernel.known.append(self)
 
-    def twin(self, shares=False):
-        """Decorator: this function, compiled, does the same; or it shares out the work to compiled helpers."""
+    def twin(self, shares=False, **options):
+        """Decorator: this function, compiled with these options, does the same; or it shares out the work to compiled
+        helpers."""
 
         def remember(function):
-            self.twin_function, self.shares = function if shares else helper(function), shares
+            self.twin_function, self.shares = function if shares else helper(function, **options), shares
             return function
 
         return remember
 
     def __call__(self, *arguments):
-        if Kernel.reading or not self.pays(*arguments) or not one_precision(arguments) or not started():
+        if reads() or not self.pays(*arguments) or not self.lets_in(arguments) or not started():
             return self.numpy(*arguments)
-        return self.compiled(*arguments)
+        return self.enter(arguments)
 
     def compiled(self, *arguments):
         if not started():
             raise ImportError(f"{self.__name__}.compiled needs Numba; {self.__name__}.numpy does not")
+        if not self.lets_in(arguments):
+            raise ValueError(f"{self.__name__}.compiled takes {self.form}, see kernels/gate.py, and was given "
+                             f"{', '.join(map(described, arguments))}; {self.__name__}.numpy says what is wrong")
+        return self.enter(arguments)
+
+    def enter(self, arguments):
+        """The twin's results for arguments that the gate has let in."""
         if Kernel.uncompiled:
             compile_all()
         compiled = self.twin_function.__globals__[self.twin_function.__name__]
@@ -73,9 +87,9 @@ class Kernel:
         return f"<kernel {self.__module__}.{self.__name__}>"
 
 
-def kernel(pays):
-    """Decorator: this is the NumPy version of a kernel, whose twin stands underneath."""
-    return lambda function: Kernel(function, pays)
+def kernel(form, pays, further=None):
+    """Decorator: this is the NumPy version of a kernel, whose twin stands underneath; the form is that of gate.py."""
+    return lambda function: Kernel(function, form, pays, further)
 
 
 def helper(function=None, **options):
@@ -93,19 +107,25 @@ def machine_code(function):
 
 @contextmanager
 def reading():
-    """Run the NumPy versions."""
-    before, Kernel.reading = Kernel.reading, True
+    """Run the NumPy versions, in this thread."""
+    before = READS.set(True)
     try:
         yield
     finally:
-        Kernel.reading = before
+        READS.reset(before)
 
 
-def one_precision(arguments):
-    """Are all arrays, but for those of whole numbers, of one precision, single or double?"""
-    arrays = [array for argument in arguments for array in (argument if vectors(argument) else (argument,))
-              if isinstance(array, np.ndarray)]
-    return {array.dtype.char for array in arrays} - set("bBhHiIlLqQ") in ({"f"}, {"d"})
+def reads():
+    """Are the NumPy versions asked for, here or everywhere?"""
+    return READS.get() or Kernel.reading
+
+
+def described(argument):
+    if isinstance(argument, np.ndarray):
+        return f"{argument.dtype}{list(argument.shape)}"
+    if isinstance(argument, tuple):
+        return f"({', '.join(map(described, argument))})"
+    return repr(argument)
 
 
 def vectors(argument):
@@ -118,6 +138,8 @@ def constant(argument):
     if isinstance(argument, np.ndarray):
         argument = np.ascontiguousarray(argument).view()
         argument.flags.writeable = False
+    elif isinstance(argument, np.generic):
+        argument = argument.item()
     elif vectors(argument):
         argument = tuple(map(np.ascontiguousarray, argument))
     return argument
@@ -132,24 +154,41 @@ def plain(argument):
 
 def worth_compiling(theta, least=5_000):
     """Is there enough to do in a vector as long as θ for the twins, and Numba, and does nobody want to read?"""
-    return theta.size >= least and not Kernel.reading and started()
+    return theta.size >= least and not reads() and started()
 
 
 def started():
-    """Is there Numba?  It is imported when this is first asked."""
+    """Is there Numba?  It is imported when this is first asked; other threads wait, and a Ctrl-C leaves it open."""
     if Kernel.numba is None:
-        Kernel.numba = False
-        try:
-            import numba
-        except Exception as missing:  # not installed, or not made for this Python or this NumPy
-            logging.getLogger("numopt").warning("numopt runs its NumPy versions, for there is no Numba: %s", missing)
-            return False
-        if not numba.config.DISABLE_JIT:
-            Kernel.numba = numba
-            keep_freed_memory()
-            if hasattr(os, "register_at_fork"):
-                os.register_at_fork(after_in_child=forked)
+        with Kernel.lock:
+            if Kernel.numba is None:
+                Kernel.numba = imported()
     return bool(Kernel.numba)
+
+
+def imported():
+    """Numba; False where it cannot be had."""
+    try:
+        import numba
+    except Exception as missing:  # not installed, or not made for this Python or this NumPy
+        say("numopt runs its NumPy versions, for there is no Numba: %s", missing)
+        return False
+    if numba.config.DISABLE_JIT:
+        return False
+    keep_freed_memory()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forked)
+    return numba
+
+
+def forked():
+    """Nobody in a fork will open what its parent had locked."""
+    Kernel.lock = threading.RLock()
+    sharing.forked()
+
+
+def say(*line):
+    logging.getLogger("numopt").warning(*line)
 
 
 def keep_freed_memory():
@@ -176,91 +215,45 @@ def compile_all():
             if "written" in options:
                 compiled = Kernel.numba.extending.intrinsic(prefer_literal=True)(function)
             else:
-                try:
-                    compiled = Kernel.numba.njit(cache=True, **USUAL | options)(function)
-                except RuntimeError:  # there is no folder that the compiled code could be kept in
-                    compiled = Kernel.numba.njit(**USUAL | options)(function)
+                compiled = kept(function, USUAL | options)
             function.__globals__[function.__name__] = compiled
             Kernel.uncompiled.pop(0)  # only now, as another thread may be waiting for it
 
 
-def share_out(n, work, alone=False):
-    """Call work(here, number) for the slices `here` of range(n), which are numbered, on all threads at once.
+def kept(function, options):
+    """The function, compiled, and kept on the disk for the next process if there is a place for it.
 
-    Each thread takes the next slice when it has done one.  The calling thread is one of them, and does everything
-    `alone` where there is too little to wake the others for, which takes 0.1 ms.  They really run at the same time
-    while `work` is in a helper with nogil=True.
+    What cannot be read there, as it was cut short, is compiled and written anew; what cannot be written is compiled by
+    each process for itself.  A line says so, once.
     """
-    ends = [n * number // PIECES for number in range(PIECES + 1)]
-    slices = iter([(slice(*ends), number) for number, ends in enumerate(zip(ends, ends[1:])) if ends[0] < ends[1]])
-
-    def some():
-        for here, number in slices:
-            work(here, number)
-
-    ended, others = SimpleQueue(), 0 if alone else threads() - 1
-    for _ in range(others):
-        helpers().put((some, ended))
-    some()
-    for _ in range(others):
-        if error := ended.get():
-            raise error
-
-
-@cache
-def threads():
-    """How many threads share out work: one for each core that this process may use, if OMP_NUM_THREADS allows it."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with suppress(KeyError, ValueError):
-        return max(1, min(cores, int(os.environ["OMP_NUM_THREADS"])))
-    return cores
-
-
-@cache
-def helpers():
-    """What the other threads are to do next: each takes (something to call, where to say how it ended)."""
-    todo = SimpleQueue()
-
-    def serve():
-        while True:
-            call, ended = todo.get()
-            try:
-                ended.put(call())
-            except BaseException as error:
-                ended.put(error)
-            del call, ended  # or its arrays would be kept until there is something else to do
-
-    for _ in range(1, threads()):
-        threading.Thread(target=serve, daemon=True).start()
-    return todo
-
-
-def forked():
-    """A fork does not have the threads of its parent."""
-    Kernel.lock = threading.RLock()
-    helpers.cache_clear()
-
-
-@contextmanager
-def one_thread_of_blas():
-    """Matrix products use one thread each, where twins share out the work: one pool of threads at a time.
-
-    NumPy's and SciPy's copies of BLAS have threads of their own, which stay awake for a while after a product.  With
-    those beside ours on two cores, a step of a convolutional network took twice as long.
-    """
-    libraries = libraries_of_blas()
-    before = [library.num_threads for library in libraries]
-    for library in libraries:
-        library.set_num_threads(1)
     try:
-        yield
-    finally:
-        for library, number in zip(libraries, before):
-            library.set_num_threads(number)
+        compiled = Kernel.numba.njit(cache=True, **options)(function)
+    except (RuntimeError, OSError) as error:  # there is no folder that the compiled code could be kept in
+        uncached(error)
+        return Kernel.numba.njit(**options)(function)
+    store = compiled._cache
+    load, save = store.load_overload, store.save_overload
+
+    def load_overload(*arguments):
+        try:
+            return load(*arguments)
+        except Exception as error:  # damaged files can raise nearly anything
+            uncached(error)
+            with suppress(Exception):
+                store.flush()
+
+    def save_overload(*arguments):
+        try:
+            save(*arguments)
+        except Exception as error:
+            uncached(error)
+
+    store.load_overload, store.save_overload = load_overload, save_overload
+    return compiled
 
 
-@cache
-def libraries_of_blas():
-    """Every copy of BLAS in this process."""
-    from threadpoolctl import ThreadpoolController
-    return ThreadpoolController().select(user_api="blas").lib_controllers
+def uncached(error):
+    if not Kernel.told:
+        Kernel.told = True
+        say("numopt compiles its hot loops again: what Numba keeps on the disk cannot be read or written: %s %s",
+            type(error).__name__, error)

@@ -1,12 +1,12 @@
 """The hot loops over long vectors, and over small systems of equations, each written twice: see twins.py."""
 import numpy as np
 
-from numopt.kernels.twins import helper, kernel, machine_code
+from numopt.kernels.twins import IN_ORDER, helper, kernel, machine_code
 
 PIECE = 1024  # so many numbers of two dozen vectors are in a near cache at once
 
 
-@kernel(pays=lambda theta, *others: theta.size >= 5_000)
+@kernel("(n) (n) (n) . .", pays=lambda theta, *others: theta.size >= 5_000)
 def momentum(theta, g, v, lr, mu):
     """θ and v after a step of gradient descent with momentum.
 
@@ -16,7 +16,7 @@ def momentum(theta, g, v, lr, mu):
     return theta + v, v
 
 
-@momentum.twin()
+@momentum.twin(**IN_ORDER)
 def momentum_compiled(theta, g, v, lr, mu):
     lr, mu = theta.dtype.type(lr), theta.dtype.type(mu)
     theta_new, v_new = np.empty_like(theta), np.empty_like(theta)
@@ -26,7 +26,7 @@ def momentum_compiled(theta, g, v, lr, mu):
     return theta_new, v_new
 
 
-@kernel(pays=lambda theta, *others: theta.size >= 5_000)
+@kernel("(n) (n) (n) . . .", pays=lambda theta, *others: theta.size >= 5_000)
 def rmsprop(theta, g, s, lr, rho, eps):
     """θ and s after a step of RMSProp.
 
@@ -37,19 +37,19 @@ def rmsprop(theta, g, s, lr, rho, eps):
     return theta - (lr * g / (np.sqrt(s) + eps) + 0 * s), s
 
 
-@rmsprop.twin()
+@rmsprop.twin(**IN_ORDER)
 def rmsprop_compiled(theta, g, s, lr, rho, eps):
     number = theta.dtype.type
     lr, eps, keep, add, zero = number(lr), number(eps), number(rho), number(1 - rho), number(0)
     theta_new, s_new = np.empty_like(theta), np.empty_like(theta)
     for i in range(theta.size):
-        s_i = keep * s[i] + add * g[i] * g[i]
+        s_i = keep * s[i] + add * (g[i] * g[i])
         s_new[i] = s_i
         theta_new[i] = theta[i] - (lr * g[i] / (np.sqrt(s_i) + eps) + zero * s_i)
     return theta_new, s_new
 
 
-@kernel(pays=lambda theta, *others: theta.size >= 5_000)
+@kernel("(n) (n) (n) (n) . . . . .", pays=lambda theta, *others: theta.size >= 5_000)
 def adam(theta, g, m, v, lr, beta1, beta2, eps, t):
     """θ, m and v after step t of Adam.
 
@@ -62,7 +62,7 @@ def adam(theta, g, m, v, lr, beta1, beta2, eps, t):
     return theta - (lr * m_hat / (np.sqrt(v_hat) + eps) + 0 * v), m, v
 
 
-@adam.twin()
+@adam.twin(**IN_ORDER)
 def adam_compiled(theta, g, m, v, lr, beta1, beta2, eps, t):
     number = theta.dtype.type
     lr, eps, zero = number(lr), number(eps), number(0)
@@ -71,13 +71,13 @@ def adam_compiled(theta, g, m, v, lr, beta1, beta2, eps, t):
     theta_new, m_new, v_new = np.empty_like(theta), np.empty_like(theta), np.empty_like(theta)
     for i in range(theta.size):
         m_i = keep1 * m[i] + add1 * g[i]
-        v_i = keep2 * v[i] + add2 * g[i] * g[i]
+        v_i = keep2 * v[i] + add2 * (g[i] * g[i])
         m_new[i], v_new[i] = m_i, v_i
         theta_new[i] = theta[i] - (lr * (unbias_m * m_i) / (np.sqrt(unbias_v * v_i) + eps) + zero * v_i)
     return theta_new, m_new, v_new
 
 
-@kernel(pays=lambda theta, *others: theta.size >= 5_000)
+@kernel("(n) (n) (n) (n) (n) . . . . . . .", pays=lambda theta, *others: theta.size >= 5_000)
 def adahessian(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_decay, t):
     """θ, m and v after step t of AdaHessian, with the averaged diagonal D of the Hessian.
 
@@ -90,7 +90,7 @@ def adahessian(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_decay, t)
     return theta - lr * (m_hat / (np.sqrt(v_hat)**power + eps) + weight_decay * theta + 0 * v), m, v
 
 
-@adahessian.twin()
+@adahessian.twin(**IN_ORDER)
 def adahessian_compiled(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_decay, t):
     number = theta.dtype.type
     lr, decay, zero = number(lr), number(weight_decay), number(0)
@@ -99,7 +99,7 @@ def adahessian_compiled(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_
     theta_new, m_new, v_new = np.empty_like(theta), np.empty_like(theta), np.empty_like(theta)
     for i in range(theta.size):
         m_i = keep1 * m[i] + add1 * g[i]
-        v_i = keep2 * v[i] + add2 * D[i] * D[i]
+        v_i = keep2 * v[i] + add2 * (D[i] * D[i])
         m_new[i], v_new[i] = m_i, v_i
         root = np.sqrt(unbias_v * v_i)
         if power != 1:
@@ -108,7 +108,8 @@ def adahessian_compiled(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_
     return theta_new, m_new, v_new
 
 
-@kernel(pays=lambda r, *others: r.size >= 5_000)
+@kernel("(n) (n) k?(n) k?(n) (known?,known?) i", pays=lambda r, *others: r.size >= 5_000,
+        further=lambda r, Jr, P, V, products, skipped: len(products) <= len(V) and skipped >= 0)
 def least_residual(r, Jr, P, V, products, skipped):
     """r and Jr as p and v, with v made orthonormal to the unit vectors in V; and d = Σ (vᵢᵀr) pᵢ, for these as well.
 
@@ -181,6 +182,8 @@ def least_residual_compiled(r, Jr, P, V, products, skipped):
                 d_piece[q] += alpha_i * p_i[q] + alpha_j * p_j[q]
         vv += dot(v_piece, v_piece)
         vr += dot(v_piece, r_piece)
+    for q in range(r.size if vr != vr else 0):  # no comparison tells of a NaN
+        largest = largest if r[q] == r[q] else r[q]
     length = np.sqrt(vv)
     shorter, last = 1 / length, vr / vv
     for q in range(r.size):
@@ -229,7 +232,8 @@ def piece(context, address, start, like):
     return kind(address, start, like), generate
 
 
-@kernel(pays=lambda x, *others: x.size >= 5_000)
+@kernel("(n) (n) (n) (n) . .", pays=lambda x, *others: x.size >= 5_000,
+        further=lambda x, r, p, Ap, rr, damping: rr != 0)
 def conjugate_step(x, r, p, Ap, rr, damping):
     """x, r, p and rᵀr after a step of conjugate gradients for A + damping I, and pᵀ(A + damping I)p: linalg/systems.py.
 
@@ -267,7 +271,7 @@ def conjugate_step_compiled(x, r, p, Ap, rr, damping):
     return x_new, r_new, p_new, float(rr_new), curvature
 
 
-@kernel(pays=lambda A, b, steps, tolerance: 10 <= b.size <= 400)
+@kernel("(n,n) (n) i .", pays=lambda A, b, steps, tolerance: 10 <= b.size <= 400)
 def dense_conjugate_gradient(A, b, steps, tolerance):
     """x with Ax = b, by so many steps of conjugate gradients, and pᵀAp in the last direction: linalg/systems.py.
 

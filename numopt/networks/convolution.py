@@ -6,7 +6,7 @@ import numpy as np
 from numopt.kernels.convolution import convolution, convolution_by_inputs, convolution_by_weights
 from numopt.kernels.patches import offsets, patches, places
 from numopt.kernels.pooling import max_pool, max_pool_backward, max_pool_chosen
-from numopt.networks.layers import Dense, Layer, ReLU
+from numopt.networks.layers import Dense, Layer, ReLU, whole
 
 
 class Conv2D(Dense):
@@ -16,8 +16,9 @@ class Conv2D(Dense):
     """
 
     def __init__(self, channels, outputs, k, stride=1, padding=0, bias=True):
-        super().__init__(k * k * channels, outputs, bias)
-        self.channels, self.k, self.stride, self.padding = channels, k, stride, padding
+        self.channels, self.k = whole(channels, "Conv2D: channels"), whole(k, "Conv2D: k")
+        self.stride, self.padding = whole(stride, "Conv2D: stride"), whole(padding, "Conv2D: padding", least=0)
+        super().__init__(self.k**2 * self.channels, outputs, bias)
 
     def output_shape(self, shape):
         if len(shape) != 3 or shape[2] != self.channels:
@@ -85,7 +86,9 @@ class Pool(Layer):
     """One number for each k × k window, `stride` apart, in every channel; what does not fill a window is left out."""
 
     def __init__(self, k, stride=None):
-        self.k, self.stride = k, stride or k
+        name = type(self).__name__
+        self.k = whole(k, f"{name}: k")
+        self.stride = self.k if stride is None else whole(stride, f"{name}: stride")
 
     def output_shape(self, shape):
         if len(shape) != 3 or min(shape[:2]) < self.k:

@@ -21,6 +21,13 @@ import numpy as np
 from numopt.kernels.pooling import relu, relu_backward
 
 
+def whole(value, name, least=1):
+    """The value, if it is a whole number of at least so much: what it would make of another, no pass asks again."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, and is {value!r}")
+    return int(value)
+
+
 class Mode:
     """How a forward pass treats its batch.
 
@@ -62,8 +69,10 @@ class Dense(Layer):
     """y = x Wᵀ + b, with one matrix [W | b] of shape (outputs, inputs + 1); without a bias it is W alone."""
 
     def __init__(self, inputs, outputs, bias=True):
-        self.inputs, self.outputs, self.bias = inputs, outputs, bias
-        self.shapes = [(outputs, inputs + bias)]
+        name = type(self).__name__
+        self.inputs, self.outputs = whole(inputs, f"{name}: inputs"), whole(outputs, f"{name}: outputs")
+        self.bias = bool(bias)
+        self.shapes = [(self.outputs, self.inputs + self.bias)]
 
     def output_shape(self, shape):
         if shape != (self.inputs,):

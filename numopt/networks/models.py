@@ -12,10 +12,11 @@ from math import prod, sqrt
 
 import numpy as np
 
-from numopt.kernels.twins import Kernel, one_thread_of_blas
+from numopt.kernels.sharing import one_thread_of_blas
+from numopt.kernels.twins import reads, started
 from numopt.networks.composition import Chain, Residual
 from numopt.networks.convolution import AveragePool, Conv2D, Flatten, MaxPool
-from numopt.networks.layers import Dense, Dropout, Mode, ReLU, Sigmoid, Tanh
+from numopt.networks.layers import Dense, Dropout, Mode, ReLU, Sigmoid, Tanh, whole
 from numopt.networks.losses import SoftmaxCrossEntropy, SquaredError
 from numopt.networks.normalization import BatchNorm
 
@@ -38,7 +39,8 @@ class Network(Chain):
 
     def __init__(self, *layers, inputs, loss=None, initialisation="glorot"):
         super().__init__(*layers)
-        self.inputs = (inputs,) if np.ndim(inputs) == 0 else tuple(inputs)
+        inputs = (inputs,) if np.ndim(inputs) == 0 else tuple(inputs)
+        self.inputs = tuple(whole(length, "each length of inputs") for length in inputs)
         self.loss = SoftmaxCrossEntropy() if loss is None else loss
         self.initialisation = initialisation
         shape = self.output_shape(self.inputs)
@@ -55,7 +57,7 @@ class Network(Chain):
 
     def threads(self):
         """The twins of convolutions share out the images; the products of the other layers leave them their cores."""
-        return one_thread_of_blas() if len(self.inputs) == 3 and Kernel.numba else nullcontext()
+        return one_thread_of_blas() if len(self.inputs) == 3 and not reads() and started() else nullcontext()
 
     def forward(self, w, x, mode):
         with self.threads():
@@ -150,12 +152,11 @@ def mlp(sizes, activation="tanh", loss=None, dropout=0.0):
 
 def cnn(shape=(32, 32, 3), classes=10, channels=32):
     """Convolution 3 × 3, ReLU, max-pooling, twice, then a dense layer: Memon et al. (2024), 30,634 weights on CIFAR."""
-    rows, columns, depth = shape
-    return Network(
-        Conv2D(depth, channels, 3, padding=1), ReLU(), MaxPool(2),
-        Conv2D(channels, channels, 3, padding=1), ReLU(), MaxPool(2),
-        Flatten(), Dense(rows // 4 * (columns // 4) * channels, classes),
-        inputs=shape, initialisation="he")
+    features = Chain(
+        Conv2D(shape[2], channels, 3, padding=1), ReLU(), MaxPool(2),
+        Conv2D(channels, channels, 3, padding=1), ReLU(), MaxPool(2), Flatten())
+    return Network(*features.layers, Dense(*features.output_shape(tuple(shape)), classes), inputs=shape,
+                   initialisation="he")
 
 
 def lenet(shape=(32, 32, 3), classes=10, dropout=0.0):
@@ -163,13 +164,12 @@ def lenet(shape=(32, 32, 3), classes=10, dropout=0.0):
 
     With `dropout`, that share of the outputs of the first two dense layers is dropped in training.
     """
-    rows, columns = ((length - 4) // 2 for length in shape[:2])
-    rows, columns = (rows - 4) // 2, (columns - 4) // 2
-    drop = dropping(dropout)
-    return Network(
+    features = Chain(
         Conv2D(shape[2], 6, 5), ReLU(), MaxPool(2),
-        Conv2D(6, 16, 5), ReLU(), MaxPool(2), Flatten(),
-        Dense(rows * columns * 16, 120), ReLU(), *drop, Dense(120, 84), ReLU(), *drop, Dense(84, classes),
+        Conv2D(6, 16, 5), ReLU(), MaxPool(2), Flatten())
+    size, drop = *features.output_shape(tuple(shape)), dropping(dropout)
+    return Network(
+        *features.layers, Dense(size, 120), ReLU(), *drop, Dense(120, 84), ReLU(), *drop, Dense(84, classes),
         inputs=shape, initialisation="he")
 
 

@@ -1,7 +1,9 @@
 """Batch normalisation, and the statistics that take the batch's place in evaluation.          Lecture 13."""
+from math import inf
+
 import numpy as np
 
-from numopt.networks.layers import Layer
+from numopt.networks.layers import Layer, whole
 
 
 class BatchNorm(Layer):
@@ -13,7 +15,9 @@ class BatchNorm(Layer):
     """
 
     def __init__(self, channels, eps=1e-5):
-        self.channels, self.eps = channels, eps
+        self.channels, self.eps = whole(channels, "BatchNorm: channels"), eps
+        if not 0 < eps < inf:
+            raise ValueError(f"BatchNorm: eps must be a number above 0, and is {eps!r}: a channel may be constant")
         self.shapes = [(channels, 2)]
 
     def output_shape(self, shape):

@@ -27,9 +27,14 @@ def twin_of(method):
     return remember
 
 
+def remembered(m, theta):
+    """What is remembered of each weight, as it is (0 added to −0 would be 0), or at the start the same number for all."""
+    return m if isinstance(m, np.ndarray) else np.full_like(theta, m)
+
+
 @twin_of(momentum)
 def compiled_momentum(problem, theta, *, lr, mu, t, v):
-    lr, mu, v = schedule(lr), schedule(mu, "mu", below=1), np.zeros_like(theta) + v
+    lr, mu, v = schedule(lr), schedule(mu, "mu", below=1), remembered(v, theta)
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
         theta, v = vectors.momentum(theta, g, v, lr(t), mu(t))
@@ -38,7 +43,7 @@ def compiled_momentum(problem, theta, *, lr, mu, t, v):
 
 @twin_of(rmsprop)
 def compiled_rmsprop(problem, theta, *, lr, rho, eps, t, s):
-    lr, s = schedule(lr), np.zeros_like(theta) + s
+    lr, s = schedule(lr), remembered(s, theta)
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
         theta, s = vectors.rmsprop(theta, g, s, lr(t), rho, eps)
@@ -52,7 +57,7 @@ def corrected(m, v, beta1, beta2, t):
 
 @twin_of(adam)
 def compiled_adam(problem, theta, *, lr, beta1, beta2, eps, t, m, v):
-    lr, m, v = schedule(lr), np.zeros_like(theta) + m, np.zeros_like(theta) + v
+    lr, m, v = schedule(lr), remembered(m, theta), remembered(v, theta)
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
         theta, m, v = vectors.adam(theta, g, m, v, lr(t), beta1, beta2, eps, t)
@@ -62,7 +67,7 @@ def compiled_adam(problem, theta, *, lr, beta1, beta2, eps, t, m, v):
 
 @twin_of(adahessian)
 def compiled_adahessian(problem, theta, *, lr, beta1, beta2, eps, power, weight_decay, averaging, block, seed, t, m, v):
-    lr, m, v = schedule(lr), np.zeros_like(theta) + m, np.zeros_like(theta) + v
+    lr, m, v = schedule(lr), remembered(m, theta), remembered(v, theta)
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
         z = signs(theta, seed, t)

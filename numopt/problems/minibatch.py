@@ -12,10 +12,12 @@ from scipy.sparse.linalg import LinearOperator
 
 from numopt.kernels.dense import dense_fisher_product, dense_fisher_solve
 from numopt.kernels.twins import worth_compiling
-from numopt.networks.layers import Activation, Dense, Dropout, Mode
-from numopt.networks.losses import SquaredError
+from numopt.networks.layers import Dense, Dropout, Mode, ReLU, Sigmoid, Tanh
+from numopt.networks.losses import SoftmaxCrossEntropy, SquaredError
 from numopt.problems.functions import LeastSquares
 from numopt.problems.objective import Objective
+
+DENSE = {Dense, Dropout, Tanh, ReLU, Sigmoid, SoftmaxCrossEntropy, SquaredError}  # the classes of a small dense net
 
 # Everything random has a stream of its own, default_rng([seed, t, number]).
 MASKS, LABELS, FACTORS, ORDER = 1, 2, 3, 4
@@ -123,9 +125,8 @@ class MiniBatch(Objective):
 
     def compilable(self, F, theta, parts):
         """F = (1/n) Σ Jᵀ M J with M = diag(d) + Σ a bᵀ for each example, and d, a, b = parts(): with compiled twins, if
-        the net is small and dense."""
-        dense = len(self.network.inputs) == 1 and all(isinstance(layer, (Dense, Activation, Dropout))
-                                                      for layer in self.network.layers)
+        the net is small and dense, and made of exactly these classes: one derived from them may multiply otherwise."""
+        dense = len(self.network.inputs) == 1 and {type(self.network.loss), *map(type, self.network.layers)} <= DENSE
         if dense and self.n * self.size < 20_000_000 and worth_compiling(theta, least=500):
             return DenseFisher(F, partial(self.layers_and_parts, theta, parts))
         return F

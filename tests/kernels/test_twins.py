@@ -17,7 +17,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_info
 
-from numopt.kernels import convolution, dense, pooling, twins, vectors
+from numopt.kernels import convolution, dense, pooling, sharing, twins, vectors
 from numopt.kernels.patches import places
 from numopt.kernels.twins import Kernel, reading
 from numopt.linalg import conjugate_gradient, damped
@@ -281,7 +281,7 @@ def threads():
 
 def test_where_twins_share_out_the_work_blas_has_one_thread_and_afterwards_what_it_had_before():
     before = threads()
-    with twins.one_thread_of_blas():
+    with sharing.one_thread_of_blas():
         assert set(threads().values()) == {1}
     assert threads() == before
 
@@ -289,8 +289,8 @@ def test_where_twins_share_out_the_work_blas_has_one_thread_and_afterwards_what_
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 100])
 @pytest.mark.parametrize("number", [1, 3])
 def test_work_that_is_shared_out_is_done_once_by_as_many_threads_as_there_are(n, number, monkeypatch):
-    monkeypatch.setattr(twins, "threads", lambda: number)
-    monkeypatch.setattr(twins, "helpers", cache(twins.helpers.__wrapped__))
+    monkeypatch.setattr(sharing, "threads", lambda: number)
+    monkeypatch.setattr(sharing, "helpers", cache(sharing.helpers.__wrapped__))
     done, workers = [], set()
 
     def work(here, piece):
@@ -298,22 +298,22 @@ def test_work_that_is_shared_out_is_done_once_by_as_many_threads_as_there_are(n,
         workers.add(threading.get_ident())
         done.append((piece, list(range(n))[here]))
 
-    twins.share_out(n, work)
+    sharing.share_out(n, work)
     assert [i for _, some in sorted(done) for i in some] == list(range(n))
-    assert len({piece for piece, _ in done}) == len(done) == min(n, twins.PIECES) and len(workers) <= number
+    assert len({piece for piece, _ in done}) == len(done) == min(n, sharing.PIECES) and len(workers) <= number
 
 
 def test_the_calling_thread_wakes_nobody_where_there_is_little_to_do(monkeypatch):
-    monkeypatch.setattr(twins, "threads", lambda: 2)
-    monkeypatch.setattr(twins, "helpers", None)
+    monkeypatch.setattr(sharing, "threads", lambda: 2)
+    monkeypatch.setattr(sharing, "helpers", None)
     workers = []
-    twins.share_out(8, lambda here, piece: workers.append(threading.get_ident()), alone=True)
+    sharing.share_out(8, lambda here, piece: workers.append(threading.get_ident()), alone=True)
     assert workers == 8 * [threading.get_ident()]
 
 
 def test_an_error_in_another_thread_reaches_the_caller_and_the_threads_go_on(monkeypatch):
-    monkeypatch.setattr(twins, "threads", lambda: 2)
-    monkeypatch.setattr(twins, "helpers", cache(twins.helpers.__wrapped__))
+    monkeypatch.setattr(sharing, "threads", lambda: 2)
+    monkeypatch.setattr(sharing, "helpers", cache(sharing.helpers.__wrapped__))
     here = threading.get_ident()
 
     def work(where, piece):
@@ -323,15 +323,15 @@ def test_an_error_in_another_thread_reaches_the_caller_and_the_threads_go_on(mon
 
     for _ in range(2):
         with pytest.raises(ZeroDivisionError, match="in piece"):
-            twins.share_out(8, work)
+            sharing.share_out(8, work)
 
 
 def test_no_thread_keeps_what_it_worked_on(monkeypatch):
-    monkeypatch.setattr(twins, "threads", lambda: 2)
-    monkeypatch.setattr(twins, "helpers", cache(twins.helpers.__wrapped__))
+    monkeypatch.setattr(sharing, "threads", lambda: 2)
+    monkeypatch.setattr(sharing, "helpers", cache(sharing.helpers.__wrapped__))
     x = np.empty(1000)
     kept = weakref.ref(x)
-    twins.share_out(8, lambda here, piece, x=x: time.sleep(0.001))
+    sharing.share_out(8, lambda here, piece, x=x: time.sleep(0.001))
     del x
     end = time.monotonic() + 10
     while kept() is not None and time.monotonic() < end:
@@ -343,7 +343,7 @@ def test_no_more_threads_than_were_asked_for(monkeypatch):
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     for asked, number in [("1", 1), ("0", 1), ("1000", cores), ("many", cores)]:
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
-        assert twins.threads.__wrapped__() == number
+        assert sharing.threads.__wrapped__() == number
 
 
 SUMS = """
@@ -394,7 +394,7 @@ def in_the_child(queue, x):
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_which_has_no_threads_of_its_parent_has_its_own(monkeypatch):
-    monkeypatch.setattr(twins, "threads", lambda: 2)
+    monkeypatch.setattr(sharing, "threads", lambda: 2)
     x = np.random.default_rng(0).standard_normal((1000, 1000))
     pooling.relu.compiled(x)
     context = multiprocessing.get_context("fork")
