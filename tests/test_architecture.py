@@ -10,10 +10,6 @@ import pytest
 ROOT = Path(__file__).parent.parent
 NUMOPT = sorted((ROOT / "numopt").rglob("*.py"))
 
-# Modules whose tests stand with those of a neighbour.
-TESTED_WITH = {"kernels.vectors": "twins", "kernels.dense": "twins", "kernels.pooling": "twins",
-               "kernels.convolution": "twins", "kernels.tiles": "twins", "kernels.patches": "twins"}
-
 # What each room, and each single file, may import from the package; whoever is in a room may import its neighbours.
 NOTHING = set()
 ARROWS = {
@@ -89,8 +85,7 @@ def test_no_optimizer_reads_a_pickle():
 def test_every_module_has_its_tests():
     for file in NUMOPT:
         if file.stem != "__init__":
-            stem = TESTED_WITH.get(place(file)[1], file.stem)
-            tests = ROOT / "tests" / file.relative_to(ROOT / "numopt").parent / f"test_{stem}.py"
+            tests = ROOT / "tests" / file.relative_to(ROOT / "numopt").parent / f"test_{file.stem}.py"
             assert tests.exists(), f"no {tests}"
 
 

@@ -69,7 +69,7 @@ def keep_positive(y, dy, dx):
         dx[i] = dy[i] * (1 if y[i] > 0 else 0)
 
 
-@kernel("(n,r,c,ch) i i .", large, lambda x, k, stride, least: are_places(x.shape, k, stride, 0))
+@kernel("(n,r,c,ch) i i .", large, lambda x, k, stride, least: least == least and are_places(x.shape, k, stride, 0))
 def max_pool(x, k, stride, least):
     """The largest number of each window in every channel, and which one it is, the first where there are several.
 

@@ -45,7 +45,7 @@ class Kernel:
     lock = threading.RLock()  # held while something is compiled, or work shared out
 
     def __init__(self, function, form, pays, further):
-        self.numpy, self.form, self.pays, self.lets_in = function, form, pays, gate(form, further)
+        self.numpy, self.words, self.pays, self.lets_in = function, form.split(), pays, gate(form, further)
         self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
         Kernel.known.append(self)
 
@@ -68,7 +68,7 @@ class Kernel:
         if not started():
             raise ImportError(f"{self.__name__}.compiled needs Numba; {self.__name__}.numpy does not")
         if not self.lets_in(arguments):
-            raise ValueError(f"{self.__name__}.compiled takes {self.form}, see kernels/gate.py, and was given "
+            raise ValueError(f"{self.__name__}.compiled takes {' '.join(self.words)} (kernels/gate.py), and was given "
                              f"{', '.join(map(described, arguments))}; {self.__name__}.numpy says what is wrong")
         return self.enter(arguments)
 
@@ -77,7 +77,7 @@ class Kernel:
         if Kernel.uncompiled:
             compile_all()
         compiled = self.twin_function.__globals__[self.twin_function.__name__]
-        arguments = [constant(argument) for argument in arguments]  # which must be there as long as it runs
+        arguments = list(map(constant, arguments, self.words))  # which must be there as long as it runs
         if not self.shares:
             return compiled(*map(plain, arguments))
         with Kernel.lock, one_thread_of_blas():
@@ -133,13 +133,16 @@ def vectors(argument):
     return isinstance(argument, tuple) and all(isinstance(array, np.ndarray) for array in argument)
 
 
-def constant(argument):
-    """An array as one that is contiguous and cannot be written into: for the compiler all are then of one type."""
+def constant(argument, word):
+    """An array as one that is contiguous and cannot be written into, and a number as Python's own, whole or not, as the
+    word of the form says: for the compiler all are then of one type."""
     if isinstance(argument, np.ndarray):
         argument = np.ascontiguousarray(argument).view()
         argument.flags.writeable = False
-    elif isinstance(argument, np.generic):
-        argument = argument.item()
+    elif word == ".":
+        argument = float(argument)
+    elif word == "i":
+        argument = int(argument)
     elif vectors(argument):
         argument = tuple(map(np.ascontiguousarray, argument))
     return argument

@@ -49,7 +49,7 @@ def rmsprop_compiled(theta, g, s, lr, rho, eps):
     return theta_new, s_new
 
 
-@kernel("(n) (n) (n) (n) . . . . .", pays=lambda theta, *others: theta.size >= 5_000)
+@kernel("(n) (n) (n) (n) . . . . i", pays=lambda theta, *others: theta.size >= 5_000)
 def adam(theta, g, m, v, lr, beta1, beta2, eps, t):
     """θ, m and v after step t of Adam.
 
@@ -77,7 +77,7 @@ def adam_compiled(theta, g, m, v, lr, beta1, beta2, eps, t):
     return theta_new, m_new, v_new
 
 
-@kernel("(n) (n) (n) (n) (n) . . . . . . .", pays=lambda theta, *others: theta.size >= 5_000)
+@kernel("(n) (n) (n) (n) (n) . . . . . . i", pays=lambda theta, *others: theta.size >= 5_000)
 def adahessian(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_decay, t):
     """θ, m and v after step t of AdaHessian, with the averaged diagonal D of the Hessian.
 
@@ -142,6 +142,7 @@ def least_residual_compiled(r, Jr, P, V, products, skipped):
     number, k, known = r.dtype.type, len(V), len(products)
     tau, alpha, largest = np.zeros(k, r.dtype), np.zeros(k, r.dtype), number(0)
     before, products = products, np.zeros((k, k), r.dtype)
+    products[:known, :known] = before
     for start in range(0, r.size, PIECE):  # all the products of two vectors that are not known
         r_piece, Jr_piece = r[start:start + PIECE], Jr[start:start + PIECE]
         for i in range(r_piece.size):
@@ -158,8 +159,6 @@ def least_residual_compiled(r, Jr, P, V, products, skipped):
                 products[i, j] += dot(v_i, piece(V[j], start, r_piece))
     for i in range(k):
         for j in range(i):
-            if i < known:
-                products[i, j] = before[i, j]
             tau[i] -= products[i, j] * tau[j]
         if i < skipped:
             alpha[i] = 0

@@ -28,7 +28,7 @@ def twin_of(method):
 
 
 def remembered(m, theta):
-    """What is remembered of each weight, as it is (0 added to −0 would be 0), or at the start the same number for all."""
+    """What is remembered of each weight, as it is: 0 added to −0 would be 0.  At the start it is one number for all."""
     return m if isinstance(m, np.ndarray) else np.full_like(theta, m)
 
 

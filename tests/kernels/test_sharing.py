@@ -1,0 +1,125 @@
+"""Work is shared out once, to as many threads as there are, and BLAS has one thread of its own meanwhile."""
+import multiprocessing
+import os
+import threading
+import time
+import weakref
+from functools import cache
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from threadpoolctl import threadpool_info
+
+from numopt.kernels import pooling, sharing
+from tests.kernels.both import needs_numba
+
+
+def threads():
+    return {library["filepath"]: library["num_threads"] for library in threadpool_info()
+            if library["user_api"] == "blas"}
+
+
+def test_where_twins_share_out_the_work_blas_has_one_thread_and_afterwards_what_it_had_before():
+    before = threads()
+    with sharing.one_thread_of_blas():
+        assert set(threads().values()) == {1}
+    assert threads() == before
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 100])
+@pytest.mark.parametrize("number", [1, 3])
+def test_work_that_is_shared_out_is_done_once_by_as_many_threads_as_there_are(n, number, monkeypatch):
+    monkeypatch.setattr(sharing, "threads", lambda: number)
+    monkeypatch.setattr(sharing, "helpers", cache(sharing.helpers.__wrapped__))
+    done, workers = [], set()
+
+    def work(here, piece):
+        time.sleep(0.001)
+        workers.add(threading.get_ident())
+        done.append((piece, list(range(n))[here]))
+
+    sharing.share_out(n, work)
+    assert [i for _, some in sorted(done) for i in some] == list(range(n))
+    assert len({piece for piece, _ in done}) == len(done) == min(n, sharing.PIECES) and len(workers) <= number
+
+
+def test_the_calling_thread_wakes_nobody_where_there_is_little_to_do(monkeypatch):
+    monkeypatch.setattr(sharing, "threads", lambda: 2)
+    monkeypatch.setattr(sharing, "helpers", None)
+    workers = []
+    sharing.share_out(8, lambda here, piece: workers.append(threading.get_ident()), alone=True)
+    assert workers == 8 * [threading.get_ident()]
+
+
+def test_an_error_in_another_thread_reaches_the_caller_and_the_threads_go_on(monkeypatch):
+    monkeypatch.setattr(sharing, "threads", lambda: 2)
+    monkeypatch.setattr(sharing, "helpers", cache(sharing.helpers.__wrapped__))
+    here = threading.get_ident()
+
+    def work(where, piece):
+        if threading.get_ident() != here:
+            raise ZeroDivisionError(f"in piece {piece}")
+        time.sleep(0.01)
+
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError, match="in piece"):
+            sharing.share_out(8, work)
+
+
+def test_no_thread_keeps_what_it_worked_on(monkeypatch):
+    monkeypatch.setattr(sharing, "threads", lambda: 2)
+    monkeypatch.setattr(sharing, "helpers", cache(sharing.helpers.__wrapped__))
+    x = np.empty(1000)
+    kept = weakref.ref(x)
+    sharing.share_out(8, lambda here, piece, x=x: time.sleep(0.001))
+    del x
+    end = time.monotonic() + 10
+    while kept() is not None and time.monotonic() < end:
+        time.sleep(0.001)
+    assert kept() is None
+
+
+def test_no_more_threads_than_were_asked_for(monkeypatch):
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for asked, number in [("1", 1), ("0", 1), ("1000", cores), ("many", cores)]:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+        assert sharing.threads.__wrapped__() == number
+
+
+@needs_numba
+def test_two_threads_may_call_a_twin_at_once():
+    x = np.random.default_rng(0).standard_normal((64, 32, 32, 8))
+    wanted, found = pooling.max_pool.numpy(x, 2, 2, 0.0)[0], []
+
+    def work():
+        found.extend(pooling.max_pool(x, 2, 2, 0.0)[0] for _ in range(5))
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(found) == 10
+    for y in found:
+        assert_array_equal(y, wanted)
+
+
+def in_the_child(queue, x):
+    queue.put(pooling.relu.compiled(x).sum())
+
+
+@needs_numba
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_which_has_no_threads_of_its_parent_has_its_own(monkeypatch):
+    monkeypatch.setattr(sharing, "threads", lambda: 2)
+    x = np.random.default_rng(0).standard_normal((1000, 1000))
+    pooling.relu.compiled(x)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=in_the_child, args=(queue, x))
+    child.start()
+    total = queue.get(timeout=60)
+    child.join()
+    assert total == pytest.approx(np.maximum(x, 0).sum())
