@@ -101,16 +101,22 @@ def adaptive(problem, steps, agrees):
     return computed, np.linalg.norm(problem.residuals(theta))
 
 
-def cosine(a, b):
-    return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+def alike(a, b, share):
+    """Is the cosine above the share?"""
+    return a @ b > share * np.linalg.norm(a) * np.linalg.norm(b)
+
+
+def orthogonal(a, b):
+    """What that code asks."""
+    return not (alike(a, b, 0.001) or alike(-a, b, 0.001))
 
 
 def test_solution_12_7_a_similarity_that_is_called_a_distance():
     problem = Bratu(12)
-    right = adaptive(problem, 60, lambda a, b: cosine(a, b) > 0.99)
-    wrong = adaptive(problem, 60, lambda a, b: abs(cosine(a, b)) <= 0.001)
+    right = adaptive(problem, 60, lambda a, b: alike(a, b, 0.99))
+    wrong = adaptive(problem, 60, orthogonal)
     assert right[0] <= 20 and wrong[0] >= 60 and max(right[1], wrong[1]) < 1e-10
     counted = Counted(problem)
     path(nltgcr_adaptive(counted, problem.start, curvature="jacobian"), 60)
     assert counted.values == right[0], "the loop with the right rule is the method"
-    assert adaptive(HEquation(100, 0.9), 60, lambda a, b: abs(cosine(a, b)) <= 0.001)[1] < 1e-10
+    assert adaptive(HEquation(100, 0.9), 60, orthogonal)[1] < 1e-10
