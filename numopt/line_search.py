@@ -6,6 +6,7 @@ negative: p must lead downhill.  Each is told f and g at θ if the caller has th
     alpha, f, g = strong_wolfe(loss, theta, p, f, g)
     theta = theta + alpha * p
 
+Nothing here depends on the units of f or θ: where no trial has led down at all, the next are ever more times shorter.
 No step raises f.  A step of length 0 says that none was found that lowers it: the slope is zero already, or the
 change in f is lost in its rounding.  Where f or g is not finite the step was too long, and a shorter one is tried.
 
@@ -92,12 +93,12 @@ def backtracking(loss, theta, p, f=None, g=None, *, alpha=1.0, c=1e-4, shrink=0.
     alpha = first(alpha)
     fractions(c=c, shrink=shrink)
     start = origin(loss, theta, p, f, g)
-    for _ in range(most if start.slope else 0):
+    for k in range(most if start.slope else 0):
         with np.errstate(all="ignore"):
             f = float(loss.value(theta + alpha * p))
         if math.isfinite(f) and f <= start.f + c * alpha * start.slope and f < start.f:
             return Step(alpha, f, None)
-        alpha = shrink * alpha
+        alpha = shrink**max(1, k - 30) * alpha
     return start.step
 
 
@@ -118,7 +119,7 @@ def strong_wolfe(loss, theta, p, f=None, g=None, *, alpha=1.0, c1=1e-4, c2=0.9, 
         raise ValueError(f"c1 = {c1} must be less than c2 = {c2}, or no step need meet both conditions")
     start = low = origin(loss, theta, p, f, g)
     high = None
-    for _ in range(most if start.slope else 0):
+    for k in range(most if start.slope else 0):
         trial = look(loss, theta, p, alpha)
         if trial.f > start.f + c1 * alpha * start.slope or trial.f > low.f:
             high = trial
@@ -133,7 +134,8 @@ def strong_wolfe(loss, theta, p, f=None, g=None, *, alpha=1.0, c1=1e-4, c2=0.9, 
         else:
             width = high.alpha - low.alpha
             part = (cubic(low, high) - low.alpha) / width
-            alpha = low.alpha + min(max(0.1, part), 0.9) * width  # in this order 0.1 if part is nan
+            least = 0.1**max(1, k - 10) if low is start else 0.1
+            alpha = low.alpha + min(max(least, part), 0.9) * width  # in this order the least if part is nan
     return low.step if low.f < start.f else start.step
 
 
@@ -147,8 +149,10 @@ def gain_ratio(f, f_new, predicted, dtype):
 
     Nocedal and Wright (4.4).  To both falls is added what rounding does to f, so that 1 is also the answer where they
     are lost in it (Conn, Gould and Toint 2000, Section 17.4.2).  Where f_new is not finite, or the model itself
-    promises nothing, the answer is -inf.
+    promises nothing, the answer is -inf; where f is not finite there is none.
     """
+    if not math.isfinite(f) or predicted == math.inf:
+        raise FloatingPointError(f"a model is made where f is finite; here f is {f}, and it is to fall by {predicted}")
     rounding = 10 * float(np.finfo(dtype).eps) * abs(float(f))
     fall, predicted = float(f) - float(f_new) + rounding, float(predicted) + rounding
     return fall / predicted if math.isfinite(fall) and predicted > 0 else -math.inf
@@ -174,7 +178,8 @@ class Remembering:
         self.loss, self.points = loss, []
 
     def at(self, theta):
-        """The answers at θ so far."""
+        """The answers at θ so far.  Nobody may write into θ, nor, as they are copies, into them."""
+        theta.flags.writeable = False
         known = next((known for known in self.points if np.array_equal(known[0], theta)), (theta, {}))
         self.points = [known, *(other for other in self.points if other is not known)][:2]
         return known[1]
@@ -188,13 +193,14 @@ class Remembering:
     def gradient(self, theta):
         known = self.at(theta)
         if "g" not in known:
-            known["g"] = self.loss.gradient(theta)
+            known["g"] = np.array(self.loss.gradient(theta))
         return known["g"]
 
     def value_and_gradient(self, theta):
         known = self.at(theta)
         if "f" not in known and "g" not in known:
-            known["f"], known["g"] = self.loss.value_and_gradient(theta)
+            known["f"], g = self.loss.value_and_gradient(theta)
+            known["g"] = np.array(g)
         return self.value(theta), self.gradient(theta)
 
     def __getattr__(self, question):
@@ -209,6 +215,14 @@ class Remembering:
             return known[question]
 
         return answer
+
+
+def slope(g, p):
+    """gᵀp as a Python float, in double precision where single is not enough."""
+    product = float(np.vdot(g, p))  # which is silent where g @ p warns
+    if g.dtype == np.float32 and not 1e-30 < abs(product) < math.inf:
+        return float(np.vdot(g.astype(float), p.astype(float)))
+    return product
 
 
 def secant(a, b):
@@ -243,22 +257,22 @@ def origin(loss, theta, p, f, g):
         raise ValueError(f"p has shape {np.shape(p)}, but theta has shape {theta.shape}")
     if f is None or g is None:
         f, g = loss.value_and_gradient(theta)
-    slope = float(g @ p)
-    if not math.isfinite(f) or not math.isfinite(slope):
-        raise FloatingPointError(f"a line search starts where f and its slope are finite; they are {f} and {slope}")
-    if slope > 0:
-        raise ValueError(f"p is not a direction of descent: its slope gᵀp is {slope}, not negative, as it is for -g")
-    return Trial(0.0, float(f), g, slope)
+    down = slope(g, p)
+    if not math.isfinite(f) or not math.isfinite(down):
+        raise FloatingPointError(f"a line search starts where f and its slope are finite; they are {f} and {down}")
+    if down > 0:
+        raise ValueError(f"p is not a direction of descent: its slope gᵀp is {down}, not negative, as it is for -g")
+    return Trial(0.0, float(f), g, down)
 
 
 def look(loss, theta, p, alpha):
     """The trial α.  It may overflow: then it counts as infinitely high."""
     with np.errstate(all="ignore"):
         f, g = loss.value_and_gradient(theta + alpha * p)
-        f, slope = float(f), float(g @ p)
-    if not math.isfinite(f) or not math.isfinite(slope):
-        f, slope = math.inf, math.nan
-    return Trial(alpha, f, g, slope)
+        f, down = float(f), slope(g, p)
+    if not math.isfinite(f) or not math.isfinite(down):
+        f, down = math.inf, math.nan
+    return Trial(alpha, f, g, down)
 
 
 def first(alpha):

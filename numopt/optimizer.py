@@ -103,7 +103,7 @@ class Run:
         except BaseException as error:
             self._generator = self._loop(self.theta, **self.memory)
             if numerical(error):
-                raise self._diverged(self["t"], f"after step {self['t']}: {error}") from error
+                raise self._diverged(self["t"], f"after step {self['t']}: {error}", error) from error
             if isinstance(error, (TypeError, ValueError)) and (likely := self._likely_mistake(error)):
                 raise (TypeError if isinstance(error, TypeError) else ValueError)(likely) from error
             raise
@@ -135,7 +135,7 @@ class Run:
                                      f"infinite or undefined in {precision} precision; multiply f by a small number "
                                      "or clip its gradients (the last iterate is in run.theta)")
 
-    def _diverged(self, t, what):
+    def _diverged(self, t, what, error=None):
         """The error: in the first step of a run it may be f that is not finite."""
         if not self._begun:
             with suppress(Exception), np.errstate(all="ignore"):
@@ -144,8 +144,8 @@ class Run:
                 if not np.isfinite(f) or not np.isfinite(g).all():
                     first = "" if np.isfinite(g).all() else (
                         f", its derivative by theta[{(i := int(np.flatnonzero(~np.isfinite(g))[0]))}] {g[i]}")
-                    what = (f"at step {self['t'] + 1}, for f is not finite where it starts: f is {f:.6g}{first}; start "
-                            "where both are finite")
+                    said = f"{error}; where it starts" if error else "where it starts"
+                    what = f"at step {self['t'] + 1}: {said} f is {f:.6g}{first}; start where both are finite"
         return Diverged(f"{self.name} became non-finite {what}", t)
 
     def __getitem__(self, name):

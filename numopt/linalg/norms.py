@@ -77,7 +77,12 @@ def unit(v):
 
 def column_norms(A):
     """The length of every column of A; 1 in place of 0."""
-    return np.array([norm(column) or 1.0 for column in A.T], A.dtype)
+    with np.errstate(all="ignore"):
+        lengths = np.linalg.norm(A, axis=0)
+    least, most = limits(A.dtype)
+    if not ((math.sqrt(least) < lengths) & (lengths <= most)).all():
+        lengths = np.array([norm(column) or 1.0 for column in A.T], A.dtype)
+    return lengths
 
 
 def balanced(s, y):
@@ -89,6 +94,16 @@ def balanced(s, y):
         return s, y
     c = math.sqrt(norm(s)) * math.sqrt(norm(y))
     return (s / power_of_two(c), y / power_of_two(c)) if 0 < c < math.inf else (s, y)
+
+
+def widest(radius, theta):
+    """The radius, but no shorter than half of θ's digits: a step of less could be lost in the rounding of θ."""
+    return max(radius, math.sqrt(np.finfo(theta.dtype).eps) * norm(theta))
+
+
+def reach(theta, d, share):
+    """The h for which hd changes no number of θ by more than the share of it, or where it is below 1, of 1."""
+    return share / float((np.abs(d) / np.maximum(1, np.abs(theta))).max())
 
 
 def finite(v, what):

@@ -22,6 +22,27 @@ def inverse_root(A, p, *, damping=0.0, eps=None):
     return Q * eigenvalues**(-1 / p) @ Q.T
 
 
+def inverse(A, damping):
+    """A⁻¹ of a symmetric positive definite array that has this damping in it; without any, A may be singular.
+
+    What is singular is judged with all diagonal entries brought to 1, so that units make no difference.
+    """
+    try:
+        A_inv = np.linalg.inv(A)
+    except np.linalg.LinAlgError:
+        A_inv = None
+    if A_inv is None or damping == 0 and nearly_singular(A, A_inv):
+        raise ValueError("a matrix that is to be inverted is singular: give it some damping")
+    return finite(A_inv, "the inverse")
+
+
+def nearly_singular(A, A_inv):
+    """Is the condition number of A, with a diagonal of 1, so large that its inverse is rounding?"""
+    d = np.sqrt(np.abs(np.diag(A)))
+    d = np.where(d > 0, d, 1)
+    return norm(A / d / d[:, None]) * norm(A_inv * d * d[:, None]) > 1 / (len(A) * np.finfo(A.dtype).eps)
+
+
 def inverse_root_newton(A, p, *, damping=0.0, steps=100):
     """(A + damping I)^(-1/p) of a symmetric positive definite array, from products only: coupled Newton iteration.
 

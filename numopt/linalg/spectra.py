@@ -66,6 +66,26 @@ def direction(start):
     return unit(q)
 
 
+def eigenbasis(H, g, damping=0.0):
+    """The eigenvalues and eigenvectors of a symmetric array, and if there is no damping, without those that are flat.
+
+    Along a flat one H has no curvature but rounding, and without damping a step in it is not defined: it is left out
+    where g has no share in it either, and otherwise an error.
+    """
+    lam, Q = np.linalg.eigh(H)
+    return (lam, Q) if damping > 0 else without_flat(lam, Q, H, g)
+
+
+def without_flat(lam, Q, H, g):
+    """Those eigenvalues and eigenvectors along which H has a curvature: what is rounding depends on an eigenvector."""
+    rounding = 10 * len(lam) * np.finfo(H.dtype).eps
+    flat = np.abs(lam) <= rounding * np.diag(np.abs(Q.T) @ np.abs(H) @ np.abs(Q))
+    if (np.abs(Q.T @ g) > rounding * (np.abs(Q.T) @ np.abs(g)))[flat].any():
+        raise ValueError("there is no curvature along a direction in which the gradient has a share, and so no step: "
+                         "give it some damping")
+    return lam[~flat], Q[:, ~flat]
+
+
 def slq(A, n, steps, probes, seed=0):
     """Nodes and weights, so that the mean of φ(λ) over the eigenvalues λ of A is nearly the sum of weight φ(node).
 

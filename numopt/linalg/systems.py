@@ -268,7 +268,10 @@ class Nystrom(LinearOperator):
 
     def __init__(self, C, W):
         self.C, self.W = C, W
-        self.W_inverse = np.linalg.pinv(W, rcond=len(W) * np.finfo(W.dtype).eps, hermitian=True)
+        d = np.sqrt(np.abs(np.diag(W)))
+        d = np.where(d > 0, d, 1)  # with a diagonal of 1, what is rounding does not depend on units
+        self.W_inverse = np.linalg.pinv(W / d / d[:, None], rcond=10 * len(W) * np.finfo(W.dtype).eps,
+                                        hermitian=True) / d / d[:, None]
         super().__init__(C.dtype, (len(C), len(C)))
 
     def _matvec(self, v):

@@ -8,12 +8,13 @@ import numpy as np
 
 from numopt.kernels import vectors
 from numopt.kernels.twins import worth_compiling
+from numopt.linalg.norms import norm
 from numopt.linalg.systems import Nystrom, damped, nystrom
 from numopt.optimizer import Later
 from numopt.optimizers.adaptive import adam, rmsprop
 from numopt.optimizers.diagonal import adahessian, signs, spatial_average
 from numopt.optimizers.momentum import momentum
-from numopt.optimizers.residual import combined, kfac_inverse, nltgcr_fisher, started
+from numopt.optimizers.residual import combined, kfac_inverse, nltgcr_fisher, orthonormal, started
 from numopt.schedules import schedule
 
 
@@ -107,7 +108,11 @@ def extended(pairs, r, Jr, window, products):
     P, V, W = zip(*pairs) if pairs else ((), (), ())
     gone = max(0, len(pairs) + 1 - window)
     p, v, d, tau, length, largest, products = vectors.least_residual(r, Jr, P, V, products, gone)
-    if not length > 10 * np.finfo(r.dtype).eps * np.linalg.norm(Jr):
+    if not 0 < length < np.inf:  # there the squares may be no numbers, and the loops are more careful
+        p, v, w = orthonormal(r, Jr, pairs)
+        pairs = (*pairs, (p, v, w))[-window:] if w < np.inf else pairs
+        return pairs, combined(pairs, r), products[:0, :0]
+    if not length > 10 * np.finfo(r.dtype).eps * norm(Jr):
         return pairs, combined(pairs, r), products
     w = (largest + float(abs(tau) @ np.array(W))) / length
     return (*pairs, (p, v, w))[-window:], d, products[gone:, gone:]

@@ -14,9 +14,8 @@ Formulas for β, all the same on a quadratic with exact steps; g is the gradient
 """
 from functools import partial
 
-import numpy as np
-
-from numopt.line_search import remembering, strong_wolfe
+from numopt.linalg.norms import norm, scale
+from numopt.line_search import remembering, slope, strong_wolfe
 from numopt.optimizer import optimizer
 
 FORMULAS = {
@@ -42,29 +41,33 @@ def nonlinear_cg(problem, theta, *, formula="polak_ribiere_plus", overlap=0.1, s
     beta = named(formula)
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
-        fresh = not fall or (t - 1) % theta.size == 0 or abs(g @ g_last) >= overlap * (g @ g)
+        fresh = not fall or (t - 1) % theta.size == 0 or abs(slope(g, g_last)) >= overlap * slope(g, g)
         p = -g if fresh else downhill(-g + beta(g, g_last, p) * p, g)
         alpha, *_ = search(loss, theta, p, f, g, alpha=first_trial(g, p, fall))
         if alpha == 0 and fresh:
             return
-        g_last, fall = g, float(alpha * (g @ p))
+        g_last, fall = g, alpha * slope(g, p)
         theta = theta + alpha * p
         yield theta
 
 
 def downhill(p, g):
     """p if it leads downhill, and otherwise the negative gradient."""
-    return p if g @ p < 0 else -g
+    return p if slope(g, p) < 0 else -g
 
 
 def first_trial(g, p, fall):
-    """The α with α gᵀp = fall; if that is not known, one for a step of length 1 at most."""
-    slope = float(g @ p)
-    return np.clip(fall / slope, 1e-100, 1e10) if fall and slope else min(1, 1 / np.linalg.norm(p))
+    """The α with α gᵀp = fall; if that is not known, one for a step of length 1."""
+    return min(max(fall / (slope(g, p) or -1), 1e-300), 1e300) if fall else 1 / (norm(p) or 1)
 
 
 def named(formula):
-    """The formula of that name."""
+    """The formula of that name: a function of g, g₀ and p₀, which it is given in units in which squares are numbers."""
     if formula not in FORMULAS:
         raise ValueError(f"formula is {formula!r}; it is {', '.join(FORMULAS)}")
-    return FORMULAS[formula]
+
+    def beta(g, g_last, p):
+        c = scale(g_last, g)
+        return FORMULAS[formula](g, g_last, p) if c == 1 else FORMULAS[formula](g / c, g_last / c, p / c)
+
+    return beta

@@ -1,6 +1,7 @@
 """Down the gradient: with a given rate, with the best rate, and by length or sign alone.          Lecture 2."""
 import numpy as np
 
+from numopt.linalg.norms import unit
 from numopt.line_search import exact
 from numopt.optimizer import optimizer
 from numopt.schedules import schedule
@@ -26,12 +27,14 @@ def steepest_descent(problem, theta, *, t=0):
     """Go along the negative gradient as far as it leads down: gradient descent with an exact line search.
 
     Boyd and Vandenberghe (2004), Algorithm 9.3.  Each step is orthogonal to the last.  It needs a `loss` that is
-    the same at every step: the lowest point of one mini-batch says little about the others.
+    the same at every step: the lowest point of one mini-batch says little about the others.  p has length 1, so that
+    the first trial does not depend on the units of f.
     """
     for t, loss in problem.losses(after=t):
         f, g = loss.value_and_gradient(theta)
-        alpha, *_ = exact(loss, theta, -g, f, g)
-        theta = theta - alpha * g
+        p = -unit(g)
+        alpha, *_ = exact(loss, theta, p, f, g)
+        theta = theta + alpha * p
         yield theta
 
 
@@ -45,7 +48,7 @@ def normalized_descent(problem, theta, *, lr=1e-2, t=0):
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
-        theta = theta - lr(t) * g / (np.linalg.norm(g) or 1)
+        theta = theta - lr(t) * unit(g)
         yield theta
 
 

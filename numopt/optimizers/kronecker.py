@@ -18,7 +18,8 @@ from math import sqrt
 
 import numpy as np
 
-from numopt.linalg.roots import inverse_root, newton_schulz
+from numopt.linalg.norms import norm, unit
+from numopt.linalg.roots import inverse, inverse_root, newton_schulz
 from numopt.linalg.systems import damped
 from numopt.optimizer import optimizer
 from numopt.schedules import schedule
@@ -213,8 +214,8 @@ def damped_inverses(A, G, gamma):
     units that makes A larger and G smaller changes nothing.
     """
     pi = [balance(A_i, G_i) for A_i, G_i in zip(A, G)]
-    return ([np.linalg.inv(damped(A_i, pi_i * gamma)) for A_i, pi_i in zip(A, pi)],
-            [np.linalg.inv(damped(G_i, gamma / pi_i)) for G_i, pi_i in zip(G, pi)])
+    return ([inverse(damped(A_i, pi_i * gamma), gamma) for A_i, pi_i in zip(A, pi)],
+            [inverse(damped(G_i, gamma / pi_i), gamma) for G_i, pi_i in zip(G, pi)])
 
 
 def balance(A, G):
@@ -224,9 +225,10 @@ def balance(A, G):
 
 def least_on_plane(F, g, Delta, delta):
     """(α, μ) with the least gᵀx + ½ xᵀFx for x = αΔ + μδ; the shortest pair, where several are (δ is 0 at first)."""
-    plane = np.column_stack([Delta, delta])
-    F_plane = np.column_stack([F @ Delta, F @ delta])
-    return np.linalg.lstsq(plane.T @ F_plane, -plane.T @ g, rcond=None)[0]
+    lengths = np.array([norm(Delta) or 1, norm(delta) or 1])  # of which the rank must not depend
+    plane = np.column_stack([Delta, delta]) / lengths.astype(g.dtype)
+    F_plane = np.column_stack([F @ x for x in plane.T])
+    return np.linalg.lstsq(plane.T @ F_plane, -plane.T @ g, rcond=None)[0] / lengths.astype(g.dtype)
 
 
 def inverse_roots(L, R):
@@ -248,7 +250,7 @@ def grafted(name, g, s):
 
 def lengthened(D, onto):
     """Every matrix of D with the length (Frobenius norm) of the one in its place in `onto`, as one vector."""
-    return flat(np.linalg.norm(onto_i) / (np.linalg.norm(D_i) + 1e-16) * D_i for D_i, onto_i in zip(D, onto))
+    return flat(norm(onto_i) * unit(D_i) for D_i, onto_i in zip(D, onto))
 
 
 def eigenvectors(L):

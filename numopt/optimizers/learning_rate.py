@@ -27,7 +27,7 @@ def gradient_rate(problem, theta, *, alpha=1e-2, beta=0.0, delta=1e-6, probe=Non
     f : ℝⁿ → ℝ; η is one number.)
     """
     for t, loss in problem.losses(after=t):
-        g = loss.gradient(theta)
+        g = np.array(loss.gradient(theta))
         judge = loss if probe is None else probe.loss(t)
         theta = theta - lr * g
         slope = -(g @ judge.gradient(theta)).item()
@@ -101,7 +101,7 @@ def vsgd(problem, theta, *, samples=10, slow=2.0, eps=1e-9, t=0, g_bar=0.0, v_ba
     least = math.sqrt(np.finfo(theta.dtype).eps)  # a shorter difference would be rounding
     g_bar = np.zeros_like(theta) + g_bar
     for t, loss in problem.losses(after=t):
-        g = loss.gradient(theta)
+        g = np.array(loss.gradient(theta))
         d = np.where(np.abs(g_bar) > least, g_bar, least).astype(theta.dtype)
         h = np.abs((loss.gradient(theta + d) - g) / d)
         weight = 1 / t if t <= samples else 1 / tau

@@ -12,7 +12,8 @@ import math
 
 import numpy as np
 
-from numopt.line_search import backtracking, gain_ratio, remembering
+from numopt.linalg.norms import NotFinite, column_norms, finite
+from numopt.line_search import backtracking, gain_ratio, remembering, slope
 from numopt.optimizer import optimizer
 
 
@@ -22,12 +23,13 @@ def gauss_newton(problem, theta, *, search=backtracking, t=0):
 
     Nocedal and Wright (2006), equation 10.23, with a line search; search=full_step is the method without one, which
     may diverge.  Where JᵀJ is singular, p is the shortest of many; where it is nearly so, as for most networks, p is
-    far too long.  It ends when no step lowers f.  (Kashyap (2022), Section 3.1, prints p without its minus: uphill.)
+    far too long.  What is singular is judged with the columns of J brought to length 1, so that a parameter may be in
+    any units.  It ends when no step lowers f.  (Kashyap (2022), Section 3.1, prints p without its minus: uphill.)
     """
     for t, loss in remembering(problem.losses(after=t)):
         r, J = residuals_and_jacobian(loss, theta)
-        p = -np.linalg.lstsq(J, r, rcond=None)[0]
-        alpha, *_ = search(loss, theta, p, r @ r / 2, J.T @ r)
+        p = -shortest(J, r)
+        alpha, *_ = search(loss, theta, p, half_square(r), J.T @ r)
         if alpha == 0:
             return
         theta = theta + alpha * p
@@ -48,12 +50,13 @@ def levenberg_marquardt(problem, theta, *, scaling="marquardt", tau=1e-3, t=0, m
     for t, loss in remembering(problem.losses(after=t)):
         r, J = residuals_and_jacobian(loss, theta)
         D = scales(J, D, scaling)
-        mu = tau * float(np.sum((J / D)**2, axis=0).max()) if mu is None else mu
+        mu = tau * float(np.sum((J / D).astype(float)**2, axis=0).max()) if mu is None else mu
         p = damped_step(r, J, D, mu)
         if np.array_equal(theta + p, theta):
             return
         r_new = loss.residuals(theta + p)
-        rho = gain_ratio(r @ r / 2, r_new @ r_new / 2, p @ (mu * D**2 * p - J.T @ r) / 2, theta.dtype)
+        predicted = slope(p, mu * D.astype(float)**2 * p - J.T @ r) / 2
+        rho = gain_ratio(half_square(r), half_square(r_new), predicted, theta.dtype)
         if rho > 0:
             theta = theta + p
             mu, nu = mu * max(1 / 3, 1 - (2 * rho - 1)**3), 2.0
@@ -70,9 +73,21 @@ def residuals_and_jacobian(loss, theta):
                                   'other losses there is hessian_free, and newton_cg with curvature="gauss_newton"')
     r, J = loss.residuals(theta), loss.jacobian(theta)
     if not np.isfinite(J).all():
-        raise ValueError("the Jacobian is not finite here: start where it is, and use levenberg_marquardt, which takes "
-                         "shorter steps")
-    return r, J
+        raise NotFinite("the Jacobian is not finite here: start where it is, and use levenberg_marquardt, which takes "
+                        "shorter steps")
+    return finite(r, "the vector of residuals"), J
+
+
+def half_square(r):
+    """½‖r‖²."""
+    return slope(r, r) / 2
+
+
+def shortest(J, r):
+    """Of all p with the least ‖r − Jp‖ the shortest: how many there are is judged with columns of length 1."""
+    D = column_norms(J)
+    p, _, rank, _ = np.linalg.lstsq(J / D, r, rcond=None)
+    return p / D if rank == len(D) else np.linalg.lstsq(J, r, rcond=None)[0]
 
 
 def scales(J, D, scaling):
@@ -81,8 +96,7 @@ def scales(J, D, scaling):
         raise ValueError(f"scaling is {scaling!r}; it is levenberg or marquardt")
     if scaling == "levenberg":
         return np.ones(J.shape[1], J.dtype)
-    D = np.maximum(np.linalg.norm(J, axis=0), D)
-    return np.where(D > 0, D, 1).astype(J.dtype)
+    return np.maximum(np.where(J.any(axis=0), column_norms(J), np.where(np.equal(D, 0), 1, D)), D).astype(J.dtype)
 
 
 def damped_step(r, J, D, mu):

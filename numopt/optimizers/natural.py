@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from numopt.linalg.norms import norm
+from numopt.linalg.spectra import without_flat
 from numopt.linalg.systems import conjugate_gradient, damped, dense
 from numopt.optimizer import optimizer
 from numopt.schedules import schedule
@@ -134,24 +136,34 @@ def solved(H, g, solver, cg_steps):
     if solver == "cg":
         return conjugate_gradient(H, g, steps=cg_steps)
     if solver == "dense":
-        return np.linalg.solve(dense(H, g.size), g)
+        try:
+            return np.linalg.solve(dense(H, g.size), g)
+        except np.linalg.LinAlgError:
+            raise ValueError("the curvature matrix is singular, and there is no step: give it some damping") from None
     if solver == "diagonal":
-        return g / np.diag(dense(H, g.size))
+        h = np.diag(dense(H, g.size))
+        lam, Q = without_flat(h, np.eye(g.size, dtype=g.dtype), np.diag(h), g)
+        return Q @ ((Q.T @ g) / lam)
     raise ValueError(f"solver is {solver!r}; it is cg, dense or diagonal")
 
 
 def eigenbasis(loss, theta, curvature, damping, structure):
-    """The eigenvalues of the damped curvature matrix, none below the damping, and its eigenvectors: for small nets."""
+    """The eigenvalues of the damped curvature matrix, none below the damping, and its eigenvectors: for small nets.
+
+    Without damping, directions in which neither the matrix nor the gradient has a share are left out.
+    """
     if structure not in ("full", "diagonal"):
         raise ValueError(f"structure is {structure!r}; it is full or diagonal")
     H = dense(getattr(loss, curvature)(theta), theta.size)
     lam, Q = np.linalg.eigh(H) if structure == "full" else (np.diag(H), np.eye(theta.size, dtype=theta.dtype))
+    if damping == 0:
+        lam, Q = without_flat(np.maximum(lam, 0), Q, H, loss.gradient(theta))
     return np.maximum(lam, 0) + damping, Q
 
 
 def length(d_hat, lam):
     """‖d‖_H = √(dᵀHd)."""
-    return np.sqrt(lam @ d_hat**2).item()
+    return norm(np.sqrt(lam) * d_hat)
 
 
 class Anatomy(NamedTuple):

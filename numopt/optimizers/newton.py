@@ -15,9 +15,11 @@ import numpy as np
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator
 
+from numopt.linalg.norms import inner, norm, reach, unit, widest
+from numopt.linalg.spectra import eigenbasis
 from numopt.linalg.systems import (
     conjugate_gradient_iterates, damped, dense, forcing, steihaug, truncated_conjugate_gradient)
-from numopt.line_search import backtracking, gain_ratio, remembering
+from numopt.line_search import backtracking, gain_ratio, remembering, slope
 from numopt.optimizer import optimizer
 
 
@@ -41,11 +43,12 @@ def damped_newton(problem, theta, *, damping=1e-3, t=0):
     Dauphin et al. (2014), Section 6, "saddle-free Newton", with the backtracking of Nocedal and Wright (2006),
     Algorithm 3.2.  Along an eigenvector of negative curvature the step is as long as Newton's and leads the other way.
     (A shift H + μI with μ above |λ_min|, as in Levenberg (1944), repels too, but shortens the step in all directions.)
-    With damping = 0, and where H is positive definite, the direction is Newton's.  It ends when no step lowers f.
+    With damping = 0, and where H is positive definite, the direction is Newton's; where neither H nor g has a share in
+    a direction, it is left out.  It ends when no step lowers f.
     """
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
-        lam, Q = np.linalg.eigh(dense(loss.hessian(theta), theta.size))
+        lam, Q = eigenbasis(dense(loss.hessian(theta), theta.size), g, damping)
         p = -Q @ ((Q.T @ g) / (np.abs(lam) + damping))
         alpha, *_ = backtracking(loss, theta, p, f, g)
         if alpha == 0:
@@ -61,18 +64,19 @@ def trust_region(problem, theta, *, curvature="hessian", eta=0.15, most=1000.0, 
     Nocedal and Wright (2006), Algorithm 4.1, with the step of their Algorithm 7.2 (Steihaug 1983).  The numbers are
     scipy's.  Where less than the share eta of the promised fall comes true, θ stays.  It ends when no radius helps.
     """
+    radius = radius if t else widest(radius, theta)
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
         B = getattr(loss, curvature)(theta)
         p = steihaug(B, g, radius, steps=cg_steps)
         if np.array_equal(theta + p, theta):
             return
-        rho = gain_ratio(f, loss.value(theta + p), -(g @ p + p @ (B @ p) / 2), theta.dtype)
+        rho = gain_ratio(f, loss.value(theta + p), -(slope(g, p) + slope(B @ p, p) / 2), theta.dtype)
         if rho > eta:
             theta = theta + p
         if rho < 1 / 4:
             radius = radius / 4
-        elif rho > 3 / 4 and np.linalg.norm(p) > 0.999 * radius:
+        elif rho > 3 / 4 and norm(p) > 0.999 * radius:
             radius = min(2 * radius, most)
         yield theta
 
@@ -112,7 +116,7 @@ def hessian_free(problem, theta, *, curvature="gauss_newton", preconditioned=Tru
         points = truncated_conjugate_gradient(B, -g, 0.95 * p, eps=eps, most=cg_steps, preconditioner=M)
         p = points[-1]
         d = downhill(lowest(loss, theta, points), g)
-        rho = gain_ratio(f, loss.value(theta + d), -(g @ d + d @ (B @ d) / 2), theta.dtype)
+        rho = gain_ratio(f, loss.value(theta + d), -(slope(g, d) + slope(B @ d, d) / 2), theta.dtype)
         if rho < 1 / 4:
             damping = damping * 3 / 2
         elif rho > 3 / 4:
@@ -134,13 +138,15 @@ def solved(H, g):
 def inexact_newton(H, g, cg_steps):
     """Where conjugate gradients lead until the residual is small, or the next direction has no positive curvature.
 
-    The inner loop of Nocedal and Wright (2006), Algorithm 7.1.
+    The inner loop of Nocedal and Wright (2006), Algorithm 7.1, but for a first direction without positive curvature.
+    There they step by −g, whose length depends on the units of f: here it is as long as if the curvature had the other
+    sign, and 1 if there is none.
     """
     p, enough = np.zeros_like(g), forcing(g)
     for p, r, d, curvature in islice(conjugate_gradient_iterates(H, -g), cg_steps):
         if not curvature > 0:
-            return p if p.any() else -g
-        if np.linalg.norm(r) <= enough:
+            return p if p.any() else inner(r, d) / -curvature * d if curvature < 0 else unit(d)
+        if norm(r) <= enough:
             break
     return p
 
@@ -150,7 +156,7 @@ def differences(loss, theta, g):
 
     def product(d):
         d = d.ravel()
-        h = 2 * math.sqrt(np.finfo(theta.dtype).eps) * (1 + float(np.linalg.norm(theta))) / float(np.linalg.norm(d))
+        h = reach(theta, d, 2 * math.sqrt(np.finfo(theta.dtype).eps))
         return (loss.gradient(theta + h * d) - g) / h
 
     return LinearOperator((theta.size, theta.size), product, dtype=theta.dtype)
@@ -180,4 +186,4 @@ def lowest(loss, theta, points):
 
 def downhill(p, g):
     """p if it leads downhill, and otherwise the negative gradient."""
-    return p if g @ p < 0 else -g
+    return p if slope(g, p) < 0 else -g

@@ -2,8 +2,9 @@
 
 A step s that changed the gradient by y has felt the curvature: H s = y, on the average between its ends.  SR1 keeps a
 matrix B, near to H, with B s = y for the last step (the secant equation); BFGS keeps M, near to H⁻¹, with M y = s, and
-searches along p = −M g.  Before it knows anything p is −g, of length 1 at most; if no step leads down it forgets what
-it knows, and if then there is still none, it ends.
+searches along p = −M g.  Before it knows anything p is −g / ‖g‖; if no step leads down it forgets what it knows, and
+if then there is still none, it ends.  A first step has length 1, or in SR1 that of the radius: so f may be in any
+units.
 
 On mini-batches y has to come from one batch, or it holds the noise between two: the gradient of this batch is taken
 where the step ends as well, and the next batch begins with its own.  (Where the loss is the same at every step, that is
@@ -13,35 +14,37 @@ Equations and algorithms are those of Nocedal and Wright, Numerical Optimization
 """
 import numpy as np
 
+from numopt.linalg.norms import balanced, inner, norm, unit, widest
 from numopt.linalg.systems import steihaug
-from numopt.line_search import gain_ratio, remembering, strong_wolfe
+from numopt.line_search import gain_ratio, remembering, slope, strong_wolfe
 from numopt.optimizer import optimizer
 
 
 @optimizer
-def sr1(problem, theta, *, eta=1e-3, t=0, radius=1.0, B=1.0):
+def sr1(problem, theta, *, eta=1e-3, t=0, radius=1.0, B=None, first=None):
     """The simplest correction that gives B s = y, of rank one: n steps are enough to know the Hessian of a quadratic.
 
     Nocedal and Wright (2006), Algorithm 6.2.  B need not be positive definite, and so can be right where there is
     negative curvature.  −B⁻¹g may then lead uphill; so in place of a search there is a radius to trust B in, within
-    which `steihaug` finds the step.  B learns from steps that are not taken, too.  It starts as I: scaled to the
-    curvature sᵀy / sᵀs of the first step, it would skip that pair.
+    which `steihaug` finds the step.  B learns from steps that are not taken, too.  It starts as so many times I that
+    the first step ends on the radius: scaled to the curvature sᵀy / sᵀs of that step, it would skip the pair.
     """
-    B = B if np.ndim(B) else B * np.eye(theta.size, dtype=theta.dtype)
+    radius = radius if t else widest(radius, theta)
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
-        s = steihaug(B, g, radius)
+        B, first = initial(B, g, radius), norm(g) if first is None else first
+        s = steihaug(B, g, radius, first=first)
         if np.array_equal(theta + s, theta):
             return
         f_new, g_new = loss.value_and_gradient(theta + s)
         y = g_new - g
-        rho = gain_ratio(f, f_new, -(g @ s + s @ (B @ s) / 2), theta.dtype)
+        rho = gain_ratio(f, f_new, -(slope(g, s) + slope(B @ s, s) / 2), theta.dtype)
         B = sr1_update(B, s, y)
         if rho > eta:
             theta = theta + s
         if rho < 0.1:
             radius = radius / 2
-        elif rho > 3 / 4 and np.linalg.norm(s) > 0.8 * radius:
+        elif rho > 3 / 4 and norm(s) > 0.8 * radius:
             radius = radius * 2
         yield theta
 
@@ -86,9 +89,15 @@ def lbfgs(problem, theta, *, history=10, search=strong_wolfe, t=0, pairs=()):
         yield theta
 
 
+def initial(B, g, radius):
+    """The matrix B, or of a number B as many times I; before anything is known, of ‖g‖ / radius."""
+    B = (norm(g) / radius or 1.0) if B is None else B
+    return B if np.ndim(B) else float(B) * np.eye(g.size, dtype=g.dtype)
+
+
 def downhill(p, g):
-    """p, if there is one and it leads downhill; otherwise the negative gradient, of length 1 at most."""
-    return p if p is not None and -np.inf < g @ p < 0 else -g / max(1, np.linalg.norm(g))
+    """p, if there is one and it leads downhill; otherwise the negative gradient, of length 1."""
+    return p if p is not None and -np.inf < slope(g, p) < 0 else -unit(g)
 
 
 def sr1_update(B, s, y):
@@ -96,8 +105,9 @@ def sr1_update(B, s, y):
 
     Nocedal and Wright (2006), equation 6.24 and the skipping rule 6.26, with their 1e-8.
     """
+    s, y = balanced(s, y)
     u = y - B @ s
-    if not abs(u @ s) > 1e-8 * np.linalg.norm(u) * np.linalg.norm(s):
+    if not abs(inner(u, s)) > 1e-8 * norm(u) * norm(s):
         return B
     return B + np.outer(u, u) / (u @ s)
 
@@ -113,6 +123,7 @@ def bfgs_update(M, s, y):
         return None
     if not curved(s, y):
         return M
+    s, y = balanced(s, y)
     if M is None:
         M = (s @ y) / (y @ y) * np.eye(len(s), dtype=s.dtype)
     My, ys = M @ y, y @ s
@@ -141,13 +152,10 @@ def appended(pairs, s, y, history):
     """The pairs and the new one if its curvature is positive, no more than so many; none after a step of length 0."""
     if not s.any():
         return ()
-    return (*pairs, (s, y))[-history:] if curved(s, y) else pairs
+    return (*pairs, balanced(s, y))[-history:] if curved(s, y) else pairs
 
 
 def curved(s, y):
-    """Is the curvature along s positive: yᵀs > 1e-10 ‖y‖ ‖s‖?  (PyTorch has 1e-10 alone, which depends on units.)
-
-    And are both long enough for their squares to be normal numbers?
-    """
-    least = np.finfo(s.dtype).tiny
-    return y @ s > max(1e-10 * np.linalg.norm(y) * np.linalg.norm(s), least) and y @ y > least
+    """Is the curvature along s positive: yᵀs > 1e-10 ‖y‖ ‖s‖?  (PyTorch has 1e-10 alone, which depends on units.)"""
+    s, y = balanced(s, y)
+    return inner(y, s) > 1e-10 * norm(y) * norm(s)

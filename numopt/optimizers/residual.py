@@ -20,6 +20,7 @@ from math import inf, sqrt
 
 import numpy as np
 
+from numopt.linalg.norms import column_norms, finite, inner, norm, unit
 from numopt.linalg.systems import Nystrom, conjugate_gradient, damped, nystrom
 from numopt.line_search import remembering
 from numopt.optimizer import Diverged, optimizer
@@ -63,7 +64,7 @@ def anderson(problem, theta, *, lr=0.1, equations="gradient", window=5, t=0, the
         r = residual(loss, theta, equations)
         thetas, residuals = (*thetas, theta)[-window - 1:], (*residuals, r)[-window - 1:]
         dX, dR = np.diff(thetas, axis=0).T, np.diff(residuals, axis=0).T
-        gamma = np.linalg.lstsq(dR, r, rcond=None)[0]
+        gamma = least_squares(dR, r)
         theta = theta - dX @ gamma + lr(t) * (r - dR @ gamma)
         yield theta
 
@@ -123,7 +124,7 @@ def nltgcr_adaptive(problem, theta, *, lr=1.0, cosine=0.99, every=10, curvature=
         r, J = guess, damped(getattr(loss, curvature)(theta), damping)
         if linear == 0 or (t - linear) % every == 0:
             true = residual(loss, theta, curvature)
-            agree = guess is not None and true @ guess > cosine * np.linalg.norm(true) * np.linalg.norm(guess)
+            agree = guess is not None and inner(true, guess) > cosine * norm(true) * norm(guess)
             r = guess if linear and agree else true
             pairs = () if linear and not agree else pairs
             linear = (linear or t) if agree else 0
@@ -193,7 +194,7 @@ def fishleg(problem, theta, *, lr=5e-2, beta=0.9, aux_lr=1e-4, damping=0.5, ever
         if t % every == 0:
             k = t // every
             F = damped(getattr(loss, curvature)(theta), damping)
-            a = auxiliary_gradient(lam, F, g / (np.linalg.norm(g) or 1), loss.blocks)
+            a = auxiliary_gradient(lam, F, unit(g), loss.blocks)
             m = 0.9 * m + (1 - 0.9) * a
             v = 0.999 * v + (1 - 0.999) * a**2
             m_hat = m / (1 - 0.9**k)
@@ -207,11 +208,11 @@ def fishleg(problem, theta, *, lr=5e-2, beta=0.9, aux_lr=1e-4, damping=0.5, ever
 def residual(loss, theta, kind):
     """−∇f(θ), but −f(θ) where "jacobian" or "residuals" are asked for: then f = 0 is a system of equations."""
     if kind not in ("jacobian", "residuals"):
-        return -loss.gradient(theta)
+        return -finite(loss.gradient(theta), "the gradient")
     if not hasattr(loss, "residuals"):
         raise NotImplementedError(f"{kind!r} is for a system of equations f(θ) = 0 that answers residuals(theta) and "
                                   "jacobian(theta), as those of numopt.systems do; without it, r is minus the gradient")
-    r = -loss.residuals(theta)
+    r = -finite(loss.residuals(theta), "the vector of residuals")
     if r.shape != theta.shape:
         raise ValueError(f"there are {r.size} equations for {theta.size} unknowns, and must be as many: "
                          "gauss_newton and levenberg_marquardt take others")
@@ -223,14 +224,20 @@ def orthonormal(p, v, pairs=()):
 
     w is infinite if v lies in the span of the others already.
     """
-    w, before = float(np.abs(p).max()), np.linalg.norm(v)
+    w, before = float(np.abs(p).max()), norm(finite(v, "the image of a direction"))
     for p_i, v_i, w_i in pairs:
         tau = float(v @ v_i)
         v, p, w = v - tau * v_i, p - tau * p_i, w + abs(tau) * w_i
-    length = float(np.linalg.norm(v))
+    length = norm(v)
     if not length > 10 * np.finfo(v.dtype).eps * before:
         return p, v, inf
     return p / length, v / length, w / length
+
+
+def least_squares(dR, r):
+    """The γ with the least ‖r − dR γ‖, for columns of any length."""
+    D = column_norms(dR)
+    return np.linalg.lstsq(finite(dR / D, "the matrix of differences"), r, rcond=None)[0] / D
 
 
 def combined(pairs, r):

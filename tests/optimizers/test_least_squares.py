@@ -8,6 +8,7 @@ from scipy import optimize
 
 from numopt.line_search import full_step
 from numopt.networks import SquaredError, mlp
+from numopt.optimizer import Diverged
 from numopt.optimizers import gauss_newton, gradient_descent, levenberg_marquardt, newton
 from numopt.optimizers.least_squares import damped_step
 from numopt.problems import Counted, LeastSquares, MiniBatch, Rosenbrock
@@ -287,7 +288,7 @@ def test_what_makes_no_sense_is_refused():
     with pytest.raises(ValueError, match="tau is -1"):
         levenberg_marquardt(LINE, START, tau=-1)
     pole = LeastSquares(lambda x: np.sqrt(x), lambda x: np.diag(0.5 / np.sqrt(x)))
-    with pytest.raises(ValueError, match="Jacobian is not finite"):
+    with pytest.raises(Diverged, match=r"the Jacobian is not finite.*f is 0, its derivative by theta\[0\] nan"):
         next(gauss_newton(pole, [0.0]))
 
 
@@ -295,12 +296,12 @@ def test_what_makes_no_sense_is_refused():
 
 MISTAKES = [
     ("gauss_newton", "† the minus is missing: uphill",
-     "-np.linalg.lstsq(J, r, rcond=None)[0]",
-     "np.linalg.lstsq(J, r, rcond=None)[0]",
+     "-shortest(J, r)",
+     "shortest(J, r)",
      "test_a_step_is_minus_the_inverse_of_the_square_of_the_jacobian_times_the_gradient"),
     ("gauss_newton", "the search is told the sum of squares, not half of it",
-     "r @ r / 2",
-     "r @ r",
+     "half_square(r)",
+     "2 * half_square(r)",
      "test_the_search_is_told_the_value_and_the_gradient_of_half_the_sum_of_squares"),
     ("damped_step", "† the minus is missing: uphill",
      "np.concatenate([-r,",
@@ -327,12 +328,12 @@ MISTAKES = [
      "1 - (2 * rho - 1)**3), nu",
      "test_after_a_step_that_is_taken_damping_would_again_be_doubled_at_first"),
     ("levenberg_marquardt", "the half is missing in the promised fall",
-     "p @ (mu * D**2 * p - J.T @ r) / 2",
-     "p @ (mu * D**2 * p - J.T @ r)",
+     "mu * D.astype(float)**2 * p - J.T @ r) / 2",
+     "mu * D.astype(float)**2 * p - J.T @ r)",
      "test_damping_falls_to_a_third_where_the_model_is_exact_and_grows_faster_and_faster_where_it_fails"),
     ("scales", "the scale of a parameter forgets how long its column has been",
-     "np.maximum(np.linalg.norm(J, axis=0), D)",
-     "np.linalg.norm(J, axis=0)",
+     "np.where(np.equal(D, 0), 1, D)), D).astype(J.dtype)",
+     "1), 0).astype(J.dtype)",
      "test_the_scale_of_a_parameter_is_the_largest_length_that_its_column_has_had"),
 ]
 

@@ -123,7 +123,7 @@ def test_sr1_skips_a_pair_whose_correction_would_be_nearly_infinite():
     assert not np.allclose(sr1_update(np.eye(5), s, y), np.eye(5))
 
 
-@pytest.mark.parametrize("units", [1e-12, 1e12])
+@pytest.mark.parametrize("units", [1e-300, 1e-200, 1e-12, 1e12, 1e200, 1e300])
 def test_neither_update_depends_on_units(units):
     _, ((s, y), *_) = pairs_of(5, 1)
     B = np.diag([1.0, 2, 3, 4, 5])
@@ -132,8 +132,8 @@ def test_neither_update_depends_on_units(units):
     assert not np.allclose(sr1_update(B, s, y), B) and not np.allclose(bfgs_update(B, s, y), B)
 
 
-@pytest.mark.parametrize("s, y", [([1.0, 0.0], [1e-12, 1.0]), ([1e-155, 0.0], [1e-155, 0.0]),
-                                  ([1e100, 0.0], [1e-170, 0.0])], ids=["orthogonal", "both short", "y short"])
+@pytest.mark.parametrize("s, y", [([1.0, 0.0], [1e-12, 1.0]), ([1.0, 0.0], [0.0, 0.0]), ([1e-155, 0.0], [0.0, 1e-155]),
+                                  ([1.0, 0.0], [np.nan, 1.0])])
 def test_a_pair_whose_curvature_is_rounding_is_left_out(s, y):
     assert bfgs_update(None, np.array(s), np.array(y)) is None
 
@@ -335,7 +335,7 @@ def test_between_the_ends_of_a_step_the_gradient_is_that_of_one_mini_batch():
 
 def test_on_one_objective_the_end_of_a_step_is_computed_once(method):
     counted = Counted(Quadratic(np.eye(2)))
-    run = method(counted, [0.5, 0.0])
+    run = method(counted, [1.0, 0.0])
     path(run, 1)
     assert counted.gradients == 2 and not run.theta.any()
 
@@ -444,11 +444,11 @@ MISTAKES = [
      "[-history - 1:]",
      "test_the_history_holds_the_last_pairs_and_no_more"),
     ("appended", "pairs of negative curvature are kept",
-     "(*pairs, (s, y))[-history:] if curved(s, y) else pairs",
-     "(*pairs, (s, y))[-history:]",
+     "(*pairs, balanced(s, y))[-history:] if curved(s, y) else pairs",
+     "(*pairs, balanced(s, y))[-history:]",
      "test_the_pairs_of_lbfgs_all_have_positive_curvature_whatever_the_search"),
     ("curved", "a threshold in absolute units",
-     "max(1e-10 * np.linalg.norm(y) * np.linalg.norm(s), least)",
+     "1e-10 * norm(y) * norm(s)",
      "1e-10",
      "test_neither_update_depends_on_units"),
     ("lbfgs", "y is the change of the gradient between two mini-batches",
@@ -460,8 +460,8 @@ MISTAKES = [
      "B - np.outer(u, u)",
      "test_sr1_knows_the_hessian_after_n_independent_steps_of_any_kind_and_sign"),
     ("sr1_update", "no pair is skipped",
-     "if not abs(u @ s) > 1e-8 * np.linalg.norm(u) * np.linalg.norm(s):",
-     "if u @ s == 0:",
+     "if not abs(inner(u, s)) > 1e-8 * norm(u) * norm(s):",
+     "if inner(u, s) == 0:",
      "test_sr1_skips_a_pair_whose_correction_would_be_nearly_infinite"),
     ("sr1", "it does not learn from a step that is not taken",
      "B = sr1_update(B, s, y)\n        if rho > eta:\n",
