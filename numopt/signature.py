@@ -35,6 +35,7 @@ DECAY = Range("a number in [0, 1)", lambda x: real(x) and 0 <= x < 1)
 FRACTION = Range("a number in [0, 1]", lambda x: real(x) and 0 <= x <= 1)
 SHARE = Range("a number in (0, 1]", lambda x: real(x) and 0 < x <= 1)
 GROWTH = Range("a number of at least 1", lambda x: real(x) and 1 <= x < inf)
+BOUND = Range("a number of at least 0, or inf", lambda x: x == inf or RATE.good(x))
 COSINE = Range("a number in [-1, 1]", lambda x: real(x) and -1 <= x <= 1)
 COUNT = Range("a whole number of at least 1", lambda x: whole(x) and x >= 1)
 WHOLE = Range("a whole number of at least 0", lambda x: whole(x) and x >= 0)
@@ -78,6 +79,7 @@ HYPERPARAMETERS = {
     "epsilon": ("the longest step, in the length that the method limits", RATE),
     "newton_rate.epsilon": ("the distance of the differences, as a share of the rate", SHARE),
     "newton_rate_printed.epsilon": ("the distance of the differences", SHARE),
+    "near": ("the largest denominator to which delta is added", BOUND),
     "tau": ("an average's length in steps, or the first damping's share of the largest curvature", RATE),
     "power": ("the power of the averaged curvature that a step is divided by", FRACTION),
     "gamma": ("the scale of the curvature, or of the factors' damping", RATE),

@@ -7,11 +7,20 @@ from numopt.networks.convolution import joined
 from numopt.networks.layers import Layer
 
 
+def checked_layer(layer):
+    """The layer, if it is one; a class of layers is not."""
+    if isinstance(layer, type):
+        raise TypeError(f"{layer.__name__} is a class of layers; write {layer.__name__}(...), which makes one")
+    if not hasattr(layer, "forward"):
+        raise TypeError(f"{layer!r} is no layer: a layer is Dense(64, 32), Tanh(), ... or another subclass of Layer")
+    return layer
+
+
 class Chain(Layer):
     """Layers one after the other; `steps` are what is run for them."""
 
     def __init__(self, *layers):
-        self.layers, self.steps = layers, joined(layers)
+        self.layers, self.steps = layers, joined(map(checked_layer, layers))
         self.shapes = [shape for step in self.steps for shape in step.shapes]
         ends = list(accumulate((step.size for step in self.steps), initial=0))
         self.slices = [slice(*ends) for ends in zip(ends[:-1], ends[1:])]

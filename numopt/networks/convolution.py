@@ -6,7 +6,8 @@ import numpy as np
 from numopt.kernels.convolution import convolution, convolution_by_inputs, convolution_by_weights
 from numopt.kernels.patches import offsets, patches, places
 from numopt.kernels.pooling import max_pool, max_pool_backward, max_pool_chosen
-from numopt.networks.layers import Dense, Layer, ReLU, whole
+from numopt.networks.activations import ReLU
+from numopt.networks.layers import Dense, Layer, whole
 
 
 class Conv2D(Dense):

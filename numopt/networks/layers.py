@@ -13,12 +13,11 @@ handed back as `saved`.  An example is a row; images are (example, row, column, 
 `inputs=False` says that nobody needs dx.  Rx is None where x does not move: below the first layer with weights, which
 is the first that is asked.
 """
+import inspect
 from functools import cached_property
 from math import prod
 
 import numpy as np
-
-from numopt.kernels.pooling import relu, relu_backward
 
 
 def whole(value, name, least=1):
@@ -49,6 +48,16 @@ class Layer:
     """A layer without weights."""
 
     shapes = ()  # of its weight matrices, in the order in which theta holds them
+
+    def __repr__(self):
+        said = []
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            value = vars(self).get(name)
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                said += map(repr, value)
+            elif value is not None and value != parameter.default:
+                said.append(repr(value) if parameter.default is parameter.empty else f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(said)})"
 
     @property
     def size(self):
@@ -157,62 +166,6 @@ class Dense(Layer):
             x = np.concatenate([x, np.ones_like(x[:, :, :1])], axis=2)
         x, dy = x.reshape(n * places, -1), dy.reshape(n * places, -1)
         return x.T @ x / n, dy.T @ dy / (n * places)
-
-
-class Activation(Layer):
-    """y = φ(x) for each number alone, with φ' and φ'' known from y."""
-
-    def forward(self, w, x, mode):
-        y = self.value(x)
-        return y, y
-
-    def backward(self, w, y, dy, dw, inputs=True):
-        return self.slope(y) * dy
-
-    def jvp(self, w, y, v, Rx):
-        return self.slope(y) * Rx, Rx
-
-    def r_backward(self, w, y, v, Rx, dy, Rdy, Rdw, inputs=True):
-        slope = self.slope(y)
-        return slope * dy, slope * Rdy + self.bend(y) * Rx * dy
-
-
-class Tanh(Activation):
-    def value(self, x):
-        return np.tanh(x)
-
-    def slope(self, y):
-        return 1 - y**2
-
-    def bend(self, y):
-        return -2 * y * (1 - y**2)
-
-
-class Sigmoid(Activation):
-    def value(self, x):
-        return (1 + np.tanh(x / 2)) / 2  # 1 / (1 + exp(−x)), without overflow
-
-    def slope(self, y):
-        return y * (1 - y)
-
-    def bend(self, y):
-        return y * (1 - y) * (1 - 2 * y)
-
-
-class ReLU(Activation):
-    """max(x, 0); at the kink its derivative is taken to be 0."""
-
-    def value(self, x):
-        return relu(x)
-
-    def backward(self, w, y, dy, dw, inputs=True):
-        return relu_backward(y, dy)
-
-    def jvp(self, w, y, v, Rx):
-        return relu_backward(y, Rx), Rx
-
-    def r_backward(self, w, y, v, Rx, dy, Rdy, Rdw, inputs=True):
-        return relu_backward(y, dy), relu_backward(y, Rdy)
 
 
 class Dropout(Layer):

@@ -2,14 +2,64 @@
 
 A loss is the negative logarithm of a likelihood: of a Gaussian or of a categorical distribution.  So it can draw
 labels as well as judge them, and its Fisher matrix over the outputs z is an expectation over its own labels.
-Nothing here is averaged over the examples; whoever holds the examples does that.
+Nothing here is averaged over the examples; whoever holds the examples does that.  A loss of your own is a subclass of
+Loss; `python -m numopt.check mine.py:Huber` says whether its derivatives are right.
 """
 import numpy as np
 
 from numopt.kernels.dense import softmax_hessian_product
 
 
-class SquaredError:
+class Loss:
+    """What a loss answers, for outputs z of shape (n, outputs) and targets y as `checked` gives them.
+
+        class Huber(Loss):
+            def values(self, z, y):
+                return np.where(abs(z - y) < 1, (z - y)**2 / 2, abs(z - y) - 1 / 2).sum(axis=1)
+
+            def gradient(self, z, y):
+                return np.clip(z - y, -1, 1)
+
+            def hessian_product(self, z, y, u):
+                return np.where(abs(z - y) < 1, u, 0)
+
+    With the first two it can be trained by gradients; with the third there are Hessian and Gauss-Newton products, and
+    with the rest, for a likelihood, Fisher products.
+    """
+
+    def unanswered(self, what, unless):
+        raise NotImplementedError(f"{type(self).__name__} {what}; {unless}")
+
+    def values(self, z, y):
+        """The loss of each example, n numbers."""
+        self.unanswered("has no values", "write its method values(z, y)")
+
+    def gradient(self, z, y):
+        """∂/∂z, a row for each example, each of its own loss."""
+        self.unanswered("has no gradient", "write its method gradient(z, y)")
+
+    def hessian_product(self, z, y, u):
+        """H u for every example, with H = ∂²/∂z² and u shaped like z."""
+        self.unanswered("has no second derivatives", "write its method hessian_product(z, y, u)")
+
+    def fisher_product(self, z, u):
+        """F u for every example, where F = E[∂ ∂ᵀ] over y drawn from the model."""
+        self.unanswered("is not a likelihood", "if it is one, write its method fisher_product(z, u)")
+
+    def fisher_root(self, z):
+        """Arrays u_c, shaped like z, with F = Σ_c u_c u_cᵀ for each example."""
+        self.unanswered("is not a likelihood", "if it is one, write its method fisher_root(z)")
+
+    def sample(self, z, rng):
+        """Labels drawn from the model."""
+        self.unanswered("is not a likelihood", "if it is one, write its method sample(z, rng)")
+
+    def checked(self, Y, n, outputs):
+        """The targets as an (n, outputs) array, or an error that says what is wrong with them."""
+        return numbers(Y, n, outputs)
+
+
+class SquaredError(Loss):
     """½‖z − y‖²: minus the logarithm of a Gaussian with unit variance, up to a constant."""
 
     def values(self, z, y):
@@ -41,20 +91,8 @@ class SquaredError:
         """Labels drawn from the model, y ~ N(z, I)."""
         return z + rng.standard_normal(z.shape).astype(z.dtype)
 
-    def checked(self, Y, n, outputs):
-        """The targets as an (n, outputs) array, or an error that says what is wrong with them."""
-        Y = np.asarray(Y)
-        if Y.ndim == 1:
-            Y = Y[:, None]
-        if Y.dtype.kind not in "fiu" or Y.shape != (n, outputs):
-            raise ValueError(f"the targets must be numbers of shape ({n}, {outputs}), an output of the network each; "
-                             f"they are {Y.dtype} of shape {Y.shape}")
-        if not np.isfinite(Y).all():
-            raise ValueError("the targets hold NaN or infinity; leave those examples out or fill them in")
-        return Y.astype(np.result_type(Y, np.float32), copy=False)
 
-
-class SoftmaxCrossEntropy:
+class SoftmaxCrossEntropy(Loss):
     """−log p_y with p = softmax(z): the negative logarithm of the probability given to the right class.
 
     Stable for logits of any size: the largest is subtracted before anything is exponentiated.
@@ -97,9 +135,12 @@ class SoftmaxCrossEntropy:
 
     def checked(self, Y, n, outputs):
         """The labels as n integers below `outputs`, or an error that says what is wrong with them."""
-        Y = np.asarray(Y)
+        Y = unmasked(Y, "Y")
         if Y.shape != (n,):
-            hint = {(n, outputs): "; turn one-hot rows into labels with Y.argmax(axis=1)", (n, 1): "; use Y[:, 0]"}
+            one_hot = Y.shape == (n, outputs) and ((Y == 0) | (Y == 1)).all() and (Y.sum(axis=1) == 1).all()
+            hint = {(n, outputs): "; turn one-hot rows into labels with Y.argmax(axis=1)" if one_hot else
+                    "; this loss takes one class an example, and no probabilities of all of them (soft labels)",
+                    (n, 1): "; use Y[:, 0]"}
             raise ValueError(f"there must be one label an example, shape ({n},); the labels have shape {Y.shape}"
                              + hint.get(Y.shape, ""))
         if Y.dtype.kind not in "iuf":
@@ -116,3 +157,23 @@ def softmax(z):
     p = np.exp(z - z.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     return p
+
+
+def unmasked(values, name):
+    """An array of them; what stands behind a mask would be used as if it were seen."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(f"{name} is a masked array: leave the masked entries out, or fill them in: {name}.filled()")
+    return np.asarray(values)
+
+
+def numbers(Y, n, outputs):
+    """The targets as an (n, outputs) array, or an error that says what is wrong with them."""
+    Y = unmasked(Y, "Y")
+    if Y.ndim == 1:
+        Y = Y[:, None]
+    if Y.dtype.kind not in "fiu" or Y.shape != (n, outputs):
+        raise ValueError(f"the targets must be numbers of shape ({n}, {outputs}), an output of the network each; "
+                         f"they are {Y.dtype} of shape {Y.shape}")
+    if not np.isfinite(Y).all():
+        raise ValueError("the targets hold NaN or infinity; leave those examples out or fill them in")
+    return Y.astype(np.result_type(Y, np.float32), copy=False)

@@ -14,13 +14,15 @@ import numpy as np
 
 from numopt.kernels.sharing import one_thread_of_blas
 from numopt.kernels.twins import reads, started
+from numopt.networks.activations import ELU, GELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 from numopt.networks.composition import Chain, Residual
 from numopt.networks.convolution import AveragePool, Conv2D, Flatten, MaxPool
-from numopt.networks.layers import Dense, Dropout, Mode, ReLU, Sigmoid, Tanh, whole
-from numopt.networks.losses import SoftmaxCrossEntropy, SquaredError
+from numopt.networks.layers import Dense, Dropout, Layer, Mode, whole
+from numopt.networks.losses import Loss, SoftmaxCrossEntropy, SquaredError, unmasked
 from numopt.networks.normalization import BatchNorm
 
-ACTIVATIONS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
+ACTIVATIONS = {"tanh": Tanh, "sigmoid": Sigmoid, "relu": ReLU, "leaky_relu": LeakyReLU, "elu": ELU,
+               "softplus": Softplus, "gelu": GELU}
 
 # The standard deviation of a weight at the start, for a unit with so many inputs and outputs.
 INITIALISATIONS = {
@@ -41,7 +43,7 @@ class Network(Chain):
         super().__init__(*layers)
         inputs = (inputs,) if np.ndim(inputs) == 0 else tuple(inputs)
         self.inputs = tuple(whole(length, "each length of inputs") for length in inputs)
-        self.loss = SoftmaxCrossEntropy() if loss is None else loss
+        self.loss = SoftmaxCrossEntropy() if loss is None else checked_loss(loss)
         self.initialisation = initialisation
         shape = self.output_shape(self.inputs)
         if len(shape) != 1:
@@ -51,9 +53,28 @@ class Network(Chain):
 
     def initial(self, seed, initialisation=None, scale=1.0, dtype=np.float64):
         """Weights to start from: normal, with the standard deviation of the initialisation times `scale`; biases 0."""
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise ValueError(f"weights are float32 or float64, and not {np.dtype(dtype)}")
         deviation = known(initialisation or self.initialisation, INITIALISATIONS, "initialisation")
-        random = np.random.default_rng(seed)
+        random = np.random.default_rng(checked_seed(seed))
         return super().initial(random, lambda *fans: scale * deviation(*fans)).astype(dtype)
+
+    def brief(self):
+        return f"a network of {self.size:,} weights"
+
+    def __repr__(self):
+        """A table: each layer, the shape of what it makes of an example, and its weights."""
+        shape, rows = self.inputs, []
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+            name = repr(layer) if len(repr(layer)) < 40 else f"{type(layer).__name__}(...)"
+            rows.append((name, " × ".join(map(str, shape)), f"{layer.size:,}" if layer.size else "",
+                         " × ".join(map(str, layer.shapes[0])) if len(layer.shapes) == 1 else ""))
+        first, second, third = (max(len(row[column]) for row in rows) for column in range(3))
+        lines = [f"  {name:<{first}}  {shape:<{second}}  {size:>{third}}  {matrix}".rstrip()
+                 for name, shape, size, matrix in rows]
+        head = f"{type(self).__name__}: {self.size:,} weights, examples of {' × '.join(map(str, self.inputs))}"
+        return "\n".join([f"{head}, {type(self.loss).__name__}()", *lines])
 
     def threads(self):
         """The twins of convolutions share out the images; the products of the other layers leave them their cores."""
@@ -95,10 +116,12 @@ class Network(Chain):
 
     def checked_inputs(self, X):
         """X, if it is real, finite, and shaped as the network's examples."""
-        X = np.asarray(X)
+        X = unmasked(X, "X")
         if X.ndim == 0 or X.shape[1:] != self.inputs:
             hint = ""
-            if X.ndim and len(X) and prod(X.shape[1:]) == prod(self.inputs):
+            if len(self.inputs) == 3 and X.ndim == 4 and X.shape[1:] == (self.inputs[2], *self.inputs[:2]):
+                hint = "; its channels come first: X.transpose(0, 2, 3, 1) has them last, as here"
+            elif X.ndim and len(X) and prod(X.shape[1:]) == prod(self.inputs):
                 hint = f"; X.reshape{(-1, *self.inputs)} makes them so"
             elif X.shape == self.inputs:
                 hint = "; X[None] is a batch of this one example"
@@ -117,9 +140,49 @@ class Network(Chain):
 def known(name, choices, kind):
     """The choice of that name, or an error with the nearest ones."""
     if name not in choices:
-        near = get_close_matches(str(name), choices) or choices
+        near = get_close_matches(str(name).lower(), choices) or choices
         raise ValueError(f"there is no {kind} {name!r}; there is {', '.join(near)}")
     return choices[name]
+
+
+def maker(activation):
+    """The function that makes the activation's layer, given as a name, as a layer or as such a function."""
+    if isinstance(activation, str):
+        return known(activation, ACTIVATIONS, "activation")
+    if isinstance(activation, Layer):
+        return lambda: activation
+    if callable(activation) and isinstance(activation(), Layer):
+        return activation
+    raise ValueError(f"activation is {activation!r}; it must be one of {', '.join(ACTIVATIONS)}, or a layer such as "
+                     f"LeakyReLU(0.1), or a function that makes one")
+
+
+def checked_loss(loss):
+    """The loss, if it is one; its class is not."""
+    if isinstance(loss, type):
+        raise TypeError(f"{loss.__name__} is a class of losses; write loss={loss.__name__}(), which makes one")
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss is {loss!r}; it must be SoftmaxCrossEntropy(), SquaredError() or another subclass of "
+                        f"numopt.networks.Loss")
+    return loss
+
+
+def checked_seed(seed):
+    """The seed, if it is a whole number of at least 0, or several: what is random here is a function of it."""
+    if not all(isinstance(s, (int, np.integer)) and not isinstance(s, bool) and s >= 0
+               for s in (seed if isinstance(seed, (tuple, list)) and seed else [seed])):
+        raise ValueError(f"seed is {seed!r}; it must be a whole number of at least 0: the same seed, the same numbers")
+    return seed
+
+
+def image(shape, model, least):
+    """(rows, columns, channels), if the images are large enough."""
+    shape = tuple(shape)
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(f"{model} takes images, shape (rows, columns, channels), and not {shape}")
+    if min(shape[:2]) < least:
+        raise ValueError(f"{model} takes images of at least {least} × {least} pixels, not {shape[0]} × {shape[1]}")
+    return shape
 
 
 def dropping(rate):
@@ -138,20 +201,26 @@ def logistic(inputs, classes):
 
 
 def mlp(sizes, activation="tanh", loss=None, dropout=0.0):
-    """A multilayer perceptron: mlp([3072, 90, 90, 10]) is the 2 × 90 net of Memon et al. (2024), 285,670 weights."""
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise ValueError(f"sizes are the numbers of inputs, of each layer's units and of outputs, two at least; "
-                         f"given {sizes}")
-    between = known(activation, ACTIVATIONS, "activation")
+    """A multilayer perceptron: mlp([3072, 90, 90, 10]) is the 2 × 90 net of Memon et al. (2024), 285,670 weights.
+
+    The activation is a name of ACTIVATIONS, or a layer, LeakyReLU(0.1), or a function that makes one.
+    """
+    if np.ndim(sizes) == 0:
+        raise ValueError(f"sizes are given as one list, as in mlp([64, 32, 10]); given {sizes!r}")
+    if len(sizes) < 2 or not all(isinstance(size, (int, np.integer)) and size >= 1 for size in sizes):
+        raise ValueError(f"sizes are the numbers of inputs, of each layer's units and of outputs, two at least, all of "
+                         f"them whole numbers of at least 1; given {sizes}")
+    between = maker(activation)
     layers = []
     for inputs, outputs in zip(sizes[:-2], sizes[1:-1]):
         layers += [Dense(inputs, outputs), between(), *dropping(dropout)]
     layers.append(Dense(*sizes[-2:]))
-    return Network(*layers, inputs=sizes[0], loss=loss, initialisation="he" if activation == "relu" else "glorot")
+    return Network(*layers, inputs=sizes[0], loss=loss, initialisation=getattr(between(), "initialisation", "glorot"))
 
 
 def cnn(shape=(32, 32, 3), classes=10, channels=32):
     """Convolution 3 × 3, ReLU, max-pooling, twice, then a dense layer: Memon et al. (2024), 30,634 weights on CIFAR."""
+    image(shape, "cnn", least=4)
     features = Chain(
         Conv2D(shape[2], channels, 3, padding=1), ReLU(), MaxPool(2),
         Conv2D(channels, channels, 3, padding=1), ReLU(), MaxPool(2), Flatten())
@@ -164,6 +233,7 @@ def lenet(shape=(32, 32, 3), classes=10, dropout=0.0):
 
     With `dropout`, that share of the outputs of the first two dense layers is dropped in training.
     """
+    image(shape, "lenet", least=16)
     features = Chain(
         Conv2D(shape[2], 6, 5), ReLU(), MaxPool(2),
         Conv2D(6, 16, 5), ReLU(), MaxPool(2), Flatten())
@@ -179,6 +249,7 @@ def lenet1(shape=(16, 16, 1), classes=10):
     Convolution, averaging, convolution, averaging, and a dense layer of outputs, with tanh; smaller images than
     16 × 16 get 3 × 3 patches and a border of zeros instead of 5 × 5 and none.
     """
+    image(shape, "lenet1", least=4)
     k, padding = (5, 0) if min(shape[:2]) >= 16 else (3, 1)
     first, second = Conv2D(shape[2], 4, k, padding=padding), Conv2D(4, 12, k, padding=padding)
     features = Chain(first, Tanh(), AveragePool(2), second, Tanh(), AveragePool(2), Flatten())
@@ -191,6 +262,7 @@ def resnet18(shape=(32, 32, 3), classes=10, width=64):
     def convolution(inputs, outputs, k, stride=1):
         return [Conv2D(inputs, outputs, k, stride, padding=k // 2, bias=False), BatchNorm(outputs)]
 
+    image(shape, "resnet18", least=1)
     layers, inputs = [*convolution(shape[2], width, 3), ReLU()], width
     for outputs, stride in zip([width, width, 2 * width, 2 * width, 4 * width, 4 * width, 8 * width, 8 * width],
                                [1, 1, 2, 1, 2, 1, 2, 1]):

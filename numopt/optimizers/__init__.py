@@ -1,4 +1,8 @@
-"""Every optimizer there is, by name."""
+"""Every optimizer there is, by name: numopt.optimizers.adam, numopt.optimizers.momentum.
+
+Where a module is called as a method of its is, momentum and newton, the name is the method; what else the module has is
+imported from it: from numopt.optimizers.momentum import nesterov.
+"""
 from difflib import get_close_matches
 
 import numopt.optimizers.compiled  # noqa: F401  (it gives four of them their twins)

@@ -12,12 +12,14 @@ from scipy.sparse.linalg import LinearOperator
 
 from numopt.kernels.dense import dense_fisher_product, dense_fisher_solve
 from numopt.kernels.twins import worth_compiling
-from numopt.networks.layers import Dense, Dropout, Mode, ReLU, Sigmoid, Tanh
+from numopt.networks.layers import Dense, Dropout, Mode
 from numopt.networks.losses import SoftmaxCrossEntropy, SquaredError
+from numopt.networks.models import ACTIVATIONS
 from numopt.problems.functions import LeastSquares
 from numopt.problems.objective import Objective
 
-DENSE = {Dense, Dropout, Tanh, ReLU, Sigmoid, SoftmaxCrossEntropy, SquaredError}  # the classes of a small dense net
+# The classes of a small dense net.
+DENSE = {Dense, Dropout, *ACTIVATIONS.values(), SoftmaxCrossEntropy, SquaredError}
 
 # Everything random has a stream of its own, default_rng([seed, t, number]).
 MASKS, LABELS, FACTORS, ORDER = 1, 2, 3, 4
@@ -38,6 +40,9 @@ class MiniBatch(Objective):
         self.training, self.statistics = training, None if statistics is None else list(statistics)
         self.size, self.n = network.size, len(X)
         self._kept = None
+
+    def __repr__(self):
+        return f"<MiniBatch of {self.n} examples, for {self.network.brief()}>"
 
     def forward(self, theta):
         """The outputs z, what the layers saved, and the statistics of batch normalisations on the way."""
@@ -188,7 +193,7 @@ class MiniBatch(Objective):
 
     def least_squares(self):
         """The same loss as ½‖r‖², with residuals r = (z − Y)/√n: what gauss_newton and levenberg_marquardt ask for."""
-        if not isinstance(self.network.loss, SquaredError):
+        if type(self.network.loss) is not SquaredError:
             raise NotImplementedError(f"{type(self.network.loss).__name__} is not a sum of squares; hessian_free and "
                                       f"newton_cg take it, with curvature=\"gauss_newton\"")
         root = sqrt(self.n)

@@ -15,6 +15,9 @@ class Objective:
 
     size = None  # how many numbers theta must have; None where any number will do
 
+    def __repr__(self):
+        return f"<{type(self).__name__}" + (">" if self.size is None else f" of {self.size} parameters>")
+
     def value(self, theta):
         """f(θ), a float."""
         raise NotImplementedError(f"{type(self).__name__} has no value; write its method `value(theta)`")

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from numopt.networks.models import checked_seed
 from numopt.problems.minibatch import ORDER, MiniBatch, constant, symmetric
 from numopt.problems.objective import Objective
 
@@ -20,12 +21,15 @@ class Whole(Objective):
 
     def __init__(self, network, X, Y, batch_size=256, statistics=None):
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be a whole number of at least 1")
+            raise ValueError(f"batch_size is {batch_size!r}; it must be a whole number of at least 1")
         X = network.checked_inputs(X)
         Y = network.loss.checked(Y, len(X), network.output_size)
         self.size, self.n = network.size, len(X)
         self.batches = [MiniBatch(network, X[i:i + batch_size], Y[i:i + batch_size], seed=(0, i), training=False,
                                   statistics=statistics, checked=True) for i in range(0, len(X), batch_size)]
+
+    def __repr__(self):
+        return f"<the loss on all {self.n} examples, for {self.batches[0].network.brief()}>"
 
     def shares(self):
         """(share of the examples, batch) one after the other; none of several keeps what it knows."""
@@ -94,11 +98,22 @@ class EmpiricalRisk:
         self.size, self.n = network.size, len(self.X)
         self.batch_size = self.n if batch_size is None else batch_size
         if not isinstance(self.batch_size, (int, np.integer)) or not 1 <= self.batch_size <= self.n:
-            raise ValueError(f"batch_size is {batch_size}; with {self.n} examples it must be a whole number "
+            raise ValueError(f"batch_size is {batch_size!r}; with {self.n} examples it must be a whole number "
                              f"from 1 to {self.n}, or None for all of them")
-        self.seed = seed
+        self.seed = checked_seed(seed)
         self.steps_per_epoch = -(-self.n // self.batch_size)
         self._order = None, None
+
+    def __repr__(self):
+        return (f"<EmpiricalRisk on {self.n} examples, {self.batch_size} a mini-batch, seed {self.seed}, for "
+                f"{self.network.brief()}>")
+
+    def __getattr__(self, name):
+        if hasattr(MiniBatch, name) and not name.startswith("_"):
+            raise AttributeError(f"EmpiricalRisk has no {name}: that is asked of risk.whole, all the data, or of "
+                                 f"risk.loss(t), the mini-batch of step t")
+        raise AttributeError(f"EmpiricalRisk has no {name!r}; it has loss, losses, whole, n, size, batch_size, "
+                             f"steps_per_epoch, seed and network")
 
     def loss(self, t):
         """The mini-batch of step t = 1, 2, 3, ..."""

@@ -8,10 +8,10 @@ from math import prod, sqrt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import expit
 
 from numopt.networks import (
-    AveragePool, BatchNorm, Chain, Conv2D, Dense, Dropout, Flatten, MaxPool, Mode, ReLU, Residual, Sigmoid, Tanh)
+    ACTIVATIONS, AveragePool, BatchNorm, Chain, Conv2D, Dense, Dropout, Flatten, MaxPool, Mode, ReLU, Residual, Sigmoid,
+    Tanh)
 
 IMAGE = (5, 4, 2)
 STATISTICS = [(np.array([0.3, -0.2]), np.array([0.5, 2.0]))]
@@ -32,7 +32,7 @@ CASES = {
     "AveragePool overlapping": (AveragePool(3, 1), IMAGE, TRAINING),
     "AveragePool in strides longer than its window": (AveragePool(1, 2), IMAGE, TRAINING),
     "Flatten": (Flatten(), IMAGE, TRAINING),
-    "Tanh": (Tanh(), (4,), TRAINING), "Sigmoid": (Sigmoid(), IMAGE, TRAINING), "ReLU": (ReLU(), IMAGE, TRAINING),
+    **{name: (activation(), IMAGE, TRAINING) for name, activation in ACTIVATIONS.items()},
     "BatchNorm": (BatchNorm(2), (2,), TRAINING),
     "BatchNorm of images": (BatchNorm(2), IMAGE, TRAINING),
     "BatchNorm in evaluation": (BatchNorm(2), IMAGE, EVALUATION),
@@ -254,29 +254,6 @@ def test_weights_start_normal_and_biases_at_zero():
 def test_a_layer_that_does_not_fit_says_what_it_takes(layer, shape, message):
     with pytest.raises(ValueError, match=message):
         layer.output_shape(shape)
-
-
-# ------------------------------------------------------------------------------------------------------ activations
-
-@pytest.mark.parametrize("layer, function", [
-    (Tanh(), np.tanh), (Sigmoid(), expit), (ReLU(), lambda x: np.where(x > 0, x, 0))])
-def test_an_activation_is_its_function(layer, function):
-    x = np.array([[-800.0, -30.0, -1.0, -1e-3, 0.0, 0.5, 20.0, 800.0]])
-    assert_allclose(layer.forward(np.zeros(0), x, Mode())[0], function(x), rtol=1e-12, atol=1e-16)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("layer", [Tanh(), Sigmoid(), ReLU()])
-def test_an_activation_and_its_derivatives_are_finite_for_inputs_of_any_size(layer, dtype):
-    x = np.array([[-1e30, -1e4, 1e4, 1e30]], dtype)
-    y, saved = layer.forward(np.zeros(0, dtype), x, Mode())
-    dx, Rdx = layer.r_backward(np.zeros(0, dtype), saved, None, np.ones_like(x), np.ones_like(x), np.ones_like(x), None)
-    assert np.isfinite([y, dx, Rdx]).all() and dx.dtype == Rdx.dtype == dtype
-
-
-def test_at_its_kink_the_derivative_of_relu_is_zero():
-    y, saved = ReLU().forward(np.zeros(0), np.array([[0.0, -0.0]]), Mode())
-    assert_array_equal(ReLU().backward(np.zeros(0), saved, np.ones((1, 2)), None), [[0, 0]])
 
 
 # ---------------------------------------------------------------------------------------------------------- dropout

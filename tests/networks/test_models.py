@@ -1,4 +1,5 @@
 """The networks by name, their weights, and what they say to inputs that do not fit."""
+import re
 import tracemalloc
 from itertools import accumulate
 from math import prod, sqrt
@@ -10,8 +11,8 @@ from scipy.special import log_softmax
 
 from numopt.kernels.twins import reading
 from numopt.networks import (
-    INITIALISATIONS, AveragePool, Chain, Conv2D, Dense, Dropout, Flatten, MaxPool, Mode, Network, ReLU, Residual,
-    SoftmaxCrossEntropy, SquaredError, Tanh, cnn, lenet, lenet1, linear, logistic, mlp, resnet18)
+    INITIALISATIONS, AveragePool, Chain, Conv2D, Dense, Dropout, Flatten, LeakyReLU, MaxPool, Mode, Network, ReLU,
+    Residual, SoftmaxCrossEntropy, SquaredError, Tanh, cnn, lenet, lenet1, linear, logistic, mlp, resnet18)
 from numopt.problems import MiniBatch
 
 RANDOM = np.random.default_rng(5)
@@ -210,7 +211,7 @@ def test_a_network_in_single_precision_answers_in_single_precision(network):
 # -------------------------------------------------------------------------------------------------------- mistakes
 
 @pytest.mark.parametrize("make, message", [
-    (lambda: mlp([6]), r"sizes are the numbers of inputs, .* two at least; given \[6\]"),
+    (lambda: mlp([6]), r"sizes are the numbers of inputs, .* two at least, .*; given \[6\]"),
     (lambda: mlp([6, 0, 3]), r"given \[6, 0, 3\]"),
     (lambda: mlp([6, 5, 3], "rleu"), "there is no activation 'rleu'; there is relu"),
     (lambda: mlp([6, 5, 3], dropout=-0.5), "Dropout drops a share"),
@@ -220,11 +221,54 @@ def test_a_network_in_single_precision_answers_in_single_precision(network):
     (lambda: Network(Conv2D(1, 2, 3), inputs=(5, 5, 1)), r"this one ends with \(3, 3, 2\): put a Flatten\(\)"),
     (lambda: Network(Conv2D(1, 2, 3), Dense(18, 2), inputs=(5, 5, 1)), r"\(3, 3, 2\); put a Flatten\(\) before it"),
     (lambda: Network(MaxPool(2), Flatten(), Dense(4, 2), inputs=(1, 9, 1)), "at least 2 × 2 pixels"),
-    (lambda: cnn((3, 32, 3)), "at least 2 × 2 pixels"),
+    (lambda: cnn((3, 32, 3)), "cnn takes images of at least 4 × 4 pixels, not 3 × 32"),
+    (lambda: lenet((15, 28, 1)), "lenet takes images of at least 16 × 16 pixels, not 15 × 28"),
+    (lambda: lenet((28, 28)), r"lenet takes images, shape \(rows, columns, channels\), and not \(28, 28\)"),
+    (lambda: lenet1((3, 8, 1)), "lenet1 takes images of at least 4 × 4"),
+    (lambda: resnet18((0, 8, 1)), "resnet18 takes images"),
+    (lambda: mlp(64, 32, 10), r"sizes are given as one list, as in mlp\(\[64, 32, 10\]\); given 64"),
+    (lambda: mlp([64.0, 10]), "all of them whole numbers of at least 1"), (lambda: mlp([64, 0]), "of at least 1"),
+    (lambda: mlp([4, 3, 2], activation="ReLu6"), "there is no activation 'ReLu6'; there is relu"),
+    (lambda: mlp([4, 3, 2], activation=3), r"activation is 3; it must be one of tanh, .* LeakyReLU\(0.1\)"),
+    (lambda: mlp([4, 3, 2], activation=list), "activation is <class 'list'>; it must be"),
+    (lambda: mlp([4, 2]).initial(0, dtype=int), "weights are float32 or float64, and not int64"),
+    (lambda: mlp([4, 2]).initial(None), "seed is None; it must be a whole number of at least 0"),
+    (lambda: mlp([4, 2]).initial(-1), "seed is -1"), (lambda: mlp([4, 2]).initial("now"), "seed is 'now'"),
+    (lambda: mlp([4, 2]).initial(0.5), "seed is 0.5"), (lambda: mlp([4, 2]).initial([1, -2]), r"seed is \[1, -2\]"),
 ])
 def test_layers_that_do_not_fit_are_refused_when_the_network_is_made(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: Network(Dense, inputs=4), r"Dense is a class of layers; write Dense\(...\)"),
+    (lambda: Network(Dense(4, 2), Tanh, inputs=4), r"Tanh is a class of layers"),
+    (lambda: Network(Dense(4, 2), "tanh", inputs=4), "'tanh' is no layer"),
+    (lambda: Residual([Dense(4, 4), ReLU]), "ReLU is a class of layers"),
+    (lambda: mlp([4, 2], loss=SquaredError), r"SquaredError is a class of losses; write loss=SquaredError\(\)"),
+    (lambda: mlp([4, 2], loss="mse"), r"loss is 'mse'; it must be SoftmaxCrossEntropy\(\)")])
+def test_a_class_in_place_of_a_layer_or_a_loss_is_named(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", LeakyReLU, LeakyReLU(0.01), lambda: LeakyReLU(0.01)])
+def test_an_activation_may_be_a_name_a_layer_or_a_function_that_makes_one(activation):
+    network = mlp([4, 3, 2], activation=activation)
+    assert type(network.layers[1]) is LeakyReLU and network.initialisation == "he"
+    assert mlp([4, 3, 2], activation=Tanh()).initialisation == mlp([4, 3, 2]).initialisation == "glorot"
+
+
+def test_a_network_is_shown_as_a_table_of_its_layers():
+    lines, network = repr(lenet((28, 28, 1))).splitlines(), lenet((28, 28, 1))
+    assert lines[0] == "Network: 44,426 weights, examples of 28 × 28 × 1, SoftmaxCrossEntropy()"
+    rows = [re.split(r"\s{2,}", line.strip()) for line in lines[1:]]
+    assert rows[0] == ["Conv2D(1, 6, 5)", "24 × 24 × 6", "156", "6 × 26"] and rows[1] == ["ReLU()", "24 × 24 × 6"]
+    assert len(rows) == len(network.layers)
+    assert sum(int(row[2].replace(",", "")) for row in rows if len(row) > 2) == network.size == 44_426
+    assert repr(Chain(Conv2D(2, 3, 3, padding=1), Tanh())) == "Chain(Conv2D(2, 3, 3, padding=1), Tanh())"
+    assert "Residual(...)" in repr(resnet18(width=2))
 
 
 @pytest.mark.parametrize("X, message", [
@@ -237,6 +281,7 @@ def test_layers_that_do_not_fit_are_refused_when_the_network_is_made(make, messa
     (np.full((3, 4), 1j), "X must be real numbers; it holds complex128"),
     ([[1, 2, 3, 4], [1, 2, np.nan, 4]], r"X\[1, 2\] is nan; leave that example out or fill the value in"),
     ([[1, 2, 3, 4], [1, 2, 3, -np.inf]], r"X\[1, 3\] is -inf"),
+    (np.ma.masked_greater([[1.0, 2.0, 3.0, 9e9]], 1e9), "X is a masked array: leave the masked entries out"),
 ])
 def test_examples_that_do_not_fit_are_refused(X, message):
     network = mlp([4, 3, 2])
@@ -251,6 +296,15 @@ def test_images_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"of shape \(8, 8, 1\), X of shape \(n, 8, 8, 1\); X has shape \(5, 64\); "
                                          r"X.reshape\(-1, 8, 8, 1\) makes them so"):
         network.outputs(network.initial(0), np.zeros((5, 64)))
+
+
+def test_images_whose_channels_come_first_are_turned_and_not_scrambled():
+    network, images = cnn((8, 8, 3)), np.arange(2 * 8 * 8 * 3.0).reshape(2, 8, 8, 3)
+    first = images.transpose(0, 3, 1, 2)
+    with pytest.raises(ValueError, match=r"its channels come first: X.transpose\(0, 2, 3, 1\)") as error:
+        network.outputs(network.initial(0), first)
+    assert "reshape" not in str(error.value)
+    assert_array_equal(first.transpose(0, 2, 3, 1), images)
 
 
 @pytest.mark.parametrize("theta", [np.zeros(22), np.zeros((23, 1))])

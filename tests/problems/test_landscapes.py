@@ -251,6 +251,10 @@ def test_a_matrix_that_is_symmetric_up_to_its_rounding_is_symmetric():
         assert np.array_equal(f.A, f.A.T)
 
 
+def test_a_landscape_says_what_it_is():
+    assert repr(Rosenbrock(5)) == "<Rosenbrock of 5 parameters>" and repr(Function(sum)) == "<Function>"
+
+
 def test_landscapes_are_objectives():
     assert all(isinstance(f, Landscape) and isinstance(f, Objective) for f in ALL.values())
     assert all(isinstance(f, Objective) for f in (Function(sum), LeastSquares(sum), Counted(Beale())))

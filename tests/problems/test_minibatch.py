@@ -13,9 +13,9 @@ from scipy.linalg import block_diag
 from scipy.special import softmax
 
 from numopt.networks import (
-    AveragePool, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool, Network, ReLU, Residual, Sigmoid,
+    AveragePool, BatchNorm, Conv2D, Dense, Dropout, Flatten, Loss, MaxPool, Network, ReLU, Residual, Sigmoid,
     SoftmaxCrossEntropy, SquaredError, Tanh, cnn, lenet, lenet1, mlp, resnet18)
-from numopt.problems import MiniBatch
+from numopt.problems import DenseFisher, MiniBatch
 
 CROSS_ENTROPY, SQUARED = SoftmaxCrossEntropy(), SquaredError()
 
@@ -531,3 +531,93 @@ def test_with_squared_error_the_loss_is_half_a_sum_of_squared_residuals():
     assert_allclose(squares.gauss_newton(theta), batch.gauss_newton(theta) @ np.eye(network.size), atol=1e-14)
     with pytest.raises(NotImplementedError, match="is not a sum of squares"):
         MiniBatch(mlp([3, 2]), batch.X, np.zeros(7, int)).least_squares()
+
+
+# --------------------------------------------------------------------------------- compiled for exactly some classes
+
+class Doubled(SquaredError):
+    """Twice the squared error: a subclass whose Hessian is another."""
+
+    def values(self, z, y):
+        return 2 * super().values(z, y)
+
+    def gradient(self, z, y):
+        return 2 * super().gradient(z, y)
+
+    def hessian_product(self, z, y, u):
+        return 2 * u
+
+
+class Bent(Tanh):
+    """tanh that hands on half of its derivatives."""
+
+    def jvp(self, w, y, v, Rx):
+        Ry, kept = super().jvp(w, y, v, Rx)
+        return Ry / 2, kept
+
+
+def test_every_product_with_the_matrix_of_a_loss_of_ones_own_is_that_of_its_derivatives():
+    random = np.random.default_rng(0)
+    X, Y = random.standard_normal((40, 20)), random.standard_normal((40, 3))
+    ours, own = (MiniBatch(mlp([20, 25, 3], loss=loss), X, Y) for loss in (SquaredError(), Doubled()))
+    theta = ours.network.initial(0)
+    v = random.standard_normal(theta.size)
+    G, F = own.gauss_newton(theta), own.empirical_fisher(theta)
+    expected = 2 * (ours.gauss_newton(theta) @ v)
+    for _ in range(4):
+        assert_allclose(G @ v, expected, rtol=1e-10, atol=1e-13)
+        assert_allclose(F @ v, 4 * (ours.empirical_fisher(theta) @ v), rtol=1e-10, atol=1e-13)
+    assert not isinstance(G, DenseFisher)
+    with pytest.raises(NotImplementedError, match="Doubled is not a sum of squares"):
+        own.least_squares()
+
+
+def test_every_product_through_a_layer_of_ones_own_takes_the_same_way():
+    random = np.random.default_rng(0)
+    network = Network(Dense(20, 25), Bent(), Dense(25, 3), inputs=20)
+    batch = MiniBatch(network, random.standard_normal((40, 20)), random.integers(3, size=40))
+    theta = network.initial(0)
+    F, v = batch.fisher(theta), random.standard_normal(theta.size)
+    first = F @ v
+    assert not isinstance(F, DenseFisher)
+    for _ in range(3):
+        assert_array_equal(F @ v, first)
+
+
+def test_a_loss_of_ones_own_says_what_it_does_not_answer():
+    class Absolute(Loss):
+        def values(self, z, y):
+            return np.abs(z - y).sum(axis=1)
+
+        def gradient(self, z, y):
+            return np.sign(z - y)
+
+    network = mlp([4, 3, 2], loss=Absolute())
+    batch, theta = MiniBatch(network, np.ones((5, 4)), np.zeros((5, 2))), network.initial(0)
+    assert batch.gradient(theta).shape == theta.shape
+    for question, message in {"hessian": "write its method hessian_product", "fisher": "is not a likelihood",
+                              "gauss_newton": "no second derivatives", "sampled_fisher": "write its method sample",
+                              "gauss_newton_diagonal": r"fisher_root\(z\)"}.items():
+        with pytest.raises(NotImplementedError, match=f"Absolute .*{message}"):
+            M = getattr(batch, question)(theta)
+            M @ theta
+    with pytest.raises(ValueError, match=r"the targets must be numbers of shape \(5, 2\)"):
+        MiniBatch(network, np.ones((5, 4)), np.zeros((5, 3)))
+
+
+# ------------------------------------------------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    ("MiniBatch.compilable", "a subclass is given its parent's compiled product",
+     "{type(self.network.loss), *map(type, self.network.layers)} <= DENSE",
+     "all(isinstance(part, tuple(DENSE)) for part in [self.network.loss, *self.network.layers])",
+     "test_every_product_with_the_matrix_of_a_loss_of_ones_own_is_that_of_its_derivatives"),
+    ("MiniBatch.compilable", "a layer that is a subclass is given its parent's compiled product",
+     "*map(type, self.network.layers)} <= DENSE",
+     "} <= DENSE and all(isinstance(layer, tuple(DENSE)) for layer in self.network.layers)",
+     "test_every_product_through_a_layer_of_ones_own_takes_the_same_way"),
+    ("MiniBatch.least_squares", "a subclass of the squared error is taken for it",
+     "type(self.network.loss) is not SquaredError",
+     "not isinstance(self.network.loss, SquaredError)",
+     "test_every_product_with_the_matrix_of_a_loss_of_ones_own_is_that_of_its_derivatives"),
+]

@@ -110,11 +110,30 @@ def test_the_mean_of_an_epochs_gradients_is_the_gradient_of_the_whole():
     assert_allclose(sum(gradients), problem.whole.gradient(THETA), atol=1e-15)
 
 
-@pytest.mark.parametrize("batch_size", [0, -3, 24, 2.0, "all"])
+@pytest.mark.parametrize("batch_size", [0, -3, 24, 2.0, "all", "12"])
 def test_a_batch_size_that_cannot_be_says_what_could(batch_size):
-    with pytest.raises(ValueError, match=f"batch_size is {batch_size}; with 23 examples it must be a whole number "
+    with pytest.raises(ValueError, match=f"batch_size is {batch_size!r}; with 23 examples it must be a whole number "
                                          "from 1 to 23, or None for all of them"):
         risk(batch_size)
+
+
+@pytest.mark.parametrize("seed", [None, -1, "now", 0.5, True])
+def test_a_seed_is_a_whole_number_of_at_least_0(seed):
+    with pytest.raises(ValueError, match=f"seed is {seed!r}; it must be a whole number of at least 0"):
+        risk(seed=seed)
+
+
+@pytest.mark.parametrize("question", ["value", "gradient", "hessian", "fisher", "accuracy", "gauss_newton"])
+def test_what_is_asked_of_an_objective_is_not_asked_of_the_risk(question):
+    with pytest.raises(AttributeError, match=rf"has no {question}: that is asked of risk.whole, .*risk.loss\(t\)"):
+        getattr(risk(), question)
+    assert not hasattr(risk(), "nonsense") and hasattr(risk().whole, question)
+
+
+def test_a_risk_and_its_losses_say_what_they_are():
+    assert repr(risk()) == "<EmpiricalRisk on 23 examples, 5 a mini-batch, seed 0, for a network of 43 weights>"
+    assert repr(risk().whole) == "<the loss on all 23 examples, for a network of 43 weights>"
+    assert repr(risk().loss(5)) == "<MiniBatch of 3 examples, for a network of 43 weights>"
 
 
 def test_a_batch_size_may_be_a_numpy_number():

@@ -1,13 +1,8 @@
 """The checks pass what is right and find what is wrong, in both precisions."""
-import sys
-
 import numpy as np
 import pytest
 
-from numopt.check import check_coordinates, check_gauss_newton, check_gradient, check_hessian
-from numopt.check import main as check_command
-from numopt.check import network_errors, reading, table
-from numopt.networks import Dense, Network, SquaredError, Tanh, cnn, lenet, lenet1, mlp, resnet18
+from numopt.check import check_coordinates, check_gauss_newton, check_gradient, check_hessian, reading, table
 from numopt.problems import Beale, Cliff, Function, LeastSquares, Noisy, Objective, Quadratic, Rosenbrock
 
 N = 6
@@ -163,53 +158,3 @@ def test_the_table_has_a_line_for_every_question():
     assert words == {"gradient": "wrong", "hessian": "wrong", "gauss_newton": "not answered"}
     assert table(Quadratic(np.eye(2)), [1, 2]).count("right") == 2
     assert table(Quadratic(np.eye(2)), [1, 2]).startswith("Quadratic at a theta of 2 numbers, float64")
-
-
-NETWORKS = {
-    "mlp": lambda: mlp([5, 4, 3]), "relu": lambda: mlp([5, 8, 3], activation="relu"),
-    "sigmoid, squared error": lambda: mlp([5, 4, 2], activation="sigmoid", loss=SquaredError()),
-    "dropout": lambda: mlp([5, 9, 3], dropout=0.5), "cnn": lambda: cnn((8, 8, 2), 3, 4),
-    "lenet": lambda: lenet((16, 16, 1), 3, dropout=0.3), "lenet1": lambda: lenet1((8, 8, 1), 3),
-    "resnet18": lambda: resnet18((8, 8, 1), 3, width=2),
-}
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_derivative_of_every_model_is_right_to_the_last_digits(name):
-    errors = network_errors(NETWORKS[name]())
-    unanswered = {"fisher", "empirical_fisher", "per_example_gradients"} if name == "resnet18" else set()
-    assert {question for question, error in errors.items() if np.isnan(error)} == unanswered
-    assert all(error < 1e-11 for error in errors.values() if not np.isnan(error)), errors
-
-
-def test_a_slip_in_one_pass_of_a_layer_shows_in_the_products_that_use_it():
-    class Slipped(Tanh):
-        def bend(self, y):
-            return 2 * y * (1 - y**2)  # the sign
-
-    network = Network(Dense(5, 4), Slipped(), Dense(4, 3), inputs=5)
-    errors = network_errors(network)
-    assert errors.pop("hessian") > 1e-3
-    assert max(errors.values()) < 1e-12
-
-
-def test_the_command_prints_a_table_and_says_whether_all_is_right(capsys):
-    assert check_command(["mlp:5,4,3"]) == 0
-    printed = capsys.readouterr().out
-    assert "39 weights" in printed and printed.count("right") == 7
-
-
-def test_the_command_finds_a_network_of_your_own(capsys, tmp_path, monkeypatch):
-    (tmp_path / "mine_to_check.py").write_text("from numopt.networks import mlp\nnetwork = mlp([3, 2])\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.path", ["", *sys.path])
-    assert check_command(["mine_to_check:network"]) == 0
-    assert "8 weights" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("model, words", [
-    ("lenett", "there is no model 'lenett'"), ("mlp:5", "two at least"), ("linear:1,2,3", "linear takes other sizes"),
-    ("nowhere:network", "No module named 'nowhere'"), ("mlp:a,b", "invalid literal")])
-def test_the_command_says_what_it_does_not_know(model, words, capsys):
-    assert check_command([model]) == 2
-    assert words in capsys.readouterr().err

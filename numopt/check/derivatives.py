@@ -1,16 +1,6 @@
 """Are the derivatives right?  Checks of an objective of your own, each of which gives a relative error.
 
-    from numopt.check import check_gradient, check_hessian, table
-
-    check_gradient(objective, theta)          3e-11
-    print(table(objective, theta))            all of them, and how they read
-
-and, for a network of your own, every derivative and curvature product that an optimizer can ask for:
-
-    python -m numopt.check mlp:64,32,10       a model of numopt.networks: its name, and its sizes if it takes any
-    python -m numopt.check mine:network       the Network called `network`, or made by the function, in your mine.py
-
-Each of the first compares what the objective answers with central differences, f(θ + d) − f(θ − d), and gives
+Each compares what the objective answers with central differences, f(θ + d) − f(θ − d), and gives
 ‖answer − difference‖ / max(‖answer‖, ‖difference‖): 0 where they agree, 2 where the sign is wrong, ½ where a factor 2
 is missing.  In double precision a right derivative has an error of 1e-7 or less, and one above 1e-2 is wrong.  In
 between, a small part is wrong, one derivative among many, or nothing is and the objective is one of these:
@@ -25,17 +15,10 @@ between, a small part is wrong, one derivative among many, or nothing is and the
 
 nan says that the objective does not answer the question, inf that the answer has the wrong shape or is not finite.
 """
-import argparse
-import importlib
-import sys
 from functools import wraps
 from math import inf, nan, sqrt
 
 import numpy as np
-
-from numopt.networks import models as networks
-from numopt.networks.losses import SquaredError
-from numopt.problems.risk import MiniBatch
 
 
 def answered(check):
@@ -161,122 +144,3 @@ def relative_error(answer, difference):
         return inf
     wrong = np.linalg.norm(answer - difference)
     return float(wrong / max(np.linalg.norm(answer), np.linalg.norm(difference))) if wrong else 0.0
-
-
-def along(f, theta, v):
-    """The derivative of f at θ in the direction v, to the last digit: the imaginary part of f(θ + ihv) / h.
-
-    The complex step of Squire and Trapp (1998): nothing is subtracted, so nothing is lost.  It holds for every layer
-    here, also for ReLU and max-pooling, whose choices go by the real part.
-    """
-    h = 1e-30
-    return np.imag(f(theta + 1j * h * v)) / h
-
-
-def network_errors(network, n=4, seed=0, directions=2):
-    """{question: relative error} for all derivatives of a network, on n random examples, at a random θ.
-
-    A matrix M is asked for its products with random v, and wᵀMv compared with directional derivatives by complex step,
-    which use only the forward pass: of the loss for the gradient, of the gradient for the Hessian, of the outputs and
-    of the losses of every label for the others.
-    """
-    random = np.random.default_rng(seed)
-    X = random.standard_normal((n, *network.inputs))
-    gaussian = isinstance(network.loss, SquaredError)
-    outputs_of = network.output_size
-    labels = random.standard_normal((n, outputs_of)) if gaussian else random.integers(outputs_of, size=n)
-    batch = MiniBatch(network, X, labels, seed=(seed, 1))
-    theta = network.initial(seed) + 0.1 * random.standard_normal(network.size)
-    V = random_directions(theta, directions, seed)
-
-    def outputs(theta):
-        return batch.forward(theta)[0]
-
-    def losses(y):
-        return lambda theta: network.loss.values(batch.forward(theta)[0], y)
-
-    def bilinear(left, right=None):
-        """wᵀMv for all pairs of directions, M being the mean of Jᵀ H J or of g gᵀ."""
-        right = left if right is None else right
-        return np.array([[(a * b).sum() / n for b in right] for a in left])
-
-    z = outputs(theta)
-    Jv = [along(outputs, theta, v) for v in V]
-    HJv = [along(lambda z: network.loss.gradient(z, labels), z, u) for u in Jv]
-    if gaussian:
-        expected = bilinear(Jv)
-    else:
-        every = [np.full(n, y) for y in range(outputs_of)]
-        p = np.exp([-network.loss.values(z, y) for y in every])
-        scores = [np.array([along(losses(y), theta, v) for y in every]) for v in V]
-        expected = bilinear(scores, [p * score for score in scores])
-    of_data = bilinear([along(losses(labels), theta, v) for v in V])
-
-    def products(kind):
-        M = getattr(batch, kind)(theta)
-        return np.array([[w @ (M @ v) for v in V] for w in V])
-
-    H = products("hessian")
-    questions = {
-        "gradient": lambda: (V @ batch.gradient(theta), [along(batch.value, theta, v) for v in V]),
-        "hessian": lambda: (H, [[along(batch.gradient, theta, v) @ w for v in V] for w in V]),
-        "hessian, symmetric": lambda: (H, H.T),
-        "gauss_newton": lambda: (products("gauss_newton"), bilinear(Jv, HJv)),
-        "fisher": lambda: (products("fisher"), expected),
-        "empirical_fisher": lambda: (products("empirical_fisher"), of_data),
-        "per_example_gradients": lambda: (batch.per_example_gradients(theta) @ V.T,
-                                          np.transpose([along(losses(labels), theta, v) for v in V])),
-    }
-    errors = {}
-    for question, compared in questions.items():
-        try:
-            errors[question] = relative_error(*compared())
-        except NotImplementedError:
-            errors[question] = nan
-    return errors
-
-
-def chosen(model):
-    """The network that the command line names."""
-    name, _, rest = model.partition(":")
-    if name in MODELS:
-        try:
-            sizes = [int(size) for size in rest.split(",")] if rest else []
-            return MODELS[name](sizes) if name == "mlp" else MODELS[name](*sizes)
-        except TypeError:
-            raise ValueError(f"{name} takes other sizes; {MODELS[name].__doc__.splitlines()[0]}") from None
-    if not rest:
-        raise ValueError(f"there is no model {model!r}; there is {', '.join(MODELS)}, or file:name of your own")
-    sys.path.insert(0, "")
-    found = getattr(importlib.import_module(name), rest)
-    found = found if isinstance(found, networks.Network) else found()
-    if not isinstance(found, networks.Network):
-        raise ValueError(f"{model} is {type(found).__name__}, not a Network")
-    return found
-
-
-MODELS = {model.__name__: model for model in (networks.linear, networks.logistic, networks.mlp, networks.cnn,
-                                              networks.lenet, networks.lenet1, networks.resnet18)}
-
-
-def main(arguments=None):
-    """Print the table of a network; 0 if all is right, 1 if not, 2 if there is no such network."""
-    parser = argparse.ArgumentParser(prog="python -m numopt.check", description="Check a network's derivatives.")
-    parser.add_argument("model", metavar="MODEL", help="mlp:64,32,10, cnn, lenet, ... or file:name of your own")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-    try:
-        network = chosen(options.model)
-    except (ValueError, ImportError, AttributeError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{options.model}: {network.size} weights, {type(network.loss).__name__}, against the complex step")
-    errors = network_errors(network, seed=options.seed)
-    for question, error in errors.items():
-        verdict = "not answered" if np.isnan(error) else "right" if error < 1e-9 else "wrong"
-        print(f"{question:<24}{error:>9.1e}   {verdict}")
-    return int(any(error >= 1e-9 for error in errors.values()))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,167 @@
+"""The report on a loop: what is right passes, and each broken law is named."""
+from functools import partial
+
+import numpy as np
+import pytest
+
+import numopt.check
+from numopt.check import optimizer as check
+from numopt.optimizer import optimizer
+from numopt.optimizers import adam, gradient_descent, newton
+from numopt.problems import EmpiricalRisk, Function, Quadratic, Rosenbrock
+from numopt.networks import mlp
+from numopt.schedules import schedule
+
+EVERYTHING = {}
+
+
+@optimizer
+def yogi(problem, theta, *, lr=1e-2, beta1=0.9, beta2=0.999, eps=1e-3, t=0, m=0.0, v=1e-6):
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta)
+        m = beta1 * m + (1 - beta1) * g
+        v = v - (1 - beta2) * np.sign(v - g**2) * g**2
+        theta = theta - lr(t) * m / (np.sqrt(v) + eps)
+        yield theta
+
+
+@optimizer
+def climbing(problem, theta, *, lr=0.1, t=0):
+    for t, loss in problem.losses(after=t):
+        theta = theta + lr * loss.gradient(theta)
+        yield theta
+
+
+@optimizer
+def at_random(problem, theta, *, lr=0.1, t=0):
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        theta = theta - lr(t) * loss.gradient(theta) * np.random.default_rng().uniform(0.5, 1.5)
+        yield theta
+
+
+@optimizer
+def with_a_global(problem, theta, *, lr=0.1, t=0):
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        EVERYTHING[len(EVERYTHING)] = 1
+        theta = theta - lr(t) * loss.gradient(theta) / (1 + len(EVERYTHING) / 1000)
+        yield theta
+
+
+@optimizer
+def forgetful(problem, theta, *, lr=0.1, t=0):
+    lr, v = schedule(lr), 0.0
+    for t, loss in problem.losses(after=t):
+        v = 0.5 * v - lr(t) * loss.gradient(theta)
+        theta = theta + v
+        yield theta
+
+
+@optimizer
+def from_the_start(problem, theta, *, lr=0.1, t=0):
+    lr = schedule(lr)
+    for t, loss in problem.losses():
+        theta = theta - lr(t) * loss.gradient(theta)
+        yield theta
+
+
+@optimizer
+def in_double(problem, theta, *, lr=0.1, t=0):
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        theta = theta - lr(t) * np.float64(0.5) * loss.gradient(theta)
+        yield theta
+
+
+@optimizer
+def asked_once(problem, theta, *, lr=0.1, t=0):
+    lr = schedule(lr)
+    rate = lr(1)
+    for t, loss in problem.losses(after=t):
+        theta = theta - rate * loss.gradient(theta)
+        yield theta
+
+
+@optimizer
+def a_list(problem, theta, *, lr=0.1, t=0, norms=()):
+    lr, norms = schedule(lr), list(norms)
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta)
+        norms.append(float(g @ g))
+        norms = norms
+        theta = theta - lr(t) * g / (1 + len(norms))
+        yield theta
+
+
+@optimizer
+def changing(problem, theta, *, lr=0.1, t=0, v=0.0):
+    for t, loss in problem.losses(after=t):
+        lr = 0.99 * schedule(lr)(t)
+        theta = theta - lr * loss.gradient(theta)
+        yield theta
+
+
+@optimizer
+def in_place(problem, theta, *, lr=0.1, t=0):
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta).copy()
+        g[g > 1] = 1
+        theta = theta - lr(t) * g
+        yield theta
+
+
+BREAKS = {
+    climbing: "it learns", at_random: "the same run twice", with_a_global: "nothing from another run",
+    forgetful: "interrupted, saved and continued", from_the_start: "interrupted, saved and continued",
+    in_double: "keeps the precision", asked_once: "a schedule is asked", a_list: "not written over",
+    changing: "what the loop rebinds", in_place: "writes into no array"}
+
+
+def test_a_right_loop_of_ones_own_keeps_all_laws():
+    report = check(yogi)
+    assert report.holds, report
+    assert str(report).startswith("yogi: all laws hold\nholds   it learns: the loss went from 1.")
+    assert len(report) == 9
+
+
+@pytest.mark.parametrize("loop", BREAKS, ids=lambda loop: loop.__name__)
+def test_a_broken_law_is_named_with_the_likely_mistake(loop):
+    broken = {finding.law: finding for finding in check(loop) if finding.holds is False}
+    law, = [law for law in broken if BREAKS[loop] in law]
+    assert broken[law].likely and broken[law].likely in str(check(loop))
+    assert "BROKEN" in str(broken[law])
+
+
+def test_a_report_counts_and_is_readable():
+    report = check(in_double)
+    assert not report.holds and str(report).splitlines()[0] == "in_double: 1 law broken"
+    assert repr(report) == str(report)
+
+
+def test_a_loop_without_the_decorator_is_told_so():
+    def plain(problem, theta, *, t=0):
+        yield theta
+
+    assert "write @optimizer above def plain" in str(check(plain))
+
+
+def test_a_method_is_known_by_name_with_settings_and_on_a_problem_of_ones_own():
+    assert check("gradient_descent").holds
+    assert check(partial(adam, lr=0.02), Rosenbrock()).holds
+    assert "the given problem" in str(check(newton, Quadratic(np.diag([1.0, 5.0])), theta=[3.0, 4.0]))
+    assert check(gradient_descent, EmpiricalRisk(mlp([2, 2]), np.eye(2), [0, 1]))[0].holds
+    with pytest.raises(ValueError, match="say where to start, with theta="):
+        check(gradient_descent, Function(lambda theta: theta @ theta))
+    with pytest.raises(AttributeError, match="there is adam"):
+        check("admm")
+
+
+def test_settings_with_which_it_does_not_learn_stay_as_they_are_given():
+    assert not check(partial(gradient_descent, lr=0.0)).holds
+
+
+def test_the_package_hands_on_what_it_checks():
+    assert {"optimizer", "check_gradient", "network_errors", "table", "main"} <= set(dir(numopt.check))
