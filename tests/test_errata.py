@@ -16,9 +16,10 @@ from numopt.line_search import exact, full_step
 from numopt.networks import logistic, mlp, softmax
 from numopt.optimizers import (
     adagrad, adahessian, adam, bfgs, clipped_natural_gradient, delta_bar_delta, eigenbasis_normalized,
-    gauss_newton, gradient_descent, gradient_norm_normalized, hessian_free, levenberg_marquardt, momentum,
-    natural_gradient, newton, newton_rate, newton_rate_printed, nltgcr, nltgcr_fisher, nonlinear_cg,
-    normalized_descent, normalized_natural_gradient, rmsprop, sign_descent, sophia, steepest_descent)
+    full_matrix_adagrad, gauss_newton, gradient_descent, gradient_norm_normalized, hessian_free, kfac,
+    levenberg_marquardt, momentum, natural_gradient, newton, newton_rate, newton_rate_printed, nltgcr,
+    nltgcr_fisher, nonlinear_cg, normalized_descent, normalized_natural_gradient, rmsprop, sign_descent, sophia,
+    steepest_descent)
 from numopt.optimizers.natural import noise
 from numopt.optimizers.quasi_newton import bfgs_update
 from numopt.problems import (
@@ -237,6 +238,62 @@ def test_zhengs_sophia_is_the_clip_of_the_paper_without_its_guard():
     assert_allclose(d[0], -eta * np.sign(g[0]))  # without curvature the guard makes it a step by the sign
     with np.errstate(invalid="ignore"):
         assert np.isnan(-alpha * np.minimum(1, 0.0 * epsilon / np.abs(g)) * g / np.array([0.0, 2]))[0]
+
+
+# --------------------------------------- Memon et al. (2024), Sections 1 and 2, and Zheng's Table 1: lecture 11
+
+def test_memons_full_matrix_adagrad_is_an_inverse_root_of_a_sum_at_each_step():
+    gradients = np.random.default_rng(0).standard_normal((5, 3))
+    following = iter(gradients)
+    problem = Function(lambda theta: 0.0, jac=lambda theta: next(following))
+    thetas = path(full_matrix_adagrad(problem, np.zeros(3), lr=1.0, eps=1e-3), 5)
+    S = gradients.T @ gradients + 1e-3 * np.eye(3)
+    lam, Q = np.linalg.eigh(S)
+    assert_allclose(thetas[5] - thetas[4], -(Q / np.sqrt(lam)) @ Q.T @ gradients[4])
+    smoothed = gradients.T @ gradients / 5 + 1e-3 * np.eye(3)
+    for printed in (np.linalg.inv(S), np.linalg.inv(smoothed)):
+        assert np.linalg.norm(printed @ gradients[4] + thetas[5] - thetas[4]) > 0.2 * np.linalg.norm(gradients[4])
+    assert np.abs(np.diff(thetas, axis=0)).max(axis=1).min() > 0, "at each step, not at each epoch"
+
+
+def test_memons_a_is_a_moment_of_inputs_and_knows_no_gradient():
+    batch, theta = classifier()
+    (A, _), *_ = batch.kronecker_factors(theta, labels="exact")
+    inputs = np.column_stack([batch.X, np.ones(batch.n)])
+    assert_allclose(A, inputs.T @ inputs / batch.n)
+    elsewhere = batch.kronecker_factors(batch.network.initial(seed=7), labels="exact")[0][0]
+    assert_allclose(A, elsewhere)  # the gradient of the inputs changes with the weights
+    other = MiniBatch(batch.network, batch.X, (batch.Y + 1) % 3).kronecker_factors(theta, labels="exact")[0][0]
+    assert_allclose(A, other)
+
+
+def test_memons_kronecker_product_is_for_columns_and_rows_want_it_the_other_way_round():
+    rng = np.random.default_rng(0)
+    G, A, X = rng.standard_normal((3, 3)), rng.standard_normal((2, 2)), rng.standard_normal((3, 2))
+    G, A = G @ G.T + np.eye(3), A @ A.T + np.eye(2)
+    meant = np.linalg.solve(G, X) @ np.linalg.inv(A)  # Θ is outputs × inputs
+    printed = np.kron(np.linalg.inv(A), np.linalg.inv(G))
+    assert_allclose(printed @ X.ravel(order="F"), meant.ravel(order="F"))
+    assert np.linalg.norm(printed @ X.ravel() - meant.ravel()) > 0.1 * np.linalg.norm(meant)
+    assert_allclose(np.kron(np.linalg.inv(G), np.linalg.inv(A)) @ X.ravel(), meant.ravel())
+    g, a = rng.standard_normal(3), rng.standard_normal(2)
+    assert np.outer(g, a).shape == X.shape, "g aᵀ has as many rows as there are outputs, and not inputs"
+
+
+def test_zhengs_k_fac_draws_its_labels_from_the_model():
+    batch, theta = classifier(examples=40)
+    batch = MiniBatch(batch.network, batch.X, np.zeros(40, int))  # labels that the model would hardly draw
+    factors = [next_factor(batch, theta, seed) for seed in range(60)]
+    exact, of_data = (batch.kronecker_factors(theta, labels=labels)[1][1] for labels in ("exact", "data"))
+    assert np.linalg.norm(np.mean(factors, axis=0) - exact) < 0.1 * np.linalg.norm(exact)
+    assert np.linalg.norm(np.mean(factors, axis=0) - of_data) > 0.2 * np.linalg.norm(exact)
+
+
+def next_factor(batch, theta, seed):
+    """G of the last layer, as the loop has it after a step with the defaults."""
+    run = kfac(batch, theta, seed=seed)
+    next(run)
+    return run["G"][1]
 
 
 # --------------------------------------------------------------------------- Kashyap (2022), Section 3.5: lecture 10

@@ -12,7 +12,7 @@ from numopt.networks import Conv2D, Dense, Flatten, Network, SquaredError, Tanh,
 from numopt.optimizers import (
     adagrad, adam, full_matrix_adagrad, gradient_descent, kfac, kfac_martens, muon, shampoo, soap)
 from numopt.optimizers.kronecker import balance, between, damped_inverses, least_on_plane
-from numopt.problems import EmpiricalRisk, MiniBatch, Objective, Quadratic, Ridge, Wrapped
+from numopt.problems import Counted, EmpiricalRisk, MiniBatch, Objective, Quadratic, Ridge, Wrapped
 from numopt.record import path
 
 RANDOM = np.random.default_rng(0)
@@ -743,3 +743,25 @@ MISTAKES = [
      "sqrt(len(U_i) / len(U_i.T))",
      "test_all_singular_values_of_a_step_are_about_one_times_its_scale"),
 ]
+
+
+@pytest.mark.parametrize("method, each", [
+    (full_matrix_adagrad, [0, 1, 0]), (kfac, [0, 2, 0]), (shampoo, [0, 1, 0]), (soap, [0, 1, 0]), (muon, [0, 1, 0]),
+    (kfac_martens, [1, 2, 2])])
+def test_what_a_step_of_each_costs(method, each):
+    """Values, gradients and products; K-FAC's factors are one more backward pass."""
+    counted = Counted(EmpiricalRisk(CLASSIFIER, X, LABELS, batch_size=10))
+    run, rows = method(counted, WEIGHTS), []
+    for _ in range(40):
+        before = dict(counted.counts)
+        next(run)
+        rows.append([counted.counts[name] - before[name] for name in ("values", "gradients", "products")])
+    expected = np.tile(each, (40, 1))
+    if method is kfac_martens:
+        expected[4::5, 0], expected[19::20, 2] = 2, 6
+    assert_allclose(rows, expected)
+    kept = sum(np.size(array) for name, value in run.memory.items() if name not in ("t", "damping", "gamma")
+               for array in (value if isinstance(value, (list, tuple)) else [value]))
+    n, sides = WEIGHTS.size, sum(len(W)**2 + len(W.T)**2 for W in CLASSIFIER.blocks(WEIGHTS))
+    assert kept == {"full_matrix_adagrad": n**2, "kfac": n + 2 * sides, "kfac_martens": n + 2 * sides,
+                    "shampoo": 2 * n + 2 * sides, "soap": 2 * n + 2 * sides, "muon": n}[method.__name__]
