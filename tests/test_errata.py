@@ -13,18 +13,17 @@ from numpy.testing import assert_allclose
 from numopt.data import digits
 from numopt.linalg import conjugate_gradient_iterates, dense, gcr, nystrom
 from numopt.line_search import exact, full_step
-from numopt.networks import logistic, mlp, softmax
+from numopt.networks import BatchNorm, Mode, logistic, mlp, softmax
 from numopt.optimizers import (
     adagrad, adahessian, adam, bfgs, clipped_natural_gradient, delta_bar_delta, eigenbasis_normalized,
     full_matrix_adagrad, gauss_newton, gradient_descent, gradient_norm_normalized, hessian_free, kfac,
-    levenberg_marquardt, momentum, natural_gradient, newton, newton_rate, newton_rate_printed, nltgcr,
+    levenberg_marquardt, lookahead, momentum, natural_gradient, newton, newton_rate, newton_rate_printed, nltgcr,
     nltgcr_fisher, nonlinear_cg, normalized_descent, normalized_natural_gradient, rmsprop, sign_descent, sophia,
     steepest_descent)
 from numopt.optimizers.natural import noise
 from numopt.optimizers.quasi_newton import bfgs_update
 from numopt.problems import (
-    Clipped, Counted, EmpiricalRisk, Function, LeastSquares, MiniBatch, Noisy, Quadratic, Rosenbrock,
-    quadratic_with)
+    Clipped, Counted, EmpiricalRisk, Function, LeastSquares, MiniBatch, Noisy, Quadratic, Rosenbrock, quadratic_with)
 from numopt.record import path, record
 from numopt.schedules import inverse_time, piecewise_linear
 
@@ -238,6 +237,60 @@ def test_zhengs_sophia_is_the_clip_of_the_paper_without_its_guard():
     assert_allclose(d[0], -eta * np.sign(g[0]))  # without curvature the guard makes it a step by the sign
     with np.errstate(invalid="ignore"):
         assert np.isnan(-alpha * np.minimum(1, 0.0 * epsilon / np.abs(g)) * g / np.array([0.0, 2]))[0]
+
+
+# ------------------------------------------------------- Kashyap (2022), Section 3.7, and Ravasi's notes: lecture 13
+
+def test_kashyaps_exponents_of_lookahead_do_not_add_up_to_one():
+    alpha, T = 0.3, 4  # the last excursion is his t = T − 1
+    noisy = Noisy(Quadratic(np.diag([1.0, 5])), sigma=1.0, seed=0)
+    slow = path(lookahead(noisy, np.array([2.0, 1]), inner=partial(gradient_descent, lr=0.1), k=3, alpha=alpha), T)
+    ends = (slow[:-1] + np.diff(slow, axis=0) / alpha)[::-1]
+    meant, of_start = alpha * (1 - alpha)**np.arange(T), (1 - alpha)**T
+    assert_allclose(meant.sum() + of_start, 1)
+    assert_allclose(meant @ ends + of_start * slow[0], slow[-1])
+    printed, of_start = alpha * (1 - alpha)**np.array([0, 1, 2, 2]), (1 - alpha)**(T - 1)
+    assert abs(printed.sum() + of_start - 1) > 0.1
+    assert np.abs(printed @ ends + of_start * slow[0] - slow[-1]).max() > 0.1
+
+
+def test_kashyaps_inner_step_of_lookahead_with_the_last_place_halves_the_rate_that_is_stable():
+    bowl = Quadratic(np.eye(1))
+    for lr, stable in ((0.9, True), (1.1, False), (1.9, False)):
+        before, theta = np.ones(1), np.ones(1)
+        for _ in range(200):
+            before, theta = theta, theta - lr * bowl.gradient(before)
+        assert (abs(theta[0]) < 1) == stable
+        assert abs(path(gradient_descent(bowl, np.ones(1), lr=lr), 200)[-1, 0]) < 1
+
+
+def ravasis_batch(examples=400):
+    """What a layer is given, skew; and its outputs normalised."""
+    X = np.random.default_rng(0).exponential(size=(examples, 3))
+    out, _ = BatchNorm(3).forward(BatchNorm(3).initial(None, 1.0), X, Mode())
+    return X, out
+
+
+def test_ravasis_normalisation_goes_down_the_columns_and_not_along_the_rows():
+    X, out = ravasis_batch()
+    assert_allclose((out.mean(axis=0), out.std(axis=0)), ([0] * 3, [1] * 3), atol=1e-4)
+    rows = (X - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True)
+    assert np.abs(out - rows).max() > 1 and np.abs(out.mean(axis=1)).max() > 1
+
+
+def test_ravasis_normalised_activations_are_not_normal():
+    _, out = ravasis_batch()
+    assert_allclose((out.mean(axis=0), (out**2).mean(axis=0)), ([0] * 3, [1] * 3), atol=1e-4)
+    assert (out**3).mean(axis=0).min() > 1 and out.min() > -1.5  # a normal variable has 0, and no least value
+
+
+def test_ravasis_layer_multiplies_examples_in_rows_by_the_transpose():
+    network, rng = mlp([4, 2], loss=None), np.random.default_rng(0)
+    X, theta = rng.standard_normal((5, 4)), network.initial(seed=0)
+    W, b = network.blocks(theta)[0][:, :-1], network.blocks(theta)[0][:, -1]
+    assert_allclose(network.outputs(theta, X), X @ W.T + b)
+    with pytest.raises(ValueError):
+        W @ X
 
 
 # --------------------------------------- Memon et al. (2024), Sections 1 and 2, and Zheng's Table 1: lecture 11
