@@ -1,9 +1,9 @@
-"""The figure of lecture 4 about coordinates shows what its caption claims: tested on the arrays that are drawn."""
+"""The figures of lecture 4 that need no record show what their captions claim: tested on the arrays that are drawn."""
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from figures import turned_valley
+from figures import first_steps, turned_valley
 from numopt.problems import quadratic_with
 
 
@@ -45,3 +45,20 @@ def test_turned_valley_the_paths_begin_at_the_same_place_of_the_valley(arrays):
 def test_turned_valley_a_condition_number_that_is_not_computed_cannot_be_shown():
     with pytest.raises(ValueError, match="not for 7"):
         turned_valley.compute(shown=7)
+
+
+@pytest.mark.parametrize("slope", [1e-3, 3.0, 1e4])
+def test_first_steps_adam_s_are_the_rate_from_the_first_on(slope):
+    drawn = first_steps.compute(slope=slope, steps=300)
+    lengths = dict(zip(drawn["names"], drawn["lengths"]))
+    assert_allclose(lengths["adam"], 1, rtol=1e-4)
+    assert_allclose(lengths["adagrad"], np.arange(1, 301)**-0.5, rtol=1e-4)
+    assert_allclose(lengths["rmsprop"][[0, -1]], [10**0.5, 1], rtol=1e-4)
+
+
+def test_first_steps_uncorrected_they_grow_to_six_and_a_half_times_the_rate_and_are_twice_too_long_after_250(arrays):
+    drawn = arrays("first_steps")
+    lengths = dict(zip(drawn["names"], drawn["lengths"]))["amsgrad"]
+    t = np.arange(1, len(lengths) + 1)
+    assert_allclose(lengths, (1 - 0.9**t) / np.sqrt(1 - 0.999**t), rtol=1e-6)
+    assert 6.5 < lengths.max() < 6.6 and 2 < lengths[249] < 2.2 and lengths[-1] < 1.05
