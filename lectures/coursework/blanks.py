@@ -1,0 +1,139 @@
+"""Answers taken out of a source file, and a student's put in.
+
+A name is that of a function in its module, "adam" or "Dense.backward".  The blank of an optimizer is the body of its
+loop: its signature and memory stay, and so does what stands before the loop.  Of any other function it is everything
+after the docstring.  Twins go with what they are twins of: a kernel whose answer is taken out runs in NumPy, and a loop
+of optimizers/compiled.py disappears.
+"""
+import ast
+import textwrap
+
+# What an answer has no need of: it would be somebody else's.  The jail, not this list, keeps everything else out.
+NOT_OURS = ("torch", "jax", "tensorflow", "sklearn", "optax", "autograd", "scipy.optimize", "scipy.sparse.linalg")
+
+
+class Unusable(ValueError):
+    """What was handed in can't be graded, in words for whoever handed it in."""
+
+
+def found(tree, name):
+    """The definition of that name, in a module or a class in it."""
+    for part in name.split("."):
+        tree = next((node for node in getattr(tree, "body", []) if getattr(node, "name", None) == part
+                     and isinstance(node, (ast.FunctionDef, ast.ClassDef))), None)
+    return tree
+
+
+def loop_of(function):
+    """The loop of an optimizer, the last statement of its body, which yields; None for any other function."""
+    last = function.body[-1]
+    optimizer = any(getattr(decorator, "id", None) == "optimizer" for decorator in function.decorator_list)
+    return last if optimizer and isinstance(last, (ast.For, ast.While)) else None
+
+
+def answer(function):
+    """The statements that are blanked, and what stands in their place."""
+    loop, title = loop_of(function), function.name
+    if loop is not None:
+        return loop.body, [
+            f'raise NotImplementedError("{title}: the body of this loop is yours to write")', "yield theta"]
+    after = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return after, [f'raise NotImplementedError("{title}: everything after its docstring is yours to write")']
+
+
+def blanked(source, names, wrong=None):
+    """The source with these answers taken out; where `wrong` has a text for a name, that stands in its place."""
+    edits, tree = [], ast.parse(source)
+    for name in names:
+        function = found(tree, name)
+        if function is None:
+            raise ValueError(f"there is no {name} to blank")
+        body, placeholder = answer(function)
+        lines = (wrong or {}).get(name, "\n".join(placeholder)).splitlines()
+        edits.append((body[0].lineno, body[-1].end_lineno, [" " * body[0].col_offset + line for line in lines]))
+        edits += twins(tree, name)
+    lines = source.splitlines()
+    for start, end, text in sorted(edits, reverse=True):
+        lines[start - 1:end] = text
+    return "\n".join(lines) + "\n"
+
+
+def twins(tree, name):
+    """What has to be changed so that a kernel of that name runs in NumPy: its twin goes, and nothing pays any more."""
+    for node in tree.body:
+        for decorator in getattr(node, "decorator_list", []):
+            text = ast.unparse(decorator)
+            if text.startswith(f"{name}.twin"):
+                yield decorator.lineno, node.end_lineno, []
+            elif node.name == name and text.startswith("kernel("):
+                yield decorator.lineno, decorator.end_lineno, ["@kernel(pays=lambda *arguments: False)"]
+
+
+def without_twin(source, method):
+    """optimizers/compiled.py without the loop that is the twin of a method."""
+    lines, tree = source.splitlines(), ast.parse(source)
+    for node in reversed(tree.body):
+        if any(ast.unparse(decorator) == f"twin_of({method})" for decorator in getattr(node, "decorator_list", [])):
+            del lines[node.decorator_list[0].lineno - 1:node.end_lineno]
+    return "\n".join(lines) + "\n"
+
+
+def answered(ours, theirs, name):
+    """Our source with the function of that name as it stands in theirs, and with what they wrote for it to call.
+
+    The signature has to be ours.  New functions, classes and constants of theirs, and imports, are put before it.
+    """
+    try:
+        tree = ast.parse(theirs)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None)
+        raise Unusable(f"Python cannot read the file{f', line {line}' if line else ''}: {error.args[0]}") from None
+    mine, function = found(ast.parse(ours), name), found(tree, name)
+    if not isinstance(function, ast.FunctionDef):
+        raise Unusable(f"there is no function {name} in it")
+    if ast.dump(function.args) != ast.dump(mine.args):
+        raise Unusable(f"{name} has another signature; it must be def {mine.name}({ast.unparse(mine.args)})")
+    for module in imported(tree):
+        if any(f"{module}.".startswith(f"{not_ours}.") for not_ours in NOT_OURS):
+            raise Unusable(f"it imports {module.rpartition('.')[0] or module}; {name} is to be written with NumPy")
+    outer = found(ast.parse(ours), name.split(".")[0])
+    start, top = (min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 1
+                  for node in (mine, outer))
+    lines, known = ours.splitlines(), set(defined(ast.parse(ours)))
+    function.decorator_list = []  # ours stay
+    lines[mine.lineno - 1:mine.end_lineno] = textwrap.indent(ast.unparse(function), " " * mine.col_offset).splitlines()
+    assert start >= top
+    new = [ast.unparse(node) for node in tree.body if wanted(node, known | {name})]
+    return "\n".join([*lines[:top], *new, "", "", *lines[top:]]) + "\n"
+
+
+def same(source, other, name):
+    """Is the function of that name the same in both, but for how it is written?"""
+    return ast.dump(found(ast.parse(source), name)) == ast.dump(found(ast.parse(other), name))
+
+
+def imported(tree):
+    """What it imports, anywhere: "torch.optim", and of "from torch.optim import Adam" "torch.optim.Adam"."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def defined(tree):
+    """The names that a module gives something to, at its top."""
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))
+
+
+def wanted(node, known):
+    """Is it an import, or something new that an answer may call?"""
+    if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+        return False
+    names = set(defined(ast.Module([node], [])))
+    return isinstance(node, (ast.Import, ast.ImportFrom)) or bool(names) and not names & known
