@@ -1,0 +1,194 @@
+"""The assignments: assignmentNN.py says what is taken out of the sources, and what has to hold of what comes back.
+
+An assignment is a module with a docstring, whose first line is its title, and
+
+    BLANKS    {module: [names]}: what the student writes, what others stand on first
+    ALSO      {module: [names]}: what would show the answer, and goes as well
+    KNOWN     lines of answers that stand elsewhere too, as an earlier lecture has taught them
+    WRONG     {name: text}: a wrong version that stands in the place of a blank, to be diagnosed and mended
+    CLAIMS    [Claim]: sentences, each with its points and a job whose result must be that of the lecture
+
+A claim draws its job from a random generator, so that nobody can know the numbers; `shown` claims are the tests that
+the student gets, with numbers of their own.
+"""
+from importlib import import_module
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+import numpy as np
+
+from lectures.coursework.jobs import plain
+
+HERE = Path(__file__).parent
+RELATIVE, ABSOLUTE = 1e-6, 1e-9  # how near a right answer comes: sums may be taken in another order
+
+
+def agrees(job, got, truth):
+    """None if the results are those of the lecture, and otherwise how they differ."""
+    for name, right in truth.items():
+        mine = got.get(name)
+        if mine is None:
+            return f"there is no {name}"
+        if mine.shape != right.shape:
+            return f"{name} has the shape {mine.shape}; it should have {right.shape}"
+        if not np.isfinite(mine).all():
+            return f"{name} has entries that are not finite"
+        scale = np.abs(right).max(initial=0.0)
+        apart = np.abs(mine - right) > ABSOLUTE + RELATIVE * scale + RELATIVE * np.abs(right)
+        if apart.any():
+            at = tuple(int(i) for i in np.argwhere(apart)[0])
+            where = f"step {at[0]}, coordinate {at[1]}" if name == "path" else f"{name}[{', '.join(map(str, at))}]"
+            return f"at {where}: expected {right[at]:.10g}, got {mine[at]:.10g}"
+    return None
+
+
+class Claim(NamedTuple):
+    """A sentence, the blank that it is about, and the job that shows whether it holds."""
+    about: str
+    sentence: str
+    job: Callable
+    points: int = 1
+    shown: bool = True
+    holds: Callable = agrees
+
+
+class Assignment(NamedTuple):
+    name: str
+    title: str
+    blanks: dict
+    also: dict
+    wrong: dict
+    known: list
+    claims: list
+    lecture: int
+
+    @property
+    def points(self):
+        return sum(claim.points for claim in self.claims)
+
+    def modules(self):
+        """{name of a blank: its module}."""
+        return {name: module for module, names in self.blanks.items() for name in names}
+
+
+def names():
+    """Every assignment there is: "01", "04", "04b"."""
+    return sorted(file.stem.removeprefix("assignment") for file in HERE.glob("assignment*.py"))
+
+
+def load(name):
+    """The assignment of that name."""
+    if name not in names():
+        raise ValueError(f"there is no assignment {name!r}; there is {', '.join(names())}")
+    module = import_module(f"lectures.assignments.assignment{name}")
+    title = module.__doc__.strip().splitlines()[0].split("   ")[0].strip()
+    return Assignment(name, title, module.BLANKS,
+                      getattr(module, "ALSO", {}), getattr(module, "WRONG", {}), getattr(module, "KNOWN", []),
+                      list(module.CLAIMS), int(name[:2]))
+
+
+def example(assignment, claim, seed):
+    """Random numbers for the example of a claim: the numbers that a release with this seed shows."""
+    return np.random.default_rng([seed, 11, assignment.claims.index(claim)])
+
+
+# ------------------------------------------------------------------------------------- what claims are made of
+
+def run(method, on, theta, steps, stops=0, **hyperparameters):
+    """The job of a run."""
+    return {"do": "run", "method": method, "on": {name: plain(part) for name, part in on.items()},
+            "theta": plain(theta), "steps": steps, "stops": stops, "with": hyperparameters}
+
+
+def call(function, *arguments, **keywords):
+    """The job of a call."""
+    return {"do": "call", "function": function, "arguments": [plain(argument) for argument in arguments],
+            "keywords": {name: plain(part) for name, part in keywords.items()}}
+
+
+def layer(*kind, **parts):
+    """The job of a layer's passes."""
+    return {"do": "layer", "layer": list(kind), **{name: plain(part) for name, part in parts.items()}}
+
+
+def positive(random, n, kappa=30.0):
+    """A symmetric positive definite matrix of that condition, turned at random."""
+    Q, _ = np.linalg.qr(random.standard_normal((n, n)))
+    return (Q * np.geomspace(1, kappa, n)) @ Q.T
+
+
+def bowl(random, n=4, kappa=30.0):
+    """A quadratic, as a part of a job."""
+    A = positive(random, n, kappa)
+    return {"kind": "Quadratic", "A": (A + A.T) / 2, "b": random.standard_normal(n)}
+
+
+def fit(random):
+    """Two numbers of an exponential, from points with noise: a problem of least squares."""
+    x = np.linspace(0, 2, 9)
+    y = random.uniform(1, 3) * np.exp(random.uniform(-1, 0.5) * x) + 0.05 * random.standard_normal(9)
+    return {"kind": "fit", "x": x, "y": y}
+
+
+def slopes(random, n=4, steps=12):
+    """Gradients that have nothing to do with θ, of every size."""
+    return {"kind": "slopes", "g": random.standard_normal((steps, n)) * 10.0**random.integers(-2, 2, (1, n))}
+
+
+def net(random, sizes=(5, 4, 3), n=12, **how):
+    """A small network with data, as a part of a job."""
+    return {"sizes": list(sizes), "X": random.standard_normal((n, sizes[0])),
+            "Y": random.integers(0, sizes[-1], n), "seed": int(random.integers(1000)), **how}
+
+
+def between(random, low, high):
+    """A number drawn evenly in its logarithm."""
+    return float(np.exp(random.uniform(np.log(low), np.log(high))))
+
+
+def falling(random):
+    """A rate that falls at every step."""
+    return {"made": "numopt.schedules.exponential", "of": {"a": between(random, 1e-3, 1e-2), "decay": 0.8}}
+
+
+def laws(method, draw, on=None, steps=15, points=1, schedule=True):
+    """The claims that every method has: its path is the lecture's, where and however it is run; and it has manners.
+
+    draw(random) gives its hyperparameters; of a rate that may be a `schedule`, it is one in the last claim.
+    """
+    on = on or bowl
+
+    def start(random, problem):
+        size = np.shape(problem.get("g", problem.get("A")))[-1] if problem["kind"] in ("slopes", "Quadratic") else 2
+        return random.standard_normal(size)
+
+    def job(make, **how):
+        def drawn(random):
+            problem = make(random)
+            theta = start(random, problem).astype(how.get("dtype", float))
+            rate = {"lr": falling(random)} if how.get("falls") else {}
+            return run(method, problem, theta, how.get("steps", steps), how.get("stops", 0), **draw(random) | rate)
+        return drawn
+
+    def kept(job, got, truth):
+        if "kept" not in got or got["kept"].shape != (2,):
+            return "the run gave nothing"
+        if got["kept"][0] != 1:
+            return "it wrote into the θ that it was given; make a new array: θ = θ − …"
+        if got["kept"][1] != 1:
+            return "θ was given in single precision and did not stay in it"
+        mine, right = got["path"], truth["path"]
+        moved = mine.shape == right.shape and np.allclose(mine, right, rtol=1e-2, atol=1e-3)
+        return None if moved else "in single precision it goes somewhere else"
+
+    return [
+        Claim(method, f"The first two steps of {method} are those of the lecture.", job(on, steps=2), points),
+        Claim(method, f"So is the path of {method}, whatever the hyperparameters.", job(on), points),
+        Claim(method, f"{method} stopped and begun again from its memory goes on as if nothing had happened.",
+              job(on, stops=5), points),
+        Claim(method, f"{method} leaves its input alone, and single precision single.", job(on, dtype="float32"),
+              points, holds=kept),
+        Claim(method, f"{method} does the same after many steps.", job(on, steps=4 * steps), points, shown=False),
+        *([Claim(method, f"{method} asks for its rate at every step.", job(on, falls=True), points, shown=False)]
+          if schedule else []),
+    ]

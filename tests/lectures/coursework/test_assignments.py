@@ -1,0 +1,119 @@
+"""Every assignment: its claims fail on the blank, pass with the answer, and notice what people get wrong."""
+import json
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lectures import assignments
+from lectures.coursework import blanks, jobs
+from lectures.coursework.judge import ROOT, hollow
+from numopt.kernels import reading
+from numopt.kernels.twins import Kernel
+from tests.test_mutants import MISTAKES, found, put_in_place, wrong_version
+
+EVERY = [assignments.load(name) for name in assignments.names()]
+CLAIMS = [pytest.param(assignment, claim, id=f"{assignment.name}: {claim.sentence}")
+          for assignment in EVERY for claim in assignment.claims]
+
+
+def performed(claim, seed):
+    """A job of the claim, as it comes out of a file, and its result with what the package now is."""
+    job = json.loads(json.dumps(claim.job(np.random.default_rng([3, seed]))))
+    with reading(), np.errstate(all="ignore"):
+        return job, jobs.perform(job)
+
+
+def test_there_is_one_for_each_lecture_but_the_last_and_two_to_break():
+    assert {assignment.lecture for assignment in EVERY} == set(range(1, 14))
+    assert sum(bool(assignment.wrong) for assignment in EVERY) >= 2
+
+
+@pytest.mark.parametrize("assignment, claim", CLAIMS)
+def test_with_the_answer_it_holds_whatever_is_drawn(assignment, claim):
+    for seed in range(3):
+        job, truth = performed(claim, seed)
+        assert claim.holds(job, truth, truth) is None
+        assert all(np.isfinite(part).all() for part in truth.values())
+        if job["do"] == "run":
+            assert len(truth["path"]) == job["steps"] + 1, "the method ended before the job did"
+
+
+@pytest.mark.parametrize("assignment, claim", CLAIMS)
+def test_float_noise_is_forgiven_and_nothing_else(assignment, claim):
+    job, truth = performed(claim, 0)
+    noisy = {name: part * (1 + 1e-12) if name != "kept" else part for name, part in truth.items()}
+    assert claim.holds(job, noisy, truth) is None
+    assert claim.holds(job, {}, truth)
+    assert claim.holds(job, {name: np.full_like(part, np.nan) for name, part in truth.items()}, truth)
+    for name, part in truth.items() if claim.holds is assignments.agrees else ():
+        for wrong in (part * 1.001 + 1e-3, part[..., None], np.full_like(part, np.nan)):
+            assert claim.holds(job, truth | {name: wrong}, truth)
+
+
+@pytest.mark.parametrize("assignment", EVERY, ids=lambda assignment: assignment.name)
+def test_each_blank_has_its_claims_and_each_claim_its_blank(assignment):
+    assert {claim.about for claim in assignment.claims} == set(assignment.modules())
+    assert len({claim.sentence for claim in assignment.claims}) == len(assignment.claims)
+    assert any(not claim.shown for claim in assignment.claims) and any(claim.shown for claim in assignment.claims)
+
+
+@pytest.mark.parametrize("assignment", EVERY, ids=lambda assignment: assignment.name)
+def test_what_is_blanked_still_compiles_and_keeps_signatures(assignment):
+    import ast
+    for file, text in hollow(assignment.name).items():
+        tree, whole = ast.parse(text), ast.parse((ROOT / file).read_text(encoding="utf-8"))
+        module = file.removesuffix(".py").replace("/", ".")
+        for name in [*assignment.blanks.get(module, []), *assignment.also.get(module, [])]:
+            empty, full = blanks.found(tree, name), blanks.found(whole, name)
+            assert ast.dump(empty.args) == ast.dump(full.args)
+            assert ast.get_docstring(empty) == ast.get_docstring(full)
+            assert ast.dump(empty) != ast.dump(full)
+
+
+def concerning(assignment):
+    """The mistakes in the tables that concern a blank."""
+    for module, name, what, right, wrong, _ in MISTAKES:
+        if name in assignment.blanks.get(module, []):
+            yield pytest.param(assignment, module, name, right, wrong, id=f"{assignment.name} {name}: {what}")
+
+
+@pytest.mark.parametrize("assignment, module, name, right, wrong",
+                         [case for assignment in EVERY if not assignment.wrong for case in concerning(assignment)])
+def test_a_wrong_version_loses_points(assignment, module, name, right, wrong, monkeypatch):
+    claims = [claim for claim in assignment.claims if claim.about == name]
+    truths = [[performed(claim, seed) for seed in range(3)] for claim in claims]
+    source = import_module(module)
+    put_in_place(monkeypatch, found(vars(source), name), wrong_version(source, name, right, wrong))
+    for claim, cases in zip(claims, truths):
+        for seed, (job, truth) in enumerate(cases):
+            try:
+                with reading(), np.errstate(all="ignore"):
+                    got = jobs.perform(job)
+            except Exception:
+                return
+            if claim.holds(job, got, truth):
+                return
+    pytest.fail(f"full marks for {wrong!r} in place of {right!r}")
+
+
+@pytest.mark.parametrize("assignment", [assignment for assignment in EVERY if assignment.wrong],
+                         ids=lambda assignment: assignment.name)
+def test_what_stands_there_to_be_mended_is_wrong_and_runs(assignment, monkeypatch):
+    for name, module in assignment.modules().items():
+        source = blanks.blanked(Path(ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"), [name],
+                                assignment.wrong)
+        namespace = {"__name__": module}
+        exec(compile(source, "wrong", "exec"), namespace)
+        claims = [claim for claim in assignment.claims if claim.about == name]
+        truths = [performed(claim, 0) for claim in claims]
+        put_in_place(monkeypatch, found(vars(import_module(module)), name), found(namespace, name))
+        got = [jobs.perform(job) for job, _ in truths]
+        assert any(claim.holds(job, mine, truth) for claim, mine, (job, truth) in zip(claims, got, truths))
+        assert all(np.isfinite(mine["path"]).all() for mine in got), "it runs, and has to be looked at to be diagnosed"
+
+
+def test_kernels_are_among_the_blanks_by_their_numpy_versions():
+    assert all(isinstance(getattr(import_module("numopt.kernels.convolution"), name), Kernel)
+               for name in ("convolution_by_weights", "convolution_by_inputs"))
