@@ -1,0 +1,342 @@
+"""What is handed in can't be trusted: each attack costs its own submission its points, and nobody else's anything."""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lectures import assignments
+from lectures.__main__ import main
+from lectures.coursework import blanks, jail, judge, submissions
+from lectures.coursework.judge import ROOT
+
+ADAPTIVE = (ROOT / "numopt" / "optimizers" / "adaptive.py").read_text(encoding="utf-8")
+EMPTY = judge.hollow("04")["numopt/optimizers/adaptive.py"]
+LOOP = """g = loss.gradient(theta)
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat = m / (1 - beta1**t)
+        v_hat = v / (1 - beta2**t)
+        theta = theta - lr(t) * m_hat / (np.sqrt(v_hat) + eps)
+        yield theta
+"""
+BLANK = 'raise NotImplementedError("adam: the body of this loop is yours to write")\n        yield theta\n'
+
+needs_jail = pytest.mark.skipif(jail.available() is None, reason="neither bubblewrap nor Landlock works here")
+JAILS = [pytest.param(name, marks=pytest.mark.skipif(not jail.probed(name), reason=f"{name} does not work here"))
+         for name in jail.JAILS]
+
+
+def submission(folder, loop=LOOP, before="", name="adaptive.py"):
+    """A submission of Adam alone, with this as the body of its loop and that at the top of its file."""
+    assert BLANK in EMPTY
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(before + "\n" + EMPTY.replace(BLANK, loop), encoding="utf-8")
+    return folder
+
+
+def points(report, about="adam"):
+    return sum(claim["points"] for claim in report["claims"] if claim["about"] == about)
+
+
+FULL = sum(claim.points for claim in assignments.load("04").claims if claim.about == "adam")
+
+
+# --------------------------------------------------------------------------------------------------- attacks
+
+ATTACKS = {
+    "loops for ever": ("", "while True: 1\n"),
+    "eats memory": ("", "x = [bytearray(2**30) for _ in range(100)]\n        yield theta\n"),
+    "prints without end": ("", "while True: print('x' * 10000)\n"),
+    "forks": ("import os", "while os.fork() >= 0: 1\n        yield theta\n"),
+    "exits": ("import os", "os._exit(0)\n        yield theta\n"),
+    "exits at import": ("import os\nHERE = os._exit(0)", LOOP.replace("beta1 * m", "m")),
+    "kills its parent": ("import os, signal", "os.kill(os.getppid(), signal.SIGKILL); os.kill(-1, signal.SIGKILL)\n"
+                                              "        yield theta\n"),
+    "deletes files": ("import shutil", "shutil.rmtree(TREE); yield theta\n".replace(
+        "TREE", "__import__('pathlib').Path(__file__).parents[2]")),
+    "writes into the tree": ("", "open(__file__, 'a').write('x')\n        yield theta\n"),
+    "reads the solution": ("", f"open({str(ROOT / 'numopt' / 'optimizers' / 'adaptive.py')!r}).read()\n"
+                               "        yield theta\n"),
+    "reads the judge": ("", f"open({str(ROOT / 'lectures' / 'coursework' / 'judge.py')!r}).read()\n"
+                            "        yield theta\n"),
+    "opens a socket": ("import socket", "socket.create_connection(('127.0.0.1', 9), 1)\n        yield theta\n"),
+    "hands back a false equal": ("class Yes(float):\n    __eq__ = __le__ = __lt__ = lambda self, other: True",
+                                 "yield np.array([Yes(1)] * theta.size, object)\n"),
+    "hands back a pickle": ("", "yield [lambda: 1]\n"),
+    "hands back NaN": ("", "yield theta * np.nan\n"),
+    "hands back a gigabyte": ("", "yield np.zeros(2**27)\n"),
+    "patches NumPy": ("import numpy.testing\nnp.allclose = np.isclose = np.array_equal = lambda *a, **k: True\n"
+                      "np.testing.assert_allclose = lambda *a, **k: None", "yield theta\n"),
+    "patches pytest": ("import sys\nsys.modules['_pytest.python'] = None\nsys.exitfunc = lambda: 0", "yield theta\n"),
+    "writes its own results": ("import os", "[open(f'{i}.done', 'w') for i in range(30)]; os._exit(0)\n"
+                                            "        yield theta\n"),
+    "writes links for results": ("import os", "[os.symlink('/etc/hostname', f'{i}-path.npy') for i in range(30)];"
+                                              "[open(f'{i}.done', 'w') for i in range(30)]; os._exit(0)\n"
+                                              "        yield theta\n"),
+    "sleeps until the limit": ("import time", "time.sleep(1000)\n        yield theta\n"),
+}
+
+
+@needs_jail
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_costs_its_own_points_and_nothing_else(attack, tmp_path, monkeypatch):
+    monkeypatch.setattr(jail, "SECONDS", 4.0)
+    before, loop = ATTACKS[attack]
+    there = {file: file.read_bytes() for file in (ROOT / "numopt" / "optimizers").glob("*.py")}
+    report = judge.graded("04", submission(tmp_path / "evil", loop, before), jail.available())
+    assert points(report) == 0 and report["of"] == assignments.load("04").points
+    assert there == {file: file.read_bytes() for file in (ROOT / "numopt" / "optimizers").glob("*.py")}
+    assert all(claim["message"] for claim in report["claims"] if claim["about"] == "adam")
+
+
+@pytest.mark.parametrize("name", JAILS)
+def test_nothing_that_a_program_starts_outlives_it(name, tmp_path):
+    mark = f"daemon-{os.getpid()}-{name}"
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "box").mkdir()
+    program = tmp_path / "tree" / "daemon.py"
+    program.write_text("import os, sys, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+                       "        time.sleep(60)\n    os._exit(0)\ntime.sleep(0.3)\n")
+    assert jail.run(name, [program, mark], readable=[tmp_path / "tree"], writable=tmp_path / "box").how == "done"
+    time.sleep(0.2)
+    running = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if os.access(file, os.R_OK)]
+    assert not any(mark.encode() in line for line in running)
+
+
+@pytest.mark.parametrize("name", JAILS)
+def test_what_is_outside_cannot_be_read_written_or_reached(name, tmp_path):
+    for part in ("tree", "box", "outside"):
+        (tmp_path / part).mkdir()
+    (tmp_path / "outside" / "secret").write_text("secret")
+    program = tmp_path / "tree" / "try.py"
+    program.write_text(f"""
+import os, socket
+done = []
+def attempt(name, what):
+    try:
+        what()
+        done.append(name)
+    except Exception:
+        return
+attempt("read", lambda: open({str(tmp_path / 'outside' / 'secret')!r}).read())
+attempt("list", lambda: os.listdir({str(ROOT)!r}))
+attempt("import", lambda: __import__("numopt"))
+attempt("write", lambda: open({str(tmp_path / 'tree' / 'new')!r}, "w"))
+attempt("write outside", lambda: open({str(tmp_path / 'outside' / 'new')!r}, "w"))
+attempt("shadow", lambda: open("/etc/shadow").read())
+attempt("send", lambda: socket.create_connection(("127.0.0.1", {closed_port()}), 1))
+attempt("root", lambda: os.setuid(0) if os.getuid() else 1 / 0)
+attempt("huge", lambda: open("huge", "wb").write(bytes(64 * 2**20)))
+attempt("good", lambda: open("mine", "w").write("x"))
+open("done", "w").write(" ".join(done))
+""")
+    ended = jail.run(name, [program], readable=[tmp_path / "tree"], writable=tmp_path / "box")
+    assert ended.how == "done", ended.said
+    assert (tmp_path / "box" / "done").read_text() == "good"
+
+
+def closed_port():
+    """A port of this machine on which somebody listens, outside the jail."""
+    import socket
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    OPEN.append(listening)
+    return listening.getsockname()[1]
+
+
+OPEN = []
+
+
+def test_where_there_is_no_jail_nothing_is_run_unless_it_is_asked_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(jail, "available", lambda: None)
+    one = submission(tmp_path / "one")
+    assert main(["grade", "04", str(one)]) == 1
+    assert "no jail here" in capsys.readouterr().err
+    assert main(["grade", "04", str(one), "--unsafe"]) == 0
+
+
+# --------------------------------------------------------------------------------------------- honest answers
+
+# Right answers, written otherwise: in place on copies, with other names, in another order, by functions of their own.
+OTHERWISE = {
+    "02 gradient_descent": ["yield (theta := theta - loss.gradient(theta) * lr(t))\n",
+                            "theta = theta.copy()\n        theta -= lr(t) * loss.gradient(theta)\n"
+                            "        yield theta\n"],
+    "03 momentum": ["v = v * mu(t)\n        v -= loss.gradient(theta) * lr(t)\n        theta = v + theta\n"
+                    "        yield theta\n",
+                    "v, theta = (w := v * mu(t) + loss.gradient(theta) * -lr(t)), theta + w\n        yield theta\n"],
+    "04 adam": [LOOP.replace("(1 - beta1) * g", "g - beta1 * g").replace("g**2", "(g * g)"),
+                "g = loss.gradient(theta)\n        m, v = m + (1 - beta1) * (g - m), v + (1 - beta2) * (g * g - v)\n"
+                "        step = moved(m, beta1, t) / (np.sqrt(moved(v, beta2, t)) + eps)\n"
+                "        theta = theta - lr(t) * step\n        yield theta\n"],
+    "04 rmsprop": ["g = loss.gradient(theta)\n        s = s + (1 - rho) * (g * g - s)\n"
+                   "        theta = theta - g * (lr(t) / (s**0.5 + eps))\n        yield theta\n",
+                   "square = np.square(d := loss.gradient(theta))\n        s = (1 - rho) * square + rho * s\n"
+                   "        theta = theta + -lr(t) * np.divide(d, eps + np.sqrt(s))\n        yield theta\n"],
+}
+HELPERS = {"04 adam": "def moved(average, beta, t):\n    return average / (1 - beta**t)\n\n\n"}
+
+
+@needs_jail
+@pytest.mark.parametrize("which", OTHERWISE)
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_right_answer_written_otherwise_has_full_marks(which, number, tmp_path):
+    name, about = which.split()
+    file, = (file for file, text in judge.hollow(name).items() if f"def {about}(" in text and "compiled" not in file
+             and "kernels" not in file)
+    blank = f'raise NotImplementedError("{about}: the body of this loop is yours to write")\n        yield theta\n'
+    text = judge.hollow(name)[file]
+    assert blank in text
+    (tmp_path / Path(file).name).write_text("import numpy as np\n" + HELPERS.get(which, "") +
+                                            text.replace(blank, OTHERWISE[which][number]), encoding="utf-8")
+    report = judge.graded(name, tmp_path / Path(file).name, jail.available())
+    lost = [claim for claim in report["claims"] if claim["about"] == about and claim["message"]]
+    assert not lost
+
+
+@needs_jail
+def test_the_same_submission_twice_has_the_same_grade_though_the_numbers_are_drawn_anew(tmp_path):
+    there = submission(tmp_path / "one", LOOP.replace("lr(t)", "lr(1)"))
+    first, second = (judge.graded("04", there, jail.available()) for _ in range(2))
+    assert first == second and 0 < points(first) < FULL
+
+
+@needs_jail
+def test_a_failure_tells_the_sentence_and_what_the_example_shows_and_no_hidden_number(tmp_path):
+    there = submission(tmp_path / "one", LOOP.replace("m / (1 - beta1**t)", "m"))
+    report = judge.graded("04", there, jail.available())
+    first = next(claim for claim in report["claims"] if claim["about"] == "adam")
+    assert re.search(r"step 1, coordinate 0: expected -?[\d.]+, got -?[\d.]+", first["message"])
+    assert {claim["message"] for claim in report["claims"] if not claim["shown"]} <= {
+        None, "it does not hold", "rmsprop is as it was handed out"}
+
+
+# -------------------------------------------------------------------------------------------------- what comes
+
+def zipped(file, **members):
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name.replace("__", "/").replace("_py", ".py").replace("_zip", ".zip"), text)
+    return file
+
+
+@needs_jail
+def test_it_may_come_as_a_tree_a_module_a_zip_file_or_a_notebook(tmp_path):
+    whole = EMPTY.replace(BLANK, LOOP)
+    tree = submission(tmp_path / "tree" / "numopt" / "optimizers").parents[1]
+    notebook = tmp_path / "answer.ipynb"
+    notebook.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": ["# mine"]},
+                                              {"cell_type": "code", "source": "%matplotlib inline\n" + whole},
+                                              {"cell_type": "code", "source": ["adam\n"]}]}), encoding="utf-8")
+    crlf = tmp_path / "adaptive.py"
+    crlf.write_bytes(b"\xef\xbb\xbf" + whole.replace("\n", "\r\n").encode())
+    archive = zipped(tmp_path / "a.zip", my_work__numopt__optimizers__adaptive_py=whole)
+    for there in (tree, notebook, crlf, archive):
+        assert points(judge.graded("04", there, jail.available())) == FULL
+
+
+@pytest.mark.parametrize("make, words", [
+    (lambda folder: submission(folder / "a", "theta = = 2\n"), "Python cannot read the file, line"),
+    (lambda folder: folder / "nothing", "there is no nothing"),
+    (lambda folder: zipped(folder / "z.zip", inner_zip=b"PK"), "holds another zip file"),
+    (lambda folder: (folder / "z.zip").write_bytes(b"PK\3\4 broken") and folder / "z.zip", "is not a whole zip file"),
+    (lambda folder: (folder / "a.txt").write_text("x") and folder / "a.txt", "neither a folder, a zip file"),
+    (lambda folder: (folder / "adaptive.py").write_text("x = 1\n") and folder / "adaptive.py",
+     "there is no function adam in it"),
+    (lambda folder: (folder / "adaptive.py").write_bytes(b"\xff\xfe\x00") and folder / "adaptive.py",
+     "not text in UTF-8"),
+    (lambda folder: (folder / "adaptive.py").write_text("x = 1\n" * 300_000) and folder / "adaptive.py", "more than"),
+    (lambda folder: (folder / "a.ipynb").write_text("{}") and folder / "a.ipynb", "not a whole notebook"),
+    (lambda folder: submission(folder / "a", before="import torch"), "it imports torch"),
+    (lambda folder: submission(folder / "a", before="from scipy import optimize"), "it imports scipy"),
+    (lambda folder: submission(folder / "a", LOOP + "        import scipy.optimize as o\n"), "it imports scipy"),
+    (lambda folder: (folder / "adaptive.py").write_text("def adam(problem, theta, lr=1): yield theta\n"
+                                                        "def rmsprop(): 1\n") and folder / "adaptive.py",
+     "another signature; it must be def adam(problem, theta, *, lr=0.001"),
+    (lambda folder: (folder / "adaptive.py").symlink_to("/etc/passwd") or folder, "Too many levels of symbolic links"),
+])
+def test_what_cannot_be_graded_is_told_in_plain_words(make, words, tmp_path, monkeypatch):
+    monkeypatch.setattr(judge, "worked", lambda sources, work, jailed: ["was not run"] * len(work))
+    report = judge.graded("04", make(tmp_path), None)
+    assert report["points"] == 0 and any(words in word for word in report["words"]), report["words"]
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("adaptive.py", b" " * 2**25)
+    with pytest.raises(blanks.Unusable, match="more than"):
+        submissions.handed_in(tmp_path / "bomb.zip", {"adaptive.py"})
+
+
+def test_an_array_that_is_handed_back_is_believed_to_be_nothing_but_numbers(tmp_path):
+    def refused(write):
+        file = tmp_path / "0-path.npy"
+        write(file)
+        with pytest.raises((ValueError, OSError)):
+            judge.numbers(file)
+        file.unlink()
+
+    right = np.arange(6.0).reshape(2, 3)
+    np.save(tmp_path / "right.npy", np.asfortranarray(right))
+    assert (judge.numbers(tmp_path / "right.npy") == right).all()
+    refused(lambda file: np.save(file, np.array([print], object), allow_pickle=True))
+    refused(lambda file: np.save(file, np.array(["text"])))
+    refused(lambda file: file.write_bytes((tmp_path / "right.npy").read_bytes()[:-8]))
+    refused(lambda file: file.write_bytes(b"\x93NUMPY\x01\x00\x46\x00{'descr': '<f8', 'fortran_order': False, "
+                                          b"'shape': (10000000000000,), }" + b" " * 20))
+    refused(lambda file: file.symlink_to(tmp_path / "right.npy"))
+    refused(lambda file: os.mkfifo(file))
+    refused(lambda file: file.write_bytes(bytes(5 * 2**20)))
+
+
+# --------------------------------------------------------------------------------------------------- a class
+
+@needs_jail
+def test_a_folder_of_submissions_becomes_a_table_pages_and_a_test_report(tmp_path, capsys):
+    class_ = tmp_path / "class"
+    submission(class_ / "right")
+    submission(class_ / "=wrong", LOOP.replace("- lr(t)", "+ lr(t)"))
+    (class_ / "empty").mkdir()
+    out = tmp_path / "out"
+    out.mkdir()
+    assert main(["grade", "04", str(class_), "--csv", f"{out}/grades.csv", "--json", f"{out}/grades.json",
+                 "--junit", f"{out}/grades.xml", "--pages", f"{out}/pages"]) == 0
+    reports = {report["submission"]: report for report in json.loads((out / "grades.json").read_text())}
+    assert points(reports["right"]) == FULL and reports["empty"]["points"] == 0
+    lines = (out / "grades.csv").read_text().splitlines()
+    assert len(lines) == 4 and lines[1].startswith("'=wrong,") and lines[3].startswith("right,")
+    assert "<failure" in (out / "grades.xml").read_text()
+    assert len(list((out / "pages").iterdir())) == 3
+    assert f"{reports['right']['points']:3} of {reports['right']['of']}" in capsys.readouterr().out
+
+
+def test_a_mistaken_command_says_so_before_anything_is_run(tmp_path, capsys):
+    assert main(["grade", "99", str(tmp_path)]) == 1
+    assert "there is no assignment '99'; there is 01, 02" in capsys.readouterr().err
+    assert main(["grade", "04", str(tmp_path), "--csv", str(tmp_path / "no" / "grades.csv")]) == 1
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_the_judge_never_imports_what_was_handed_in():
+    for file in ("judge.py", "submissions.py", "reports.py", "blanks.py"):
+        text = (ROOT / "lectures" / "coursework" / file).read_text(encoding="utf-8")
+        assert not re.search(r"\b(exec|eval|import_module|__import__|runpy|pickle)\b", text)
+
+
+@needs_jail
+def test_the_worker_has_neither_claims_nor_answers_to_read(tmp_path, monkeypatch):
+    judge.planted(tmp_path / "tree", judge.hollow("04"))
+    there = sorted(str(file.relative_to(tmp_path / "tree")) for file in (tmp_path / "tree" / "lectures").rglob("*"))
+    assert there == ["lectures/coursework", "lectures/coursework/jobs.py", "lectures/coursework/worker.py"]
+    program = ("import sys; sys.path.insert(0, sys.argv[1]); import lectures.coursework.jobs, numopt;"
+               "print(numopt.__file__)")
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "tree"], capture_output=True, text=True, cwd="/")
+    assert str(tmp_path / "tree") in done.stdout, done.stderr
