@@ -1,0 +1,233 @@
+"""What students get installs, imports and runs, shows no answer, and says what is missing."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from lectures import assignments
+from lectures.__main__ import main
+from lectures.coursework import handouts, release
+from lectures.coursework.judge import ROOT
+
+NAMES = assignments.names()
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """A function that writes the tree of an assignment once."""
+    known = {}
+
+    def write(name):
+        if name not in known:
+            folder = tmp_path_factory.mktemp("released") / name
+            known[name] = release.written(name, folder, requote=False)
+        return known[name]
+
+    return write
+
+
+def student(tree, *arguments):
+    """What a student sees who runs python with these in the tree."""
+    return subprocess.run([sys.executable, "-B", *map(str, arguments)], cwd=tree, capture_output=True, text=True,
+                          env=os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": ""})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_answer_shows_anywhere_in_the_tree(name, released):
+    tree, assignment = released(name), assignments.load(name)
+    lines = release.answers(assignment)
+    assert lines, "nothing to look for"
+    assert not list(release.leaks(tree, lines))
+    for module, names in assignment.blanks.items():
+        text = (tree / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+        assert text.count("yours to write") >= len(set(names) - set(assignment.wrong))
+    left = {str(file.relative_to(tree)) for file in tree.rglob("*") if file.is_file()}
+    never = r"\.git/|__pycache__|\.npz|\.nb[ci]|solutions|assignments/|judge"
+    assert not [file for file in left if re.search(never, file)]
+    assert {file for file in left if file.startswith("tests/")} == {
+        f"tests/assignment{name}.json", f"tests/test_assignment{name}.py"}
+
+
+def test_an_answer_that_is_left_somewhere_is_found(released, tmp_path):
+    tree = shutil.copytree(released("04"), tmp_path / "tree")
+    lines = release.answers(assignments.load("04"))
+    (tree / "numopt" / "hint.py").write_text("def f():\n    v_hat = v / (1 - beta2 ** t)   # so\n")
+    (tree / "notes.md").write_text("It is `theta = theta - lr(t) * m_hat / (np.sqrt(v_hat) + eps)`, of course.\n")
+    assert {file.name for file, _ in release.leaks(tree, lines)} == {"hint.py", "notes.md"}
+    release.silenced(tree, lines)
+    assert {file.name for file, _ in release.leaks(tree, lines)} == {"hint.py"}
+    assert (tree / "notes.md").read_text() == "It is `…`, of course.\n"
+
+
+def test_every_blanked_tree_imports(released):
+    program = ("import pkgutil, importlib, numopt;"
+               "[importlib.import_module(m.name) for m in pkgutil.walk_packages(numopt.__path__, 'numopt.')];"
+               "print(numopt.__file__)")
+    for name in NAMES:
+        done = student(released(name), "-c", program)
+        assert done.returncode == 0 and str(released(name)) in done.stdout, (name, done.stderr)
+
+
+@pytest.mark.parametrize("name", ["03", "04b"])
+def test_the_tests_that_are_shown_fail_with_a_sentence_and_pass_with_the_answer(name, released, tmp_path):
+    tree, assignment = shutil.copytree(released(name), tmp_path / "tree"), assignments.load(name)
+    done = student(tree, "-m", "pytest", "-q", "-m", f"assignment{name}", "-p", "no:cacheprovider")
+    shown = [claim for claim in assignment.claims if claim.shown]
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert shown[0].sentence in done.stdout
+    assert "yours to write" in done.stdout or assignment.wrong
+    for module in assignment.blanks:
+        file = f"{module.replace('.', '/')}.py"
+        shutil.copy(ROOT / file, tree / file)
+    done = student(tree, "-m", "pytest", "-q", "-m", f"assignment{name}", "-p", "no:cacheprovider")
+    assert done.returncode == 0 and f"{len(shown)} passed" in done.stdout, done.stdout
+
+
+def test_lectures_are_quoted_anew_in_the_tree(tmp_path):
+    tree = release.written("03", tmp_path / "03")
+    page = (tree / "lectures" / "03-momentum.md").read_text(encoding="utf-8")
+    block = re.search(r"<!-- code: numopt.optimizers.momentum.momentum -->\n(.*?)<!-- end -->", page, re.DOTALL)[1]
+    assert "yours to write" in block and "mu(t) * v" not in page
+
+
+def test_another_seed_gives_other_numbers_and_the_same_one_the_same():
+    assignment = assignments.load("04")
+    one, again, other = (json.dumps(list(release.shown(assignment, seed))) for seed in (1, 1, 2))
+    assert one == again != other
+
+
+def test_the_key_has_the_answers(tmp_path):
+    tree = release.written("04", tmp_path / "key", solution=True)
+    assert "m_hat = m / (1 - beta1**t)" in (tree / "numopt" / "optimizers" / "adaptive.py").read_text(encoding="utf-8")
+
+
+def test_a_folder_that_is_in_use_or_cannot_be_is_left_alone(tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    assert main(["release", "04", str(tmp_path / "mine")]) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert main(["release", "04", str(tmp_path / "no" / "folder")]) == 1
+    assert "there is no folder" in capsys.readouterr().err
+    assert main(["release", "4", str(tmp_path / "new")]) == 1
+    assert "there is no assignment '4'; there is 01" in capsys.readouterr().err
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["mine"]
+
+
+def test_the_sheet_says_what_to_write_and_how_to_try_it(released):
+    sheet = (released("04") / "ASSIGNMENT.md").read_text(encoding="utf-8")
+    assert "`adam` in `numopt/optimizers/adaptive.py`" in sheet and "python -m pytest -m assignment04" in sheet
+    hidden = [claim.sentence for claim in assignments.load("04").claims if not claim.shown]
+    assert hidden and not any(sentence in sheet for sentence in hidden)
+
+
+# ---------------------------------------------------------------------------------------------- platforms
+
+def cells(file):
+    return json.loads(file.read_text(encoding="utf-8"))["cells"]
+
+
+@pytest.mark.parametrize("form", ["nbgrader", "otter", "gradescope"])
+def test_what_a_platform_gets_is_the_same_twice_and_shows_no_answer_in_its_package(form, tmp_path):
+    one, two = (release.written("04", tmp_path / name, form) for name in ("one", "two"))
+    files = sorted(file.relative_to(one) for file in one.rglob("*") if file.is_file() and file.suffix != ".zip")
+    assert files == sorted(file.relative_to(two) for file in two.rglob("*") if file.is_file() and file.suffix != ".zip")
+    assert all((one / file).read_bytes() == (two / file).read_bytes() for file in files)
+    if form != "gradescope":
+        assert not list(release.leaks(one / "package", release.answers(assignments.load("04"))))
+
+
+@pytest.mark.parametrize("name", ["01", "03b", "11", "12"])
+@pytest.mark.parametrize("form, file", [("nbgrader", "source/{0}/{0}.ipynb"), ("otter", "{0}.ipynb")])
+def test_the_cells_of_a_notebook_pass_with_the_answers_in_them(form, file, name, tmp_path):
+    there = cells(release.written(name, tmp_path / form, form) / file.format(name))
+    code = ["".join(cell["source"]) for cell in there if cell["cell_type"] == "code"]
+    code = [re.sub(r'(?s)""" # BEGIN PROMPT.*?# END PROMPT', "", text) for text in code]
+    assert len({cell["id"] for cell in there}) == len(there)
+    program = tmp_path / form / "package" / "cells.py"
+    program.write_text("\n\n".join(code) + "\nprint('all of it')\n", encoding="utf-8")
+    assert "    lectures.coursework\n" in (tmp_path / form / "package" / "setup.cfg").read_text(encoding="utf-8")
+    done = student(tmp_path / form / "package", program)
+    assert done.stdout.endswith("all of it\n"), done.stderr[-2000:]
+
+
+def test_gradescope_s_zip_file_grades_by_itself(tmp_path):
+    from lectures.coursework import jail
+    if jail.available() is None:
+        pytest.skip("neither bubblewrap nor Landlock works here")
+    release.written("03", tmp_path / "gs", "gradescope", seed=3)
+    shutil.unpack_archive(tmp_path / "gs" / "autograder.zip", tmp_path / "autograder")
+    run = (tmp_path / "autograder" / "run_autograder").read_text()
+    assert "grade 03 /autograder/submission --seed 3" in run
+    (tmp_path / "submission").mkdir()
+    shutil.copy(ROOT / "numopt" / "optimizers" / "momentum.py", tmp_path / "submission")
+    done = student(tmp_path / "autograder" / "numopt", "-m", "lectures", "grade", "03", tmp_path / "submission",
+                   "--gradescope", tmp_path / "results.json")
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert done.returncode == 0 and results["score"] == assignments.load("03").points, done.stderr
+    assert {test["visibility"] for test in results["tests"]} == {"visible", "after_published"}
+
+
+def tool(name, *arguments, folder):
+    """A platform's own command, of the environment in which these tests run."""
+    command = shutil.which(name, path=os.path.dirname(sys.executable))
+    done = subprocess.run([command, *arguments], cwd=folder, capture_output=True, text=True, timeout=600,
+                          env=os.environ | {
+                              "PYTHONPATH": str(folder / "package"),
+                              "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def answered(file, assignment):
+    """Put the answers into the cells of a student's notebook."""
+    there = json.loads(file.read_text(encoding="utf-8"))
+    for about in assignment.modules():
+        before, answer, _ = handouts.texts(assignment, about)
+        for cell in there["cells"]:
+            text = "".join(cell["source"])
+            if cell["cell_type"] == "code" and before in text and "CLAIMS" not in text:
+                cell["source"] = handouts.names_of(assignment, about) + before + "\n" + answer
+    file.write_text(json.dumps(there), encoding="utf-8")
+
+
+def test_nbgrader_makes_the_students_notebook_and_gives_right_answers_full_marks(tmp_path):
+    pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install nbgrader")
+    place, assignment = release.written("03b", tmp_path / "course", "nbgrader"), assignments.load("03b")
+    (place / "nbgrader_config.py").write_text('c = get_config()\nc.CourseDirectory.course_id = "c"\n')
+    tool("nbgrader", "generate_assignment", "03b", "--create", folder=place)
+    page = (place / "release" / "03b" / "03b.ipynb").read_text(encoding="utf-8")
+    assert "theta = theta - v" in page and "mu(t) * v - lr(t) * g" not in page and "HIDDEN" not in page
+    for name in ("right", "blank"):
+        (place / "submitted" / name / "03b").mkdir(parents=True)
+        shutil.copy(place / "release" / "03b" / "03b.ipynb", place / "submitted" / name / "03b")
+    answered(place / "submitted" / "right" / "03b" / "03b.ipynb", assignment)
+    tool("nbgrader", "autograde", "03b", "--create", folder=place)
+    tool("nbgrader", "export", folder=place)
+    lines = (place / "grades.csv").read_text().splitlines()
+    column = lines[0].split(",").index("raw_score")
+    student = lines[0].split(",").index("student_id")
+    scores = {line.split(",")[student]: float(line.split(",")[column]) for line in lines[1:]}
+    assert scores == {"right": assignment.points, "blank": 0}
+
+
+def test_otter_makes_the_students_notebook_and_its_tests_pass_on_the_answers(tmp_path):
+    pytest.importorskip("otter", reason="otter-grader is not installed: pip install 'otter-grader[grading]'")
+    place, assignment = release.written("03", tmp_path / "course", "otter"), assignments.load("03")
+    tool("otter", "assign", "03.ipynb", "dist", "--no-pdfs", folder=place)
+    page = (place / "dist" / "student" / "03.ipynb").read_text(encoding="utf-8")
+    assert "yours to write" in page and "mu(t) * v - lr(t) * g" not in page and "many steps" not in page
+    student_file = place / "dist" / "student" / "03.ipynb"
+    blank = shutil.copy(student_file, tmp_path / "blank.ipynb")
+    answered(student_file, assignment)
+    archive, = (place / "dist" / "autograder").glob("*.zip")
+
+    def score(file):
+        tool("otter", "run", str(file), "-a", str(archive), "-o", str(tmp_path), "--no-logo", folder=place)
+        results = json.loads((tmp_path / "results.json").read_text())
+        return sum(test["score"] for test in results["tests"] if "score" in test)
+
+    assert score(student_file) == pytest.approx(assignment.points) and score(blank) == 0
