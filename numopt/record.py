@@ -3,26 +3,27 @@
     run = adam(risk, theta)
     seen = record(run, steps=1000, every=10, measure={"loss": risk.whole.value}, seconds=60)
     seen["t"], seen["loss"], seen.stopped
-    save("adam.npz", theta=run.theta, **run.memory)
+    save("adam.npz", run)                       # theta, hyperparameters and memory
 
-    saved = load("adam.npz")
-    run = adam(risk, saved.pop("theta"), **saved)          # the same run, to the last bit
+    run = adam(risk, **load("adam.npz"))        # the same run, to the last bit
 """
+import inspect
 import io
 import json
 import os
 import time
 from contextlib import contextmanager
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 
 import numpy as np
 
-from numopt.optimizer import Diverged
+from numopt.optimizer import Diverged, NotYet
 
 
 def path(run, steps):
     """The iterates θ₀, θ₁, ... as the rows of an array; fewer than steps + 1 where the method has come to its end."""
+    checked_run(run, "path")
     whole_number(steps, "steps", least=0)
     thetas = [run.theta]
     for _, theta in zip(range(steps), run):
@@ -42,7 +43,7 @@ class Record(dict):
 
 
 def record(run, steps=None, *, every=1, measure={}, objective=None, gradient=None, change=None, target=None,
-           seconds=None, plateau=None, progress=False):
+           seconds=None, plateau=None, stop=None, progress=False):
     """Drive a run until the first of its limits, and measure at the start, after every so many steps, and at the end.
 
     measure     {name: function of theta that gives a number}; with an `objective`, its value is measured as "value"
@@ -50,14 +51,21 @@ def record(run, steps=None, *, every=1, measure={}, objective=None, gradient=Non
     gradient    stop when the norm of objective.gradient is at most this: "gradient"
     change      stop when objective.value has changed by at most this since the last look: "change"
     target      stop when objective.value is at most this: "target"
-    seconds     stop when the steps have taken so long: "seconds"
+    seconds     stop when the steps have taken so long: "seconds".  A step is never broken off, however long it takes
     plateau     (schedule, name): show schedule.saw each new value of that measurement
+    stop        a function called at every look with what was seen so far, {name: list}: where it gives True, or a text
+                that says why, the run ends with "stop".  For early stopping, or as a callback
     progress    show a bar
 
     A run whose iterate, or whose measurement, is no longer finite ends with the reason "diverged", and `stopped` says
-    at which step; the record holds what came before.  A method that has nothing left to do ends with "finished".
+    at which step; the record holds what came before.  A variable of the loop that is measured, run["m_hat"], is missing
+    (nan) at the start, where the loop does not have it yet.  A method that has nothing left to do ends with "finished".
     Ctrl-C goes on to the caller: the KeyboardInterrupt has the record so far as its `record`, and the run can go on.
     """
+    checked_run(run, "record")
+    checked_measurements(measure, plateau)
+    if stop is not None and not callable(stop):
+        raise ValueError(f"stop is {stop!r}; it must be a function of what was seen, stop=lambda seen: ...")
     limits = [limit for limit in (gradient, change, target) if limit is not None]
     if steps is seconds is None and not limits:
         raise ValueError("record must know when to stop: give it steps, seconds, or an objective and a tolerance")
@@ -79,11 +87,20 @@ def record(run, steps=None, *, every=1, measure={}, objective=None, gradient=Non
     def look():
         """Measure, and say why to stop, if there is a reason."""
         with np.errstate(all="ignore"):
-            row = {"step": step, "t": run["t"], "seconds": spent, **{name: f(run.theta) for name, f in measure.items()}}
+            row = {"step": step, "t": run["t"], "seconds": spent}
+            missing = set()
+            for name, f in measure.items():
+                try:
+                    row[name] = f(run.theta)
+                except NotYet:
+                    row[name] = nan
+                    missing.add(name)
         for name, value in row.items():
             if np.ndim(value):
                 raise ValueError(f"the measurement {name!r} gave an array of shape {np.shape(value)}, not a number")
-            if not isfinite(value):
+            if not isinstance(value, (int, float, np.number, np.bool_)):
+                raise ValueError(f"the measurement {name!r} gave {value!r}, not a number")
+            if not isfinite(value) and name not in missing:
                 return "diverged", f"{name} was {value} at step {row['t']} of {run.name}"
         for name, value in row.items():
             seen[name].append(value)
@@ -95,6 +112,8 @@ def record(run, steps=None, *, every=1, measure={}, objective=None, gradient=Non
             return "gradient", f"the gradient's norm {norm:.3g} was at most {gradient:g} at step {row['t']}"
         if change is not None and step and (moved := abs(seen["value"][-1] - seen["value"][-2])) <= change:
             return "change", f"the value changed by {moved:.3g}, at most {change:g}, at step {row['t']}"
+        if stop is not None and (why := stop(seen)):
+            return "stop", why if isinstance(why, str) else f"stop() said so at step {row['t']}"
 
     def result(why):
         found = Record({name: np.array(values) for name, values in seen.items()})
@@ -108,7 +127,7 @@ def record(run, steps=None, *, every=1, measure={}, objective=None, gradient=Non
                 if steps is not None and step == steps:
                     why = "steps", f"it took the {steps} steps it was given"
                 elif seconds is not None and spent >= seconds:
-                    why = "seconds", f"the {seconds:g} s it was given were over after {step} steps"
+                    why = "seconds", f"the {seconds:g} s it was given were over after {step} steps, {spent:.3g} s"
                 else:
                     start = time.perf_counter()
                     try:
@@ -136,16 +155,73 @@ def counter(steps, progress, name):
     if not progress:
         yield lambda: None
         return
-    from tqdm import tqdm
+    from tqdm.auto import tqdm  # in a notebook, its form for notebooks
     with tqdm(total=steps, desc=name, unit="step") as bar:
         yield bar.update
 
 
-def save(file, **values):
+def checked_run(run, name):
+    """Say what is driven, where it is no run."""
+    if hasattr(run, "theta") and hasattr(run, "__next__"):
+        return
+    if inspect.isgenerator(run):
+        raise TypeError(f"{name} was given what a loop without @optimizer gives: write @optimizer above "
+                        f"def {run.__name__}(...)")
+    if hasattr(run, "losses"):
+        raise TypeError(f"{name} drives a run, and was given a problem: {name}(adam(problem, theta), ...)")
+    if callable(run):
+        raise TypeError(f"{name} drives a run, and was given {getattr(run, '__name__', run)} itself: "
+                        f"{name}({getattr(run, '__name__', 'adam')}(problem, theta), ...)")
+    raise TypeError(f"{name} drives a run, as adam(problem, theta) gives one, and was given {run!r}")
+
+
+def checked_measurements(measure, plateau):
+    """Are they functions, under names that are free, and is plateau a pair?"""
+    if not isinstance(measure, dict):
+        raise TypeError('measure is {name: function of theta}, as in measure={"loss": risk.whole.value}, and not '
+                        f"{measure!r}")
+    for name, f in measure.items():
+        if name in ("step", "t", "seconds"):
+            raise ValueError(f"record counts {name!r} itself; give the measurement another name")
+        if not callable(f):
+            raise TypeError(f"the measurement {name!r} must be a function of theta, and is {f!r}")
+    if plateau is not None and not (isinstance(plateau, (tuple, list)) and len(plateau) == 2
+                                    and hasattr(plateau[0], "saw")):
+        raise TypeError("plateau is (schedule, name), as in lr = reduce_on_plateau(0.1) and plateau=(lr, \"loss\"), "
+                        f"and not {plateau!r}")
+
+
+class Unsaved:
+    """A hyperparameter that a file cannot hold, a function for example: no method takes it, and says what it was."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __repr__(self):
+        return f"<a {self.kind}, which a file cannot hold: name it again>"
+
+
+def state(run):
+    """θ, hyperparameters and memory of a run: the keywords with which its method goes on."""
+    usual, kept = run.method.__wrapped__.__kwdefaults__, {}
+    for name, value in run.hyperparameters.items():
+        try:
+            packed(value, {}, name)
+        except TypeError:
+            if value is usual[name]:
+                continue
+            value = Unsaved(type(value).__name__)
+        kept[name] = value
+    return {"theta": run.theta, **kept, **run.memory}
+
+
+def save(file, run=None, /, **values):
     """Write named values to a file, whole or not at all: arrays, numbers, texts, None; tuples, lists, dicts of them.
 
+    A run is written as theta, its hyperparameters and its memory: adam(risk, **load(file)) goes on with it.
     The file is a NumPy archive without pickle: reading one that somebody hands you runs no code.
     """
+    values = (state(run) if run is not None else {}) | values
     arrays = {}
     outline = json.dumps({name: packed(value, arrays, name) for name, value in values.items()})
     file = Path(file)
@@ -189,6 +265,8 @@ def packed(value, arrays, name):
     if isinstance(value, dict):
         return {"dict": [[packed(key, arrays, name), packed(item, arrays, f"{name}[{key!r}]")]
                          for key, item in value.items()]}
+    if isinstance(value, Unsaved):
+        return {"unsaved": value.kind}
     raise TypeError(f"{name} is a {type(value).__name__}, which cannot be saved; "
                     f"it can be an array, a number, a text, None, or a tuple, list or dict of them")
 
@@ -203,6 +281,8 @@ def unpacked(value, arrays):
     if kind == "array":
         arrays[inner].flags.writeable = False
         return arrays[inner]
+    if kind == "unsaved":
+        return Unsaved(inner)
     if kind == "scalar":
         return arrays[inner][()]
     if kind == "dict":

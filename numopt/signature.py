@@ -7,7 +7,6 @@ hyperparameter means and what it has to be goes by its name, in the table below:
 A loop with a name, or a use of a name, that is not there says the range itself: @optimizer(beta3=DECAY).
 """
 import inspect
-import reprlib
 from collections import namedtuple
 from math import inf, isfinite
 
@@ -202,7 +201,7 @@ def checked_arguments(method, arguments):
         may_be_other = (isinstance(value, (np.ndarray, np.generic)) if remembered
                         else callable(value) and key in SCHEDULES)
         if wanted and not may_be_other and not (value is None and known[key] is None) and not good(value):
-            raise ValueError(f"{name}: {key} is {reprlib.repr(value)}; it must be {wanted}"
+            raise ValueError(f"{name}: {key} is {short(value)}; it must be {wanted}"
                              + (", or a schedule" if key in SCHEDULES and not remembered else ""))
         if isinstance(value, np.generic) and not remembered and real(value):
             value = int(value) if whole(value) else float(value)
@@ -210,6 +209,12 @@ def checked_arguments(method, arguments):
     if not (whole(t := accepted.get("t", 0)) and t >= 0):
         raise ValueError(f"{name}: t is {t!r}; it counts mini-batches: a whole number of at least 0")
     return accepted
+
+
+def short(value):
+    """Its representation, or the beginning of that."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"
 
 
 def checked_memory(name, value, default, theta):

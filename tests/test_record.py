@@ -11,9 +11,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.optimizer import optimizer
-from numopt.optimizers import adam, gradient_descent, lookahead, momentum, polyak
+from numopt.optimizers import adam, gradient_descent, lbfgs, lookahead, momentum, polyak, rprop
 from numopt.problems import Quadratic
 from numopt.record import load, path, record, save
+from numopt.schedules import constant
 
 BOWL, START = Quadratic(np.array([[3.0, 1.0], [1.0, 2.0]])), [1.0, -2.0]
 LINE = Quadratic(np.array([[1.0]]))  # under a rate of 1/2, θ and the gradient halve at every step, f is quartered
@@ -427,3 +428,70 @@ def test_a_measurement_must_be_a_number_and_a_limit_finite():
         record(run, steps=3, measure={"theta": lambda theta: theta})
     with pytest.raises(ValueError, match="seconds must be a finite number"):
         record(run, seconds=float("nan"))
+
+
+# -------------------------------------------------------------------------------------------- what is driven, and how
+
+@pytest.mark.parametrize("driver", [lambda run: record(run, steps=3), lambda run: path(run, 3)])
+@pytest.mark.parametrize("thing, message", [
+    (lambda: BOWL, r"drives a run, and was given a problem: .*\(adam\(problem, theta\)"),
+    (lambda: adam, r"was given adam itself: .*\(adam\(problem, theta\)"),
+    (lambda: adam.__wrapped__(BOWL, np.array(START)), "write @optimizer above def adam"), (lambda: 3, "was given 3")])
+def test_what_is_no_run_is_answered_with_what_is_meant(driver, thing, message):
+    with pytest.raises(TypeError, match=message):
+        driver(thing())
+
+
+@pytest.mark.parametrize("how, error, message", [
+    ({"measure": BOWL.value}, TypeError, 'measure is .*measure={"loss": risk.whole.value}'),
+    ({"measure": {"loss": 3}}, TypeError, "'loss' must be a function of theta, and is 3"),
+    ({"measure": {"t": BOWL.value}}, ValueError, "record counts 't' itself"),
+    ({"measure": {"loss": lambda theta: None}}, ValueError, "'loss' gave None, not a number"),
+    ({"measure": {"loss": BOWL.value}, "plateau": "loss"}, TypeError, r"plateau=\(lr, \"loss\"\), and not 'loss'"),
+    ({"stop": 3}, ValueError, "stop is 3; it must be a function")])
+def test_how_it_is_measured_and_ended_is_answered_with_what_is_meant(how, error, message):
+    with pytest.raises(error, match=message):
+        record(adam(BOWL, START), steps=3, **how)
+
+
+def test_a_variable_of_the_loop_is_missing_at_the_start_and_a_wrong_name_is_an_error():
+    run = adam(BOWL, START)
+    seen = record(run, steps=2, measure={"m": lambda theta: run["m_hat"][0], "loss": BOWL.value})
+    assert seen.reason == "steps" and np.isnan(seen["m"][0]) and np.isfinite(seen["m"][1:]).all()
+    assert np.isfinite(seen["loss"]).all()
+    with pytest.raises(KeyError, match="no variable 'nonsense'; it has"):
+        record(adam(BOWL, START), steps=2, measure={"m": lambda theta: adam(BOWL, START)["nonsense"]})
+
+
+def test_stop_is_asked_at_every_look_and_may_say_why():
+    looks = []
+    seen = record(halving(), steps=20, every=2, stop=lambda seen: looks.append(len(seen["t"])))
+    assert looks == [*range(1, 12)] and seen.reason == "steps"
+    seen = record(halving(), steps=20, measure={"x": lambda theta: theta[0]}, stop=lambda seen: seen["x"][-1] < 0.2)
+    assert seen.reason == "stop" and seen["step"][-1] == 3 and "step 3" in seen.stopped
+    assert record(halving(), steps=20, stop=lambda seen: "enough").stopped == "enough"
+
+
+# ----------------------------------------------------------------------------- a run is saved with what it was given
+
+@pytest.mark.parametrize("method, settings", [
+    (adam, {"lr": 0.05, "beta1": 0.8}), (momentum, {"mu": 0.5}), (lbfgs, {"history": 3}), (rprop, {"lr": 0.1})])
+def test_a_run_that_was_saved_goes_on_without_its_hyperparameters_being_named(method, settings, tmp_path):
+    run = method(BOWL, START, **settings)
+    path(run, 4)
+    save(tmp_path / "run.npz", run)
+    again = method(BOWL, **load(tmp_path / "run.npz"))
+    assert again.hyperparameters == run.hyperparameters
+    assert_array_equal(path(again, 5), path(run, 5))
+
+
+def test_a_schedule_is_not_saved_and_has_to_be_named_again(tmp_path):
+    rate = constant(0.1)
+    run = adam(BOWL, START, lr=rate)
+    path(run, 3)
+    save(tmp_path / "run.npz", run, note="half way")
+    saved = load(tmp_path / "run.npz")
+    assert saved.pop("note") == "half way"
+    with pytest.raises(ValueError, match="lr is <a function, which a file cannot hold: name it again>; it must be"):
+        adam(BOWL, **saved)
+    assert_array_equal(path(adam(BOWL, **saved | {"lr": rate}), 3), path(run, 3))
