@@ -1,4 +1,4 @@
-"""Every row of Zheng's Table 1 is the least of one objective; what differs is what is taken for H, and what a step may be.
+"""Every row of Zheng's Table 1 is the least of one objective: they differ in what they take for H and what they allow.
 
 Each method takes a step d on the net of the figure "matrices".  Beside its name stand its choices: what curvature is
 taken for H, with what structure, how it is gathered over time, and what limits the step.  The objective is always
