@@ -21,7 +21,8 @@ from math import isfinite
 import numpy as np
 
 from numopt.signature import (
-    SCHEDULES, checked_arguments, checked_loop, checked_memory, defaults, described, memory_names, ranges_of)
+    SCHEDULES, checked_arguments, checked_loop, checked_memory, checked_precision, defaults, described, memory_names,
+    ranges_of)
 
 
 class Diverged(ArithmeticError):
@@ -77,6 +78,7 @@ class Run:
         self.method, self.problem, self.name = method, problem, method.__name__
         arguments = checked_arguments(method, arguments)
         self.theta = starting_point(problem, theta, self.name)
+        checked_precision(self.name, arguments, self.theta.dtype)
         self._given = [name for name in method.memory if isinstance(arguments.get(name), (np.ndarray, tuple, list))]
         initial = defaults(method)
         for name in arguments.keys() & set(method.memory):

@@ -32,14 +32,14 @@ def checked(value, name, below=inf):
     return number
 
 
-def counted(value, name):
-    """The value, if it is a whole number of at least 1."""
+def counted(value, name, least=1):
+    """The value, if it is a whole number of at least 1, or of another least."""
     try:
-        whole = value >= 1 and value == int(value)
+        whole = value >= least and value == int(value)
     except (TypeError, ValueError, OverflowError):
         whole = False
     if not whole:
-        raise ValueError(f"{name} must be a whole number of at least 1, and is {value!r}")
+        raise ValueError(f"{name} must be a whole number of at least {least}, and is {value!r}")
     return int(value)
 
 
@@ -101,7 +101,7 @@ def warm_up(rate, steps):
 
 
 class reduce_on_plateau:
-    """Multiply the rate by `factor` when what you watch has not fallen for `patience` looks.
+    """Multiply the rate by `factor` when what you watch has not fallen for `patience` looks, of 0 or 1 at the first.
 
         lr = reduce_on_plateau(0.1)
         run = gradient_descent(risk, theta, lr=lr)
@@ -114,7 +114,7 @@ class reduce_on_plateau:
 
     def __init__(self, a, factor=0.1, patience=10, tolerance=1e-4, *, reductions=0, best=inf, waited=0):
         self.a, self.factor = checked(a, "a"), checked(factor, "factor", 1)
-        self.patience, self.tolerance = counted(patience, "patience"), checked(tolerance, "tolerance", 1)
+        self.patience, self.tolerance = counted(patience, "patience", 0), checked(tolerance, "tolerance", 1)
         self.reductions, self.best, self.waited = reductions, best, waited
 
     def __call__(self, t):
@@ -126,7 +126,7 @@ class reduce_on_plateau:
             self.best, self.waited = float(value), 0
             return
         self.waited += 1
-        if self.waited > self.patience:
+        if self.waited >= self.patience:
             self.reductions, self.waited = self.reductions + 1, 0
 
     @property

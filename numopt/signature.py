@@ -187,6 +187,15 @@ def described(method):
     return "\n    ".join([*lines, f"{'memory':<14}  {', '.join(method.memory)}"])
 
 
+def checked_precision(name, arguments, dtype):
+    """Refuse an eps, or a rate or damping, above 0 that the precision of θ rounds to 0."""
+    for key in {"eps", "lr", "damping", "least", "weight_decay"} & arguments.keys():
+        value = arguments[key]
+        if isinstance(value, (int, float)) and value > 0 and dtype.type(value) == 0:
+            raise ValueError(f"{name}: {key} is {value!r}, which {dtype} rounds to 0; the smallest number it has is "
+                             f"{np.finfo(dtype).smallest_subnormal:.1g}")
+
+
 def checked_arguments(method, arguments):
     """The arguments, if the method has them and they are within their ranges; NumPy's numbers as Python's own.
 

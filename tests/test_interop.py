@@ -44,7 +44,7 @@ def test_it_passes_args_on_and_counts_its_calls():
 def test_without_derivatives_it_takes_differences_and_says_what_they_cost():
     found = minimize(bowl, [1.0, -2.0], method=scipy_method(gradient_descent, lr=0.5))
     assert_allclose(found.x, 0, atol=1e-4)
-    assert found.njev == 0 and found.nfev == 5 * (found.nit + 1)
+    assert found.njev == 0 and 5 * (found.nit + 1) < found.nfev <= 9 * (found.nit + 1)  # more where x is small
 
 
 def test_a_function_that_gives_value_and_gradient_together_will_do():

@@ -316,6 +316,16 @@ def test_a_schedule_that_grows_beyond_all_numbers_ends_as_diverged():
         assert record(gradient_descent(Quadratic(np.eye(2) * 1e-300), START, lr=lr), steps=9).reason == "diverged"
 
 
+@pytest.mark.parametrize("method, name", [(adam, "eps"), (numopt.optimizers.adamw, "eps"), (nadam, "eps"),
+                                          (numopt.optimizers.rmsprop, "eps"), (numopt.optimizers.adagrad, "eps"),
+                                          (momentum, "lr"), (numopt.optimizers.damped_newton, "damping")])
+def test_what_single_precision_rounds_to_zero_is_refused_there(method, name):
+    with pytest.raises(ValueError, match=f"{name} is 1e-50, which float32 rounds to 0"):
+        method(BOWL, np.array(START, np.float32), **{name: 1e-50})
+    method(BOWL, START, **{name: 1e-50})
+    method(BOWL, np.array(START, np.float32), **{name: 0.0})
+
+
 def test_a_method_that_has_come_to_its_end_stays_there():
     @optimizer
     def once(problem, theta, *, t=0):

@@ -114,10 +114,12 @@ def test_a_bound_from_above_is_kept_and_the_name_is_the_one_that_was_given():
 
 @pytest.mark.parametrize("bad", [0, -3, 2.5, nan, inf, "3", None])
 def test_lengths_are_whole_numbers_of_at_least_one(bad):
-    for make in (partial(step, 1.0), partial(cosine, 1.0), partial(warm_up, 1.0), partial(piecewise_linear, 1.0, 0.1),
-                 lambda patience: reduce_on_plateau(1.0, patience=patience)):
+    for make in (partial(step, 1.0), partial(cosine, 1.0), partial(warm_up, 1.0), partial(piecewise_linear, 1.0, 0.1)):
         with pytest.raises(ValueError, match="must be a whole number of at least 1, and is"):
             make(bad)
+    if bad != 0:
+        with pytest.raises(ValueError, match="patience must be a whole number of at least 0, and is"):
+            reduce_on_plateau(1.0, patience=bad)
 
 
 def test_a_rate_is_asked_for_by_the_number_of_the_mini_batch():
@@ -129,8 +131,16 @@ def test_a_rate_is_asked_for_by_the_number_of_the_mini_batch():
 
 # ------------------------------------------------------------------------------------------------ reduce_on_plateau
 
-def test_the_rate_is_cut_when_the_loss_has_not_fallen_for_more_than_patience_looks():
-    lr = reduce_on_plateau(1.0, factor=0.5, patience=2)
+@pytest.mark.parametrize("patience, looks", [(0, 1), (1, 1), (2, 2), (3, 3), (10, 10)])
+def test_the_rate_is_cut_at_the_last_of_patience_looks_without_a_fall(patience, looks):
+    lr = reduce_on_plateau(1.0, factor=0.5, patience=patience)
+    lr.saw(5.0)
+    rates = [lr.saw(5.0) or lr(1) for _ in range(2 * looks)]
+    assert rates == [1.0] * (looks - 1) + [0.5] * looks + [0.25]
+
+
+def test_a_fall_begins_the_waiting_anew():
+    lr = reduce_on_plateau(1.0, factor=0.5, patience=3)
     seen = []
     for loss in [5, 4, 4, 4, 4, 4, 4, 4, 3, 3, 3, 3]:
         lr.saw(loss)
@@ -139,7 +149,7 @@ def test_the_rate_is_cut_when_the_loss_has_not_fallen_for_more_than_patience_loo
 
 
 def test_a_fall_within_the_tolerance_does_not_count():
-    lr = reduce_on_plateau(1.0, patience=1, tolerance=0.1)
+    lr = reduce_on_plateau(1.0, patience=2, tolerance=0.1)
     for loss in [10, 9.5, 9.2]:
         lr.saw(loss)
     assert lr(1) == 0.1
@@ -148,14 +158,14 @@ def test_a_fall_within_the_tolerance_does_not_count():
 
 
 def test_below_zero_a_loss_still_has_to_fall():
-    lr = reduce_on_plateau(1.0, patience=1, tolerance=0.1)
+    lr = reduce_on_plateau(1.0, patience=2, tolerance=0.1)
     for loss in [-10, -10.5, -10.9]:  # not below -11
         lr.saw(loss)
     assert lr(1) == 0.1
 
 
 def test_an_undefined_loss_is_no_fall():
-    lr = reduce_on_plateau(1.0, patience=1)
+    lr = reduce_on_plateau(1.0, patience=2)
     for loss in [nan, 5.0, nan, nan]:
         lr.saw(loss)
     assert lr.best == 5 and lr(1) == 0.1
@@ -178,7 +188,7 @@ def test_a_plateau_that_is_continued_from_its_memory_goes_on_where_it_was(tmp_pa
 
 def test_record_shows_the_plateau_what_it_measures():
     # at a rate of exactly 2 / λ descent bounces and its loss stays; one cut later it converges
-    f, lr = Quadratic(np.array([[4.0]])), reduce_on_plateau(0.5, factor=0.5, patience=3)
+    f, lr = Quadratic(np.array([[4.0]])), reduce_on_plateau(0.5, factor=0.5, patience=4)
     seen = record(gradient_descent(f, [1.0], lr=lr), steps=40, measure={"loss": f.value}, plateau=(lr, "loss"))
     assert_array_equal(seen["loss"][:5], 2.0)
     assert lr.reductions >= 1 and seen["loss"][-1] < 1e-12

@@ -16,8 +16,10 @@ def softmax_hessian_product(z, u):
 
     The twin is 2 to 3 times as fast for 500 examples of 10 classes.
     """
-    p = np.exp(z - z.max(axis=1, keepdims=True))
+    rows, most = np.arange(len(z)), z.argmax(axis=1)
+    p = np.exp(z - z[rows, most, None])
     p = p / p.sum(axis=1, keepdims=True)
+    u = u - u[rows, most, None]  # which changes nothing, but that where p is nearly 1 nothing is lost in rounding
     return p * u - p * (p * u).sum(axis=1, keepdims=True)
 
 
@@ -25,16 +27,20 @@ def softmax_hessian_product(z, u):
 def softmax_hessian_product_compiled(z, u):
     out = np.empty_like(z)
     for e in range(len(z)):
-        largest = z[e, 0]
+        most = 0
         for c in range(1, z.shape[1]):
-            largest = max(largest, z[e, c])
+            if z[e, c] > z[e, most]:
+                most = c
+        largest, base = z[e, most], u[e, most]
         total = weighted = z.dtype.type(0)
         for c in range(z.shape[1]):
             out[e, c] = np.exp(z[e, c] - largest)
             total += out[e, c]
-            weighted += out[e, c] * u[e, c]
+            weighted += out[e, c] * (u[e, c] - base)
         for c in range(z.shape[1]):
-            out[e, c] = out[e, c] / total * (u[e, c] - weighted / total)
+            if c != most:
+                out[e, c] = out[e, c] / total * (u[e, c] - base - weighted / total)
+        out[e, most] = -out[e, most] / total * (weighted / total)
     return out
 
 

@@ -95,18 +95,23 @@ class SquaredError(Loss):
 class SoftmaxCrossEntropy(Loss):
     """−log p_y with p = softmax(z): the negative logarithm of the probability given to the right class.
 
-    Stable for logits of any size: the largest is subtracted before anything is exponentiated.
+    Stable for logits of any size: the largest is subtracted before anything is exponentiated.  And exact where p_y is
+    nearly 1: neither the loss nor its derivatives are differences of two numbers that are nearly the same.
     """
 
     def values(self, z, y):
         """The loss of each example: log Σ exp z − z_y."""
-        z = z - z.max(axis=1, keepdims=True)
-        return np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), y]
+        rows, most = np.arange(len(z)), z.argmax(axis=1)
+        z = z - z[rows, most, None]
+        others = np.exp(z)
+        others[rows, most] = 0
+        return np.log1p(others.sum(axis=1)) - z[rows, y]
 
     def gradient(self, z, y):
         """∂/∂z = p − e_y, a row for each example."""
-        d = softmax(z)
-        d[np.arange(len(z)), y] -= 1
+        d, rows = softmax(z), np.arange(len(z))
+        d[rows, y] = 0
+        d[rows, y] = -d.sum(axis=1)  # p_y − 1
         return d
 
     def hessian_product(self, z, y, u):
@@ -119,8 +124,8 @@ class SoftmaxCrossEntropy(Loss):
 
     def fisher_root(self, z):
         """Arrays u_c with F = Σ_c u_c u_cᵀ: the gradient if the label were c, times the root of c's probability."""
-        p = softmax(z)
-        return np.sqrt(p).T[:, :, None] * (p - np.eye(z.shape[1], dtype=z.dtype)[:, None])
+        labels = np.arange(z.shape[1])
+        return np.sqrt(softmax(z)).T[:, :, None] * np.array([self.gradient(z, np.full(len(z), c)) for c in labels])
 
     def fisher_parts(self, z):
         """d, and arrays a_c and b_c, with F = diag(d) + Σ_c a_c b_cᵀ for each example: here diag(p) − p pᵀ."""

@@ -32,6 +32,10 @@ class BatchNorm(Layer):
         gamma, beta = w.reshape(-1, 2).T
         rows = x.reshape(-1, self.channels)
         if mode.training:
+            if len(rows) == 1:
+                raise ValueError(f"BatchNorm({self.channels}) is given one example to normalise by itself, whose "
+                                 "outputs do not depend on it: choose a batch_size that leaves no batch of one, or "
+                                 "evaluate with statistics")
             mean = rows.mean(axis=0)
             variance = ((rows - mean)**2).mean(axis=0)
             mode.seen.append((mean, variance))

@@ -39,13 +39,28 @@ def differences(f, theta, power=1 / 3):
 
     The step is h = eps^power max(1, |θᵢ|): the formula is wrong by about h², and rounding f adds eps / h, which
     together are least for a power of 1/3.  For differences of differences rounding adds eps / h², and it is 1/4.
+
+    A θᵢ below 1000 h may be a parameter in small units, a time of 1e-7 s, along which f bends within h.  There a step
+    of eps^power |θᵢ| is tried as well, and taken where the two differ by more than the rounding in it.
     """
-    h = float(np.finfo(theta.dtype).eps)**power
-    columns = []
-    for i, x in enumerate(theta.tolist()):
+    eps = float(np.finfo(theta.dtype).eps)
+    h = eps**power
+
+    def slope(i, x, h):
+        """The slope with that step, and how much of it may be rounding."""
         up, down = theta.copy(), theta.copy()
-        up[i], down[i] = x + h * max(1, abs(x)), x - h * max(1, abs(x))
-        columns.append((f(up) - f(down)) / (float(up[i]) - float(down[i])))  # the distance after rounding
+        up[i], down[i] = x + h, x - h
+        above, below, distance = f(up), f(down), float(up[i]) - float(down[i])  # the distance after rounding
+        return (above - below) / distance, 10 * eps**(4 * power - 1 / 3) * (abs(above) + abs(below)) / distance
+
+    columns = []
+    with np.errstate(all="ignore"):
+        for i, x in enumerate(theta.tolist()):
+            wide, _ = slope(i, x, h * max(1, abs(x)))
+            if 0 < abs(x) < 1000 * h:
+                near, rounding = slope(i, x, h * abs(x))
+                wide = np.where(np.isfinite(near) & ~(abs(wide - near) <= rounding), near, wide)
+            columns.append(wide)
     return np.stack(columns, axis=-1).astype(theta.dtype, copy=False)
 
 
@@ -86,14 +101,15 @@ class LeastSquares(Objective):
     def residuals(self, theta):
         """The vector r(θ)."""
         theta = vector(self, theta)
-        return answer(self._residuals(theta), (None,), theta, "residuals", "a vector, one number for each residual")
+        r = self._residuals(theta.copy())  # into which it may write
+        return answer(r, (None,), theta, "residuals", "a vector, one number for each residual")
 
     def jacobian(self, theta):
         """The matrix J of ∂rᵢ/∂θⱼ."""
         theta = vector(self, theta)
         if self._jacobian is None:
             return differences(self.residuals, theta)
-        return answer(self._jacobian(theta), (None, theta.size), theta, "jacobian", "one row for each residual")
+        return answer(self._jacobian(theta.copy()), (None, theta.size), theta, "jacobian", "one row for each residual")
 
     def both(self, theta):
         """r and J, if they have the same number of rows."""
@@ -121,7 +137,8 @@ class LeastSquares(Objective):
         theta = vector(self, theta)
         r, J = self.both(theta)
         if self._second is not None:
-            second = answer(self._second(theta), (len(r), *2 * theta.shape), theta, "second", "a Hessian a residual")
+            shape = len(r), *2 * theta.shape
+            second = answer(self._second(theta.copy()), shape, theta, "second", "a Hessian a residual")
         elif self._jacobian is not None:
             second = differences(self.jacobian, theta)
         else:
@@ -136,7 +153,8 @@ class Function(Objective):
         Function(lambda theta: theta @ theta, jac=lambda theta: 2 * theta)
 
     fun     function of θ that gives a number
-    jac     function of θ that gives the gradient; without it, central differences: 2 n values for each gradient
+    jac     function of θ that gives the gradient; without it, central differences: 2 n values for each gradient,
+            up to 4 n where parameters are small
     hess    function of θ that gives the Hessian, or anything that multiplies a vector with @; without it, differences
             of `jac`, product by product; without `jac` as well a matrix of second differences, for 4 n² values
     size    n, if it is to be checked
@@ -148,7 +166,9 @@ class Function(Objective):
         self.size = None if size is None else whole_number(size, "size", least=1)
 
     def value(self, theta):
-        f = self._fun(vector(self, theta))
+        f = self._fun(vector(self, theta).copy())  # into which it may write
+        if isinstance(f, np.ndarray) and f.size == 1 and f.dtype.kind in "biuf":
+            return float(f.item())
         if np.ndim(f):
             raise ValueError(f"fun gave an array of shape {np.shape(f)}; an objective is one number: return the mean")
         try:
@@ -160,12 +180,12 @@ class Function(Objective):
         theta = vector(self, theta)
         if self._jac is None:
             return differences(self.value, theta)
-        return answer(self._jac(theta), theta.shape, theta, "jac", "one derivative for each parameter")
+        return answer(self._jac(theta.copy()), theta.shape, theta, "jac", "one derivative for each parameter")
 
     def hessian(self, theta):
         theta = vector(self, theta)
         if self._hess is not None:
-            H = self._hess(theta)
+            H = self._hess(theta.copy())
             if hasattr(H, "__matmul__") and not isinstance(H, np.ndarray) and H.shape == 2 * theta.shape:
                 return H
             return answer(H, 2 * theta.shape, theta, "hess", "one row and one column for each parameter")

@@ -4,6 +4,8 @@ from itertools import count
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
+from numopt.linalg.norms import reach
+
 
 class Objective:
     """A function f of a vector of parameters theta, and the questions that can be asked of it.
@@ -35,10 +37,9 @@ class Objective:
 
         def product(v):
             v = np.ravel(v)
-            length = np.linalg.norm(v)
-            if length == 0:
+            if not v.any():
                 return np.zeros_like(theta)
-            h = float(np.cbrt(np.finfo(theta.dtype).eps) * (1 + np.linalg.norm(theta)) / length)
+            h = reach(theta, v, np.cbrt(np.finfo(theta.dtype).eps))
             return (self.gradient(theta + h * v) - self.gradient(theta - h * v)) / (2 * h)
 
         return LinearOperator((theta.size, theta.size), matvec=product, rmatvec=product, dtype=theta.dtype)

@@ -223,6 +223,23 @@ def test_wrong_labels_say_what_is_wrong(Y, message):
 
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
+
+@pytest.mark.parametrize("dtype, ahead", [(np.float64, 40.0), (np.float64, 100.0), (np.float64, 700.0),
+                                          (np.float32, 20.0), (np.float32, 80.0)])
+def test_a_confident_prediction_has_the_small_loss_that_it_has(dtype, ahead):
+    """log(1 + q) and derivatives of ∓q / (1 + q), q = exp(−ahead), where log Σ and p − 1 would be 0."""
+    loss, q = SoftmaxCrossEntropy(), np.exp(-ahead)
+    for z, y in (([ahead, 0.0], 0), ([0.0, ahead], 1)):
+        z, y, sign = np.array([z], dtype), np.array([y]), np.array([-1, 1]) * (1 - 2 * y)
+        np.testing.assert_allclose(loss.values(z, y), np.log1p(q), rtol=1e-3)
+        np.testing.assert_allclose(loss.gradient(z, y)[0], sign * q / (1 + q), rtol=1e-3)
+        p, u = q / (1 + q)**2, np.array([[2.0, -1.0]], dtype)
+        np.testing.assert_allclose(loss.hessian_product(z, y, u)[0], [3 * p, -3 * p], rtol=1e-3)
+        many = loss.hessian_product(np.tile(z, (4000, 1)), np.tile(y, 4000), np.tile(u, (4000, 1)))  # long: compiled
+        np.testing.assert_allclose(many, [[3 * p, -3 * p]] * 4000, rtol=1e-3)
+        np.testing.assert_allclose(sum(r[0, 0]**2 for r in loss.fisher_root(z)), p, rtol=1e-3)
+
+
 MISTAKES = [
     ("SquaredError.values", "the half is missing",
      ".sum(axis=1) / 2",
@@ -233,11 +250,11 @@ MISTAKES = [
      "y.astype(z.dtype, copy=False) - z",
      "test_the_gradient_is_the_derivative_of_the_values"),
     ("SoftmaxCrossEntropy.gradient", "the label is not subtracted",
-     "-= 1",
-     "-= 0",
+     "d[rows, y] = -d.sum(axis=1)",
+     "d[rows, y] = 1 - d.sum(axis=1)",
      "test_two_classes_by_hand"),
     ("SoftmaxCrossEntropy.values", "large logits overflow",
-     "z = z - z.max(axis=1, keepdims=True)",
+     "z = z - z[rows, most, None]",
      "z = 1 * z",
      "test_what_is_added_to_all_logits_changes_nothing"),
     ("softmax", "large logits overflow",
@@ -249,8 +266,8 @@ MISTAKES = [
      "p.sum(axis=0, keepdims=True)",
      "test_softmax_gives_probabilities"),
     ("SoftmaxCrossEntropy.fisher_root", "the root of the probability is missing",
-     "np.sqrt(p).T[:, :, None]",
-     "p.T[:, :, None]",
+     "np.sqrt(softmax(z)).T[:, :, None]",
+     "softmax(z).T[:, :, None]",
      "test_the_root_of_the_fisher_matrix_is_one"),
     ("SoftmaxCrossEntropy.sample", "the most probable label, not a drawn one",
      "rng.random((len(z), 1)) * below[:, -1:]",

@@ -197,6 +197,20 @@ def test_the_decay_is_a_share(decay):
 
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
+
+def test_a_single_example_is_not_normalised_by_itself():
+    """Every x̂ would be 0, and nothing below would learn."""
+    network = Network(Dense(3, 4), BatchNorm(4), Dense(4, 2), inputs=3)
+    X, Y = np.random.default_rng(0).standard_normal((9, 3)), np.arange(9) % 2
+    theta = network.initial(seed=1)
+    risk = EmpiricalRisk(network, X, Y, batch_size=4, seed=0)
+    for t in (1, 2):
+        risk.loss(t).gradient(theta)
+    with pytest.raises(ValueError, match="one example .* batch_size"):
+        risk.loss(3).gradient(theta)
+    MiniBatch(network, X[:1], Y[:1], training=False, statistics=[np.ones((2, 4))]).gradient(theta)
+
+
 MISTAKES = [
     ("BatchNorm.forward", "divided by the variance, not by its root",
      "1 / np.sqrt(variance + self.eps)",

@@ -205,3 +205,48 @@ def test_a_copy_goes_on_counting_by_itself(duplicate):
     other = duplicate(counted)
     other.loss(1).gradient(np.array([1.0, 2.0]))
     assert (counted.gradients, other.gradients) == (1, 2)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e-7, 1e-3, 1.0, 1e3])
+def test_differences_know_a_parameter_in_small_units(unit):
+    """exp(−1/τ) at τ = 0.7 in these units, beside a parameter of usual size."""
+    f = Function(lambda x: np.exp(-unit / x[0]) + 3 * x[1])
+    residuals = LeastSquares(lambda x: np.array([np.exp(-unit / x[0]), x[1]]))
+    x, slope = np.array([0.7 * unit, 2.0]), np.exp(-1 / 0.7) / 0.7**2
+    assert_allclose(f.gradient(x) * [unit, 1], [slope, 3], rtol=1e-6)
+    assert_allclose(residuals.jacobian(x) * [unit, 1], [[slope, 0], [0, 1]], rtol=1e-6, atol=1e-8)
+    exact = Function(lambda x: (x[0] / unit)**4 / 12, lambda x: np.array([x[0]**3 / unit**4 / 3, 0.0]))
+    if unit >= 1:
+        assert_allclose(exact.hessian(x) @ np.array([1.0, 0.0]) * unit**2, [0.49, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("x", [1e-12, 1e-7, 1e-4, 0.0])
+def test_a_number_that_merely_is_small_loses_no_digits(x):
+    f = Function(lambda x: (x[0] - 1)**2 + 5)
+    assert_allclose(f.gradient(np.array([x])), [2 * (x - 1)], rtol=1e-7)
+
+
+def test_a_function_may_write_into_its_argument_and_into_what_it_handed_out():
+    buffer = np.zeros(2)
+
+    def fun(x):
+        x *= 2
+        return float(x @ x) / 8
+
+    def jac(x):
+        buffer[:] = x
+        x[:] = np.nan
+        return buffer
+
+    x = np.array([1.0, -2.0])
+    f = Function(fun, jac)
+    first = f.gradient(x)
+    f.gradient(3 * x)
+    assert f.value(x) == 2.5 and first.tolist() == x.tolist() == [1.0, -2.0]
+
+
+def test_a_value_in_an_array_of_one_is_that_number():
+    for one in (np.array([4.0]), np.array([[4.0]]), np.array(4)):
+        assert Function(lambda x: one).value(np.zeros(1)) == 4.0
+    with pytest.raises(ValueError, match="return the mean"):
+        Function(lambda x: np.ones(2)).value(np.zeros(1))
