@@ -9,11 +9,29 @@
 Read `optimizer.py` for what an optimizer is, `problems/objective.py` for what it may ask of a problem, and then any
 file of `optimizers/` beside its lecture.
 """
+import sys
 from difflib import get_close_matches
 from importlib import import_module
+from opcode import opmap
 from pathlib import Path
 
 __version__ = "0.1.0"
+
+
+def unknown(package, name, names, synonyms={}):
+    """The exception for a name that a package does not have, with the names that may have been meant.
+
+    It is asked for by the package's __getattr__.  Where that is asked by an import, an AttributeError would be replaced
+    by Python's bare message.
+    """
+    plain = {other.lower().replace("_", ""): other for other in names}
+    wanted = name.lower().replace("_", "")
+    meant = synonyms.get(wanted) or plain.get(wanted)
+    near = [meant] if meant else [plain[key] for key in get_close_matches(wanted, plain)] or sorted(names)
+    message = f"{package} has no {name!r}; there is {', '.join(near)}"
+    frame = sys._getframe(2)
+    imports = opmap["IMPORT_FROM"] == frame.f_code.co_code[frame.f_lasti]
+    return ImportError(message, name=name) if imports else AttributeError(message, name=name)
 
 
 def handed_on(package, folder):
@@ -42,8 +60,7 @@ def handed_on(package, folder):
         for module in modules:
             if name in (found := public(module)):
                 return found[name]
-        near = get_close_matches(name, names()) or names()
-        raise AttributeError(f"{package} has no {name!r}; there is {', '.join(near)}")
+        raise unknown(package, name, names())
 
     return handed, names
 
@@ -54,4 +71,4 @@ def __getattr__(name):
     rooms += sorted(file.parent.name for file in Path(__file__).parent.glob("*/__init__.py"))
     if name in rooms:
         return import_module(f"numopt.{name}")
-    raise AttributeError(f"numopt has no {name!r}; there is {', '.join(sorted(rooms))}")
+    raise unknown("numopt", name, rooms)

@@ -1,5 +1,6 @@
 """What a run is: an iterator of read-only vectors, with a memory that is a value."""
 import copy
+import importlib
 import pickle
 from math import inf, nan
 
@@ -133,11 +134,36 @@ def test_an_unknown_keyword_is_answered_with_those_that_there_are():
         momentum(BOWL, START, beta=0.9)
 
 
-def test_an_unknown_optimizer_is_answered_with_the_nearest_ones():
-    with pytest.raises(AttributeError, match="no 'admw'; there is adam"):
-        numopt.optimizers.admw
-    with pytest.raises(ImportError):
-        exec("from numopt.optimizers import gradientdescent")
+@pytest.mark.parametrize("name, meant", [
+    ("admw", "adam"), ("sgd", "gradient_descent"), ("SGD", "gradient_descent"), ("gd", "gradient_descent"),
+    ("heavy_ball", "momentum"), ("HeavyBall", "momentum"), ("RMSprop", "rmsprop"), ("Adam", "adam"), ("AdamW", "adamw"),
+    ("cg", "nonlinear_cg"), ("lm", "levenberg_marquardt"), ("LBFGS", "lbfgs"), ("l_bfgs", "lbfgs"),
+    ("gradientdescent", "gradient_descent"), ("KFAC", "kfac"), ("GaussNewton", "gauss_newton")])
+def test_an_unknown_optimizer_is_answered_with_what_is_meant(name, meant):
+    with pytest.raises(AttributeError, match=f"numopt.optimizers has no '{name}'; there is {meant}"):
+        getattr(numopt.optimizers, name)
+    with pytest.raises(ImportError, match=f"numopt.optimizers has no '{name}'; there is {meant}"):
+        exec(f"from numopt.optimizers import {name}")
+    assert not hasattr(numopt.optimizers, name)
+
+
+def test_every_synonym_is_of_a_method_that_there_is():
+    assert set(numopt.optimizers.SYNONYMS.values()) <= set(numopt.optimizers.__all__)
+    assert not {name.replace("_", "") for name in numopt.optimizers.__all__} & set(numopt.optimizers.SYNONYMS)
+
+
+@pytest.mark.parametrize("package, name, meant", [
+    ("problems", "Rosenbrok", "Rosenbrock"), ("problems", "empirical_risk", "EmpiricalRisk"),
+    ("networks", "MLP", "mlp"),
+    ("networks", "Relu", "ReLU"), ("linalg", "conjugate_gradients", "conjugate_gradient"),
+    ("check", "optimiser", "optimizer")])
+def test_a_misspelt_name_is_answered_in_every_room_also_where_it_is_imported(package, name, meant):
+    with pytest.raises(AttributeError, match=f"numopt.{package} has no '{name}'; there is {meant}"):
+        getattr(importlib.import_module(f"numopt.{package}"), name)
+    with pytest.raises(ImportError, match=f"numopt.{package} has no '{name}'; there is {meant}"):
+        exec(f"from numopt.{package} import {name}")
+    with pytest.raises(ImportError, match="numopt has no 'problem'; there is problems"):
+        exec("from numopt import problem")
 
 
 @pytest.mark.parametrize("optimizer, name, value, wanted", [

@@ -151,7 +151,7 @@ def test_it_stops_when_its_time_is_over(monkeypatch):
     clock = iter(np.arange(0, 1000, 0.5))
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))  # every step takes half a second
     seen = record(halving(), seconds=2, every=100)
-    assert seen.reason == "seconds" and seen.stopped == "the 2 s it was given were over after 4 steps"
+    assert seen.reason == "seconds" and seen.stopped == "the 2 s it was given were over after 4 steps, 2 s"
     assert_array_equal(seen["step"], [0, 4])
 
 

@@ -3,9 +3,8 @@
 Where a module is called as a method of its is, momentum and newton, the name is the method; what else the module has is
 imported from it: from numopt.optimizers.momentum import nesterov.
 """
-from difflib import get_close_matches
-
 import numopt.optimizers.compiled  # noqa: F401  (it gives four of them their twins)
+from numopt import unknown
 from numopt.optimizers.adaptive import (
     adadelta, adagrad, adam, adamw, amsgrad, delta_bar_delta, lion, nadam, rmsprop, rprop)
 from numopt.optimizers.averaging import lookahead, polyak
@@ -41,9 +40,15 @@ __all__ = [
 ]
 
 
+# What others call them, in small letters without underscores.
+SYNONYMS = {"sgd": "gradient_descent", "gd": "gradient_descent", "heavyball": "momentum", "nag": "nesterov",
+            "cg": "nonlinear_cg", "conjugategradient": "nonlinear_cg", "lm": "levenberg_marquardt",
+            "gn": "gauss_newton", "ngd": "natural_gradient", "saddlefreenewton": "damped_newton",
+            "hf": "hessian_free", "signsgd": "sign_descent", "hypergradient": "gradient_rate", "orthomin": "gcr"}
+
+
 def __getattr__(name):
-    """An unknown name is answered with the nearest ones."""
+    """An unknown name is answered with what it may mean."""
     if name.startswith("_"):
         raise AttributeError(name)
-    near = get_close_matches(name, __all__) or __all__
-    raise AttributeError(f"numopt.optimizers has no {name!r}; there is {', '.join(near)}")
+    raise unknown(__name__, name, __all__, SYNONYMS)
