@@ -182,7 +182,9 @@ def _fetched(name, title, complete, features, classes, images, normalise, dtype,
     if not stored.is_dir():
         raise FileNotFoundError(
             f"{title} is not in {folder()}.  Fetch it once:  python -m data_scripts {name}   or, from a copy on this "
-            f"machine:  python -m data_scripts {name} --from PATH   (the variable NUMOPT_DATA names another folder)")
+            f"machine:  python -m data_scripts {name} --from PATH   (the variable NUMOPT_DATA names another folder)"
+            + ("" if (Path(__file__).parents[1] / "data_scripts").is_dir() else
+               "; data_scripts stands in the repository and is not installed with the package: run it in a clone"))
     X, X_test = (np.asarray(np.load(stored / f"X_{part}.npy", mmap_mode="r")) for part in ("train", "test"))
     Y, Y_test = (np.load(stored / f"Y_{part}.npy").astype(np.int64) for part in ("train", "test"))
     if held_out:

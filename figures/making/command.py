@@ -75,6 +75,8 @@ def obey(arguments):
         form = {"format": options.format, "style": options.style, "transparent": options.transparent}
         jobs = {name: how | form for name in chosen}
     answer = draw([{"name": name, "changed": changed[name], **job} for name, job in jobs.items()], options.j)
+    if options.maintain and not options.names and not answer:
+        rendering.DRAWN_WITH.write_text(f"{rendering.drawn_with()}\n", encoding="utf-8")
     if options.sheet:
         page = sheet.drawn(chosen, options.out)
         print(page or "there is no picture for the page")
@@ -113,6 +115,10 @@ def read(arguments):
         if options.animate or options.sheet or options.maintain:
             parser.error("--animate, --sheet and --maintain draw black on white, as --format png")
     if options.maintain:
+        there, here = (text.rsplit(",", 1)[0] for text in (rendering.DRAWN_WITH.read_text(), rendering.drawn_with()))
+        if options.names and there != here:
+            parser.error(f"the pictures of the lectures are drawn with {there}, and here is {here}; "
+                         f"draw all of them again, without naming any")
         if options.out != rendering.OUT or options.settings or options.animate or options.sheet:
             parser.error("--maintain writes the pictures of the lectures: without --out, --set, --animate and --sheet")
         options.out = rendering.RENDERED

@@ -1,10 +1,13 @@
 """A figure by its name: what it shows, its picture and its moving picture, written whole or not at all."""
+import platform
 import re
 import secrets
 import traceback
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+
+import numpy as np
 
 from figures.making import records
 from figures.making.parameters import file_name, spelt
@@ -13,10 +16,22 @@ HERE = Path(__file__).parents[1]
 RENDERED = HERE / "rendered"
 OUT = HERE / "out"
 STYLES = "light", "dark"
+DRAWN_WITH = HERE / "making" / "drawn_with.txt"  # of the pictures in `rendered`
 
 # What a file says of itself besides the picture: nothing that changes from one day or version to the next.
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
             "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+
+
+def drawn_with():
+    """What the bytes of a picture depend on besides its script; every processor's sums round in their own way."""
+    import matplotlib
+    import numpy
+    import scipy
+    from threadpoolctl import threadpool_info
+    versions = ", ".join(f"{library.__name__} {library.__version__}" for library in (matplotlib, numpy, scipy))
+    kinds = {library.get("architecture", "") for library in threadpool_info() if library["user_api"] == "blas"}
+    return f"{versions}, {platform.machine()} {' '.join(sorted(kinds))}"
 
 
 def names():
@@ -58,6 +73,7 @@ def render(name, out=OUT, format="png", style="light", transparent=False, **chan
         figure = script.draw(**script.compute(**changed))
         if record:
             in_the_corner(figure, records.note(record))
+            settled(figure)
         if style == "dark":
             import_module("figures.making.ground").darken(figure)
         return saved(out, f"{file_name(name, changed, *forms)}.{format}",
@@ -107,6 +123,28 @@ def saved(out, name, save):
         temporary.unlink(missing_ok=True)
         raise
     return out / name
+
+
+def settled(figure):
+    """Round where the layout of a figure with a strip in its corner puts its axes.
+
+    Its solver takes sums in the order of addresses in memory.  In their last digits they differ from one time to the
+    next, and with them, one time in hundreds, what lies on the border of two pixels.
+    """
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    lay_out = engine.execute
+
+    def rounded(figure):
+        lay_out(figure)
+        for ax in figure.axes:
+            takes_part = ax.get_in_layout()
+            for which, original in ("original", True), ("active", False):
+                ax.set_position(np.round(ax.get_position(original).bounds, 9), which)
+            ax.set_in_layout(takes_part)  # set_position ends it
+
+    engine.execute = rounded
 
 
 def in_the_corner(figure, note):
