@@ -79,17 +79,21 @@ def located(name):
         source = source_of(module)
         if source is None:
             continue
-        node = within(ast.parse(source), path)
+        node = within(parsed(source), path)
         if node is None:
             home = getattr(getattr(import_module(module), path[0], None), "__module__", None)
             if home not in (None, module) and source_of(home) is not None:
                 source = source_of(home)
-                node = within(ast.parse(source), path)
+                node = within(parsed(source), path)
         if node is not None:
             return source, node
     raise ValueError(f"there is no definition {name!r} to quote")
 
 
+parsed = cache(ast.parse)
+
+
+@cache
 def source_of(module):
     """The text of a module; None if there is no such module."""
     try:

@@ -5,6 +5,7 @@ A module or a figure says it at the end of the first or the last paragraph of it
 """
 import ast
 import re
+from functools import cache
 
 import numopt.optimizers
 from lectures import quoting
@@ -98,8 +99,14 @@ def tests(file):
     """The names of all tests in a file; none if there is no such file."""
     if not file.exists():
         return set()
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+    return functions(file.read_text(encoding="utf-8"))
+
+
+@cache
+def functions(source):
+    """The names of all tests in a source."""
+    return {node.name for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
 
 
 def notation():
