@@ -84,6 +84,7 @@ def test_residual_polynomials_nesterov_ends_the_largest_at_once_and_the_heavy_ba
     assert np.abs(drawn["nesterov"][1, -1]) < 1e-12
     lam = drawn["eigenvalues"]
     assert np.linalg.norm(lam * drawn["momentum"][5]) > np.linalg.norm(lam * drawn["gradient_descent"][5])
+    assert np.linalg.norm(lam * drawn["lbfgs"][9]) > 100 * np.linalg.norm(lam * drawn["gcr"][9])
 
 
 def test_residual_polynomials_draws_these_shares(arrays):
