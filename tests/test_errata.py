@@ -784,3 +784,16 @@ def test_of_the_directions_that_are_kept_the_first_is_j_less_m_plus_one(window):
         assert len(run["pairs"]) == j - first + 1
         for kept, there in zip(run["pairs"], made[first - 1:], strict=True):
             assert_allclose(kept[0], there)
+
+
+def test_the_fisher_matrix_is_the_mean_hessian_over_the_models_own_labels_and_not_over_those_of_the_data():
+    """Memon et al. (2024), Section 1: "in expectation … is the Hessian"."""
+    batch, theta = classifier(examples=4)
+    F, H = (dense(matrix(theta), theta.size) for matrix in (batch.fisher, batch.hessian))
+    assert np.linalg.norm(H - F) > 0.1 * np.linalg.norm(F)
+    mean = np.zeros_like(F)
+    for x, p in zip(batch.X, softmax(batch.network.outputs(theta, batch.X))):
+        for label in range(3):
+            one = MiniBatch(batch.network, x[None], np.array([label]))
+            mean += p[label] * dense(one.hessian(theta), theta.size) / len(batch.X)
+    assert_allclose(mean, F, atol=1e-10)
