@@ -8,10 +8,10 @@ from functools import partial
 from math import sqrt
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
 
 from numopt.kernels.dense import dense_fisher_product, dense_fisher_solve
 from numopt.kernels.twins import worth_compiling
+from numopt.linalg.operators import Symmetric
 from numopt.networks.layers import Dense, Dropout, Mode
 from numopt.networks.losses import SoftmaxCrossEntropy, SquaredError
 from numopt.networks.models import ACTIVATIONS
@@ -240,11 +240,11 @@ class MiniBatch(Objective):
         return self.network.blocks(vector)
 
 
-class DenseFisher(LinearOperator):
+class DenseFisher(Symmetric):
     """F of a small net of dense layers: a solve in one compiled call, and all products after a first if that pays."""
 
     def __init__(self, F, layers_and_parts):
-        super().__init__(F.dtype, F.shape)
+        super().__init__(None, len(F), F.dtype)
         self.F, self.layers_and_parts, self.products, self.known = F, layers_and_parts, 0, None
 
     def arguments(self):
@@ -284,4 +284,4 @@ def concatenated(arrays):
 
 
 def symmetric(product, theta):
-    return LinearOperator((theta.size, theta.size), matvec=product, rmatvec=product, dtype=theta.dtype)
+    return Symmetric(product, theta.size, theta.dtype)

@@ -2,9 +2,9 @@
 from itertools import count
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
 
 from numopt.linalg.norms import reach
+from numopt.linalg.operators import Symmetric
 
 
 class Objective:
@@ -12,7 +12,7 @@ class Objective:
 
     A subclass answers `value` and `gradient`; the rest have defaults, exact up to rounding or marked
     as unanswerable.  A curvature matrix is anything that can be multiplied by a vector with @: an
-    array where the problem is small, a scipy LinearOperator where it is not.
+    array where the problem is small, a scipy LinearOperator where it is not: np.asarray(H) is its array.
     """
 
     size = None  # how many numbers theta must have; None where any number will do
@@ -42,7 +42,7 @@ class Objective:
             h = reach(theta, v, np.cbrt(np.finfo(theta.dtype).eps))
             return (self.gradient(theta + h * v) - self.gradient(theta - h * v)) / (2 * h)
 
-        return LinearOperator((theta.size, theta.size), matvec=product, rmatvec=product, dtype=theta.dtype)
+        return Symmetric(product, theta.size, theta.dtype)
 
     def gauss_newton(self, theta):
         """JᵀHJ, the Hessian without the curvature of the model."""

@@ -605,6 +605,20 @@ def test_a_loss_of_ones_own_says_what_it_does_not_answer():
         MiniBatch(network, np.ones((5, 4)), np.zeros((5, 3)))
 
 
+@pytest.mark.parametrize("kind", ["hessian", "gauss_newton", "fisher", "empirical_fisher"])
+def test_a_matrix_is_also_an_array_where_it_is_small(kind, monkeypatch):
+    random, network = np.random.default_rng(0), mlp([20, 25, 3])
+    batch = MiniBatch(network, random.standard_normal((10, 20)), random.integers(3, size=10))
+    theta = network.initial(0)
+    M, v = getattr(batch, kind)(theta), random.standard_normal(theta.size)
+    assert_allclose(np.asarray(M) @ v, M @ v, rtol=1e-9, atol=1e-12)
+    assert_array_equal(M.dense(), np.asarray(M))
+    assert np.asarray(M, np.float32).dtype == np.float32
+    monkeypatch.setattr(type(M), "most", 100)
+    with pytest.raises(ValueError, match=r"would have 603 × 603 numbers, 0.00291 GB: multiply it by vectors"):
+        np.asarray(M)
+
+
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 MISTAKES = [
