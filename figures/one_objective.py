@@ -163,6 +163,7 @@ def compute(batches=6, batch_size=20, lr=0.01, damping=1e-3):
         g_hat, d_hat, expected = Q.T @ g, Q.T @ d, Q.T @ least(g, H, limit, **rates)
         seen = np.abs(g_hat) > 1e-9 * np.abs(g_hat).max()  # where F is 0 there is none, and rounding has no sign
         apart.append(np.linalg.norm((d_hat - expected)[seen]) / np.linalg.norm(expected[seen]))
+        seen &= values > 1e-9 * values.max()  # Sophia's guard stands where its estimate is negative
         lam.append(np.where(seen, values, np.nan))
         ratio.append(np.where(seen, np.abs(d_hat) / np.abs(g_hat), np.nan))
     return {"lam": np.array(lam), "ratio": np.array(ratio), "apart": np.array(apart)}
@@ -174,7 +175,9 @@ def draw(lam, ratio, apart):
     ax = figure.add_axes([0, 0, 1, 1])
     ax.set(xlim=(0, 6.9), ylim=(-len(ROWS) - 0.2, 1.4))
     ax.set_axis_off()
-    decades = np.sort(np.log10(np.nanmax(lam, axis=1) / np.nanmin(lam, axis=1)))[-2] / 2 + 0.5  # the widest but one
+    middles = [np.sqrt(np.nanquantile(x, few, axis=1) * np.nanquantile(x, 1 - few, axis=1))
+               for x, few in ((lam, 0), (ratio, 0.02))]
+    decades = 0.3 + np.log10(np.nanmax(lam, axis=1) / middles[0]).max()
     columns = {"for H": 2.17, "structure": 3.07, "over time": 4.05, "limit": 4.9}
     for title, x in {"method": 0.08, **columns, "digits": 6.34}.items():
         ax.text(x, 0.75, title, weight="bold", fontsize=9.5, va="center")
@@ -187,8 +190,7 @@ def draw(lam, ratio, apart):
         ax.text(6.75, -y, f"{-np.log10(distance):.0f}", fontsize=9.5, va="center", ha="right")
         inset = ax.inset_axes([5.68, -y - 0.43, 0.52, 0.86], transform=ax.transData)
         inset.loglog(values, along, ".", color=BLUE, markersize=2.2)
-        for limits, numbers in ((inset.set_xlim, values), (inset.set_ylim, along)):
-            middle = np.sqrt(np.nanmin(numbers) * np.nanmax(numbers))
+        for limits, middle in ((inset.set_xlim, middles[0][y]), (inset.set_ylim, middles[1][y])):
             limits(middle / 10**decades, middle * 10**decades)
         inset.set(xticks=[], yticks=[])
         inset.tick_params(which="both", length=0)

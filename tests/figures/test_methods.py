@@ -42,7 +42,7 @@ def test_method_family_tree_it_descends_from_three():
 
 def test_method_family_tree_what_is_called_the_same_goes_the_same_way(arrays):
     drawn = arrays("method_family_tree")
-    assert drawn["apart"].max() < 1e-8 and drawn["steps"].min() >= 6
+    assert drawn["apart"].max() < 1e-8 and drawn["steps"].min() >= 4  # in four dimensions conjugate directions arrive
     assert 0.4 < len({name for name, *_ in tree.same()}) / len(optimizers.__all__) < 0.6  # about half
 
 
