@@ -3,13 +3,14 @@
 Above, a bowl with ripples that can hardly be seen: f falls towards 0 everywhere, but its curvature, 1 in the mean, goes
 from −2 to 4.  AdaHessian at the rate 1, from six places: with beta2 = 0 it divides by the |f″| of the place, and where
 that is nearly zero the step leads far away; with beta2 = 0.999 it divides by the root of the mean of all f″² so far,
-and arrives from all six.  (Of the squares: that root is 2.3 for these ripples, not the 1 of the bowl.  And the first
-average is of one value: from a place where f″ is nearly zero that step leads far away as well.)
+and arrives from all six.  (Not from everywhere: of 21 places from 2.5 to 4.5 it does from 19.  Of the squares: that root is 2.3 for these ripples, not the 1 of the bowl.  And the first
+average is of one value: from a place where f″ is nearly zero that step leads far away, which is what befalls the two.)
 
 Below, a net of 64-16-10 units on the handwritten digits.  For each step the curvature D of the weights is estimated
-from one draw on 64 images.  Without an average only a small rate will do, averages over time allow thirty times that,
-and quicker still are those of |D| over the inputs of each unit as well, which is what the authors' program takes.  In
-the mean of D itself, as the paper has it, much cancels, and where little is left the step is too long.
+from one draw on 64 images.  Without an average the loss explodes at 0.1 and more, averages over time allow 0.3, and
+quicker still there are those of |D| over the inputs of each unit as well, which is what the authors' program takes.  In
+the mean of D itself, as the paper has it, much cancels, and where little is left the step is too long: at 0.3 it does
+not get there, with any of four seeds.  At 1 none does that has not an average of |D|, and that one only sometimes.
 
 Kashyap (2022), Figure 14, after Yao et al. (2021), on our own problems; there, 1000 iterations and 7.       Lecture 10.
 """

@@ -1,4 +1,4 @@
-"""Tuned alike, momentum and Adam beat every method without a memory; which of them leads is mostly luck.
+"""Tuned alike, momentum and Adam beat every method without a memory, seven times of eight; which leads is mostly luck.
 
 Every method of Lectures 2, 3, 4 and 13 has the same budget: a search of 20 trials, each of 200 gradients from the
 customary start.  What counts is the value of f that a trial ends at, and of a search the best of them.  A trial draws
@@ -7,8 +7,9 @@ same for all methods; one that diverges counts as infinite.  Of 60 trials any 20
 over all of these, the bar runs from the first to the third quartile.  Steepest descent has nothing to tune, but its
 line search takes several gradients a step; Polyak averaging and Lookahead watch gradient descent, and draw its rate.
 
-The rings are methods that know one gradient at a time: momentum, Nesterov's and Adam's kind are ahead of them on both
-functions.  But most neighbours' bars overlap, other trials would change their order, and Rprop, in the middle on the
+The rings are methods that know one gradient at a time: momentum and Adam are ahead of them on both functions.  But most
+neighbours' bars overlap, and other trials would change their order: of eight blocks of 60 trials, of which this is the
+first, gradient descent is ahead of both on Rosenbrock's function in one, the second.  And Rprop, in the middle on the
 left, is among the first on the right.
 
 Made for this course; on fair budgets, Choi et al. (2019), "On Empirical Comparisons".          Lectures 2, 3, 4 and 13.

@@ -1,4 +1,4 @@
-"""From a plateau where the gradient is zero SGD is led away by its noise, and gradient descent stays.
+"""From a plateau where the gradient is zero SGD is led away by its noise, long before gradient descent by rounding.
 
 A net of 16 hidden units on 200 handwritten digits starts where it answers how frequent the classes are, whatever it is
 shown: all weights are 0 but the biases.  No answer that ignores the image is better, and the gradient of the whole loss
@@ -7,8 +7,8 @@ is 0 there; but not that of a mini-batch of 10, in which the classes are not as 
 Above, the loss in the plane of the two directions in which SGD moves most (its path's principal components, seen from
 the start), and its path of 400 steps, at the height of its real loss.  They hold 99% of the path.  Gradient descent is
 after as many steps where it was (square).  Below, the loss against the step.  Any noise will do: rounding errors of
-1e-16 grow by a constant factor a step as well, and have led gradient descent away after some 500 steps (how many
-depends on the machine); and started 0.001 beside it, in every weight by chance, it leaves no later than SGD.  So the
+1e-16 grow by a constant factor a step as well, and lead gradient descent away in the end, here after 500 steps (how
+many depends on the machine); and started 0.001 beside it, in every weight by chance, it leaves no later than SGD.  So the
 plateau is no trap, but a saddle, and whoever starts at random does not start on it.
 
 Kashyap (2022), Figure 1, after Goodfellow et al. (2015), "Qualitatively characterizing neural network optimization

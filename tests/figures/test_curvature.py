@@ -442,6 +442,15 @@ def test_edge_of_stability_the_sharpness_rises_to_2_over_the_rate_and_stays_ther
         assert_allclose(sharpness[-12:], 2 / rate, rtol=0.05)
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("rate, share", [(0.1, 0.33), (0.2, 0.74), (0.3, 1.0), (0.7, 1.01)])
+def test_edge_of_stability_from_0_3_on_it_gets_there_in_a_thousand_steps(rate, share, seed):
+    loss, _ = edge_of_stability.problem()
+    run = gradient_descent(loss, loss.network.initial(seed=seed, scale=0.5), lr=rate)
+    late = rate / 2 * np.array(edge_of_stability.sharpness(run, loss, 1000)[-12:])
+    assert_allclose(np.median(late), share, atol=0.04)
+
+
 def test_edge_of_stability_adam_s_own_sharpness_stays_at_the_edge_of_its_moving_average(arrays):
     drawn = arrays("edge_of_stability")
     for beta1, sharpness in zip(drawn["betas"], drawn["adam"]):
@@ -510,10 +519,19 @@ def test_loss_surface_every_unit_s_share_of_a_direction_is_as_long_as_its_weight
 
 # -------------------------------------------------------------------------------------------- batch_normalization
 
-def test_batch_normalization_a_deep_net_learns_from_weights_of_any_size(arrays):
+def test_batch_normalization_a_deep_net_learns_from_weights_of_several_sizes(arrays):
     plain, normalized = np.median(arrays("batch_normalization")["loss"][:, :, -5:], axis=2)
     assert plain[1] < 0.05 and plain[0] > 0.7 and plain[2] > 0.7
     assert (normalized < 0.1).all()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_batch_normalization_it_does_from_half_to_eight_times_glorots_size_and_not_far_beyond(seed):
+    def late(scale):
+        return np.median(batch_normalization.train(True, scale, 200, 0.3, seed)[1][-5:])
+
+    assert late(0.5) < 0.1 and late(8.0) < 0.2
+    assert late(0.1) > 0.25 and late(20.0) > 0.25
 
 
 def test_batch_normalization_all_three_begin_with_the_same_inputs_of_mean_0_and_variance_1(arrays):

@@ -1,5 +1,6 @@
 """The figures about the losses of networks show what their captions claim: tested on the arrays that are drawn."""
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 from scipy.interpolate import RegularGridInterpolator
 from scipy.linalg import eigvalsh_tridiagonal
@@ -163,6 +164,15 @@ def test_sgd_avoids_plateau_sgd_is_in_the_valley_when_gradient_descent_has_not_m
     assert (drawn["sgd"][:, shown] < 0.3).all() and drawn["heights"][-1] == drawn["sgd"][0, shown]
     assert_allclose(drawn["descent"][0, :shown + 1], drawn["heights"][0], atol=1e-4)
     assert_allclose(drawn["stayed"], 0, atol=1e-2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sgd_avoids_plateau_with_every_order_of_the_examples_it_leaves_long_before_gradient_descent(seed, arrays):
+    risk = sgd_avoids_plateau.problem(10, seed)
+    walk = path(gradient_descent(risk, sgd_avoids_plateau.plateau(risk), lr=0.1), 300)
+    descent = arrays("sgd_avoids_plateau")["descent"][0]
+    assert risk.whole.value(walk[300]) < descent[0] / 2 and descent[30] > 0.999 * descent[0]
+    assert descent[-1] < descent[0] / 2, "in the end rounding leads it away too"
 
 
 def test_sgd_avoids_plateau_a_start_a_little_beside_leaves_no_later_than_sgd(arrays):

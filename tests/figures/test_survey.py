@@ -351,6 +351,25 @@ def test_adahessian_smoothing_averages_of_absolute_values_are_quicker_and_those_
     assert np.isinf(signed[3])
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_adahessian_smoothing_one_rate_beyond_no_way_can_be_trusted(seed):
+    images, labels, *_ = digits()
+    network = mlp([64, 16, 10])
+    risk, start = EmpiricalRisk(network, images, labels, batch_size=64, seed=seed), network.initial(seed=seed)
+    local, time, signed, _ = ([adahessian_smoothing.steps_to_target(risk, start, lr, **how) for lr in (0.3, 1.0)]
+                              for how in adahessian_smoothing.WAYS.values())
+    assert np.isinf(local).all() and np.isfinite(time[0]) and not np.isfinite([time[1], *signed]).any()
+
+
+def test_adahessian_smoothing_averaged_it_arrives_from_19_of_21_places_and_locally_from_7():
+    F, arrived = adahessian_smoothing.rippled(3.0, 10.0), {}
+    for beta2 in (0.0, 0.999):
+        ends = [np.abs(path(adahessian(F, np.array([theta]), lr=1.0, beta2=beta2), 140)[100:, 0]).max()
+                for theta in np.linspace(2.5, 4.5, 21)]
+        arrived[beta2] = np.sum(np.array(ends) < 0.03)
+    assert arrived == {0.0: 7, 0.999: 19}
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_adahessian_smoothing_it_is_the_same_with_another_start_and_other_batches(seed):
     images, labels, *_ = digits()

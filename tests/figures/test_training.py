@@ -217,6 +217,17 @@ def test_race_no_trial_gets_more_gradients_than_another(name, monkeypatch):
     assert asked <= race.GRADIENTS + 20
 
 
+@pytest.mark.parametrize("block, ahead", [(1, False), (2, True)])
+def test_race_with_other_trials_momentum_and_adam_are_ahead_again_but_not_with_those_of_the_second_block(block, ahead):
+    f = race.FUNCTIONS["Rosenbrock"]
+    medians = {name: race.best_of_search(np.array([
+        race.reached(race.competitors()[name], f, race.drawn(race.competitors()[name], trial))
+        for trial in range(race.TRIALS * block, race.TRIALS * (block + 1))]), 0.5)
+        for name in ("momentum", "adam", *race.WITHOUT_MEMORY)}
+    assert (max(medians[name] for name in ("momentum", "adam"))
+            < min(medians[name] for name in race.WITHOUT_MEMORY)) == ahead
+
+
 def test_race_the_quantiles_are_those_over_all_searches():
     values = np.array([3.0, inf, 0.5, 7.0, 2.0, 11.0, 0.25, 5.0])
     best = [min(some) for some in combinations(values, 3)]
