@@ -3,8 +3,9 @@
 Above, a bowl with ripples that can hardly be seen: f falls towards 0 everywhere, but its curvature, 1 in the mean, goes
 from −2 to 4.  AdaHessian at the rate 1, from six places: with beta2 = 0 it divides by the |f″| of the place, and where
 that is nearly zero the step leads far away; with beta2 = 0.999 it divides by the root of the mean of all f″² so far,
-and arrives from all six.  (Not from everywhere: of 21 places from 2.5 to 4.5 it does from 19.  Of the squares: that root is 2.3 for these ripples, not the 1 of the bowl.  And the first
-average is of one value: from a place where f″ is nearly zero that step leads far away, which is what befalls the two.)
+and arrives from all six.  (Of the squares: that root is 2.3 for these ripples, not the 1 of the bowl.  It does not
+arrive from everywhere, but from 19 of 21 places from 2.5 to 4.5: the first average is of one value, and where f″ is
+nearly zero that step leads far away.)
 
 Below, a net of 64-16-10 units on the handwritten digits.  For each step the curvature D of the weights is estimated
 from one draw on 64 images.  Without an average the loss explodes at 0.1 and more, averages over time allow 0.3, and

@@ -1,20 +1,23 @@
-"""Adam with its rate searched for is no better here than gradient descent with a fixed rate or a learned one.
+"""At the paper's rate of 0.1 Adam ends with twice the loss of a learned rate; at 0.01 it ends with the same.
 
-The narrow ResNet of figure "rate_resnet" on digits; mean and range over 3 seeds, the rates of the first.  Adam's best
-of the rates 0.1, 0.01 and 0.001 ends with the loss and the accuracy of gradient descent at 0.1, and so does the printed
-second-order rate.  At its usual 0.001 Adam is far behind after 8 epochs: its rate has to be searched for like any
-other.  (The paper puts the learned rate into Adam; here the two are rivals.)
+The narrow ResNet of figure "rate_resnet" on digits; mean and range over 3 seeds, the rates of the first.  The paper
+compares its second-order method with Adam at 0.1, a hundred times Adam's usual rate, and sees it ahead in the first
+epochs; so it is here, with every seed, in the loss, though Adam's test accuracy is the higher one in the end.  At the
+best of the rates 0.1, 0.01 and 0.001, the second, Adam is as quick from the start, and ends like the learned rate and
+like gradient descent at 0.1.  At its usual 0.001 it is far behind after 8 epochs: its rate has to be searched for like
+any other.
 
 Ravaut and Gorti (2018), Figure 14, remade; without --data cifar10 on digits.          Lecture 5.
 """
 from functools import partial
 
-from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, train_resnet
+from figures.making.adaptive_rate import LINES, RESNET_NET, gathered, in_seeds, panels, train_resnet
 from figures.making.style import ORANGE, PURPLE
 
 SETS = "digits", "cifar10"
 SEED = 0
 SEEDS = range(SEED, SEED + 3)
+NET = RESNET_NET
 ADAM_RATES = 0.1, 0.01, 0.001
 DRAWN = {"fixed": ("fixed 0.1", *LINES["gradient_descent"]),
          "printed": ("2nd order, printed", *LINES["newton_rate_printed"]),

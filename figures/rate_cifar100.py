@@ -18,6 +18,8 @@ from figures.making.style import GREY
 SETS = "digits", "cifar100"
 SEED = 0
 SEEDS = range(SEED, SEED + 2)
+NET = "ResNet-18 of width 4, 8 epochs, pairs of digits"
+SEARCHED = 0.05, 0.1, 0.2, 0.5, 1.0
 DRAWN = {"fixed": ("fixed 0.02", *LINES["gradient_descent"]),
          "searched": ("fixed 0.1", GREY, "-"),
          "printed": ("2nd order, printed", *LINES["newton_rate_printed"]),
@@ -41,12 +43,13 @@ def pairs(X, Y, times):
 
 
 def runs(data):
-    def training(method, lr):
-        return partial(train_resnet, method, data, lr, images=images)
+    def training(method, lr, **settings):
+        return partial(train_resnet, method, data, lr, images=images, **settings)
 
     return in_seeds(SEEDS, **{"fixed": training("gradient_descent", 0.02),
-                              "searched": training("gradient_descent", 0.1),
+                              **{f"fixed {lr}": training("gradient_descent", lr) for lr in SEARCHED},
                               "printed": training("newton_rate_printed", 0.02),
+                              "printed, double": training("newton_rate_printed", 0.02, dtype=np.float64),
                               "newton": training("newton_rate", 0.02)})
 
 

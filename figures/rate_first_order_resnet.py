@@ -10,12 +10,13 @@ Ravaut and Gorti (2018), Figure 9, remade; without --data cifar10 on digits.    
 """
 from functools import partial
 
-from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, train_resnet
+from figures.making.adaptive_rate import LINES, RESNET_NET, gathered, in_seeds, panels, train_resnet
 from figures.making.style import PURPLE, VERMILION
 
 SETS = "digits", "cifar10"
 SEED = 0
 SEEDS = range(SEED, SEED + 3)
+NET = RESNET_NET
 DRAWN = {"fixed": ("fixed 0.1", *LINES["gradient_descent"]),
          "small alpha": ("alpha 4e-4", *LINES["gradient_rate"]),
          "from 0.01": ("alpha 4e-4, from 0.01", VERMILION, ":"),

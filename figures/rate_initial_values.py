@@ -9,12 +9,13 @@ Ravaut and Gorti (2018), Figures 8 and 11, remade; without --data cifar10 on dig
 """
 from functools import partial
 
-from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, train_resnet
+from figures.making.adaptive_rate import LINES, RESNET_NET, gathered, in_seeds, panels, train_resnet
 from figures.making.style import BLUE, GREY
 
 SETS = "digits", "cifar10"
 SEED = 0
 SEEDS = range(SEED, SEED + 3)
+NET = RESNET_NET
 STARTS = 0.01, 0.05
 METHODS = {"fixed": "gradient_descent", "printed": "newton_rate_printed", "newton": "newton_rate"}
 DRAWN = {"fixed from 0.01": ("fixed 0.01", *LINES["gradient_descent"]),

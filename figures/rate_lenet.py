@@ -19,6 +19,7 @@ SETS = "digits", "cifar10"
 SEED = 0
 SEEDS = range(SEED, SEED + 3)
 EPOCHS = {"digits": 15, "cifar10": 10}
+NET = {data: f"LeNet, dropout ½, {epochs} epochs" for data, epochs in EPOCHS.items()}
 SEARCHED = {"digits": 0.1, "cifar10": 0.05}
 DRAWN = {"fixed": ("fixed 0.01", *LINES["gradient_descent"]),
          "searched": ("fixed, searched", GREY, "-"),

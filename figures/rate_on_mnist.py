@@ -26,6 +26,7 @@ ALPHA = 4e-4
 # where the rates begin, a lower start, and the fixed rate that was searched for
 SETTINGS = {"digits": {"start": 0.1, "low": 0.01, "searched": 4.0, "epochs": 30},
             "mnist": {"start": 0.1, "low": 0.01, "searched": 0.3, "epochs": 10}}
+NET = {data: f"softmax regression, {settings['epochs']} epochs" for data, settings in SETTINGS.items()}
 DRAWN = {"fixed": ("fixed rate", *LINES["gradient_descent"]),
          "first order": ("first order", *LINES["gradient_rate"]),
          "printed": ("2nd order, printed", *LINES["newton_rate_printed"]),

@@ -10,11 +10,12 @@ Ravaut and Gorti (2018), Figures 6 and 7, remade; without --data cifar10 on digi
 """
 from functools import partial
 
-from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, train_resnet
+from figures.making.adaptive_rate import LINES, RESNET_NET, gathered, in_seeds, panels, train_resnet
 
 SETS = "digits", "cifar10"
 SEED = 0
 SEEDS = range(SEED, SEED + 3)
+NET = RESNET_NET
 DRAWN = {"fixed": ("fixed 0.1", *LINES["gradient_descent"]),
          "printed": ("2nd order, printed", *LINES["newton_rate_printed"]),
          "newton": ("2nd order, guarded", *LINES["newton_rate"])}

@@ -10,12 +10,13 @@ Ravaut and Gorti (2018), Figure 13, remade; without --data cifar10 on digits.   
 """
 from functools import partial
 
-from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, parts, train_resnet
+from figures.making.adaptive_rate import LINES, RESNET_NET, gathered, in_seeds, panels, parts, train_resnet
 from figures.making.style import PURPLE
 
 SETS = "digits", "cifar10"
 SEED = 0
 SEEDS = range(SEED, SEED + 3)
+NET = RESNET_NET
 HELD_BACK = {"digits": 287, "cifar10": 10_000}
 
 

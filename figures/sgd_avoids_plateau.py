@@ -8,8 +8,8 @@ Above, the loss in the plane of the two directions in which SGD moves most (its 
 the start), and its path of 400 steps, at the height of its real loss.  They hold 99% of the path.  Gradient descent is
 after as many steps where it was (square).  Below, the loss against the step.  Any noise will do: rounding errors of
 1e-16 grow by a constant factor a step as well, and lead gradient descent away in the end, here after 500 steps (how
-many depends on the machine); and started 0.001 beside it, in every weight by chance, it leaves no later than SGD.  So the
-plateau is no trap, but a saddle, and whoever starts at random does not start on it.
+many depends on the machine); and started 0.001 beside it, in every weight by chance, it leaves no later than SGD.  So
+the plateau is no trap, but a saddle, and whoever starts at random does not start on it.
 
 Kashyap (2022), Figure 1, after Goodfellow et al. (2015), "Qualitatively characterizing neural network optimization
 problems"; our own net, from a start chosen for the purpose, where SGD does not avoid the plateau, but leaves it.

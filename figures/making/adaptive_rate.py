@@ -31,6 +31,7 @@ LINES = {name: style.METHODS[name][:2] for name in METHODS}  # color and line
 RESNET = {"digits": {"width": 4, "batch_size": 64, "epochs": 8},
           "cifar10": {"width": 16, "batch_size": 256, "epochs": 5},
           "cifar100": {"width": 16, "batch_size": 256, "epochs": 5}}
+RESNET_NET = {data: f"ResNet-18 of width {size['width']}, {size['epochs']} epochs" for data, size in RESNET.items()}
 MEASURED = "training loss", "test loss", "training accuracy", "test accuracy"
 KEPT = 1500  # rates of a run
 
@@ -51,7 +52,7 @@ def small_lenet(shape, classes, dropout):
                    inputs=shape, initialisation="he")
 
 
-def train(method, parts, network, *, lr, seed, epochs, batch_size, held_back=0, **settings):
+def train(method, parts, network, *, lr, seed, epochs, batch_size, held_back=0, dtype=np.float32, **settings):
     """Losses and accuracies at the start and after every epoch, as far as it came, and the rates on the way.
 
     So many of the training examples as are `held_back` are not trained on: their mini-batches judge the rate, where
@@ -63,7 +64,7 @@ def train(method, parts, network, *, lr, seed, epochs, batch_size, held_back=0, 
         settings["probe"] = EmpiricalRisk(network, X[n:], Y[n:], min(batch_size, held_back), seed)
     X, Y = X[:n], Y[:n]
     risk = EmpiricalRisk(network, X, Y, batch_size, seed)
-    run = METHODS[method](risk, network.initial(seed, dtype=np.float32), lr=lr, **settings)
+    run = METHODS[method](risk, network.initial(seed, dtype=dtype), lr=lr, **settings)
     every = ceil(epochs * risk.steps_per_epoch / KEPT)
     rows, rates = [measured(network, run.theta, X, Y, X_test, Y_test)], [(0, lr)]
     with suppress(Diverged):

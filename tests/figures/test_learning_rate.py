@@ -233,12 +233,16 @@ def test_rate_cifar100_a_pair_of_digits_has_the_number_that_it_makes_for_its_cla
         assert Y[k] == 10 * labels[left] + labels[right]
 
 
-def test_rate_momentum_the_guarded_rate_is_lost_and_the_printed_one_hardly_changed(arrays):
+def test_rate_momentum_with_it_or_without_the_rates_go_as_far_and_the_losses_end_alike(arrays):
     drawn = arrays("rate_momentum")
-    epochs = np.nanmax(drawn["newton, momentum: epoch"], axis=1)
-    assert np.all(epochs < 5) and np.all(end_rate(drawn, "newton, momentum") > 1000)
-    assert np.all(np.abs(np.log(end_rate(drawn, "printed, momentum") / end_rate(drawn, "printed"))) < 0.6)
-    assert np.sum(last(drawn, "printed, momentum") < last(drawn, "printed")) == 2
+    for run in "printed", "printed, momentum":
+        assert np.all(np.abs(end_rate(drawn, run) / 0.1 - 1) < 0.5) and np.nanmax(drawn[f"{run}: rate"]) < 0.15
+    for run in "newton", "newton, momentum":
+        assert np.all(np.nanmax(drawn[f"{run}: rate"], axis=1) > 0.3)
+        assert np.all(last(drawn, run) > last(drawn, "fixed"))
+    for run in "printed", "newton":
+        ours, theirs = last(drawn, run), last(drawn, f"{run}, momentum")
+        assert ours.min() < theirs.max() and theirs.min() < ours.max()      # the ranges over the seeds overlap
 
 
 def test_rate_validation_a_rate_that_others_judge_is_lower_and_the_test_accuracy_no_better(arrays):
@@ -251,10 +255,18 @@ def test_rate_validation_a_rate_that_others_judge_is_lower_and_the_test_accuracy
     assert 0.02 < accuracy["fewer"] - accuracy["probe"] < 0.08
 
 
-def test_rate_against_adam_its_best_rate_is_no_better_and_its_usual_one_far_behind(arrays):
+def test_rate_against_adam_at_the_papers_rate_it_is_behind_with_every_seed_and_at_its_best_one_alike(arrays):
     drawn = arrays("rate_against_adam")
-    best = last(drawn, "adam 0.01").mean()
-    assert best < last(drawn, "adam 0.1").mean() < last(drawn, "adam 0.001").mean()
+    assert np.all(last(drawn, "adam 0.1") > 1.8 * last(drawn, "printed"))
+    assert np.all(last(drawn, "adam 0.1", "test accuracy") > last(drawn, "printed", "test accuracy"))
+    for epoch in 1, 2, 4:
+        learned, papers, best = (drawn[f"{run}: training loss"][:, epoch] for run in ("printed", "adam 0.1", "adam 0.01"))
+        assert np.all(learned < papers) and best.min() < learned.max()
     for run in "fixed", "printed":
-        assert 0.5 < best / last(drawn, run).mean() < 2
-    assert last(drawn, "adam 0.001").mean() > 5 * best
+        assert 0.5 < last(drawn, "adam 0.01").mean() / last(drawn, run).mean() < 2
+
+
+def test_rate_against_adam_its_best_rate_is_between_the_others_and_its_usual_one_far_behind(arrays):
+    drawn = arrays("rate_against_adam")
+    best = last(drawn, "adam 0.01")
+    assert np.all(best < last(drawn, "adam 0.1")) and np.all(last(drawn, "adam 0.001") > 4 * best)
