@@ -84,8 +84,16 @@ def score(arrays, epochs):
 
 def wanted(scores):
     """The exponents to try next: the neighbours of the best, as long as one of them is not known."""
-    best = min(scores, key=lambda k: (scores[k], k)) if scores else 0
+    best = least(scores) if scores else 0
     return [k for k in ([best + step for step in AROUND] if scores else AROUND) if k not in scores]
+
+
+def least(scores):
+    """The exponent of the best score; of equal ones, where a number no longer matters, the nearest to 0.
+
+    Where all runs diverge it is the smallest, and so the search goes on below.
+    """
+    return min(scores, key=lambda k: (scores[k], abs(k) if scores[k] < inf else k))
 
 
 def searching(name, data, label, known, epochs, whole=False, quick=False):
@@ -103,7 +111,7 @@ def searching(name, data, label, known, epochs, whole=False, quick=False):
             if missing:
                 return missing, found
             scores |= {k: score(known[key(each)], epochs) for k, each in jobs.items()}
-        found += value(method, setting, factor, min(scores, key=scores.get))
+        found += value(method, setting, factor, least(scores))
     return [], found
 
 

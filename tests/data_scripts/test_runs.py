@@ -177,6 +177,11 @@ def test_a_run_that_diverged_is_never_the_best():
     assert runs.wanted({-1: 1.0, 0: np.inf, 1: np.inf}) == [-2]
 
 
+def test_where_a_number_no_longer_matters_the_search_ends():
+    assert runs.wanted({-3: 1.0, -2: 1.0, -1: 1.0, 0: 2.0, 1: 3.0}) == [] and runs.least({-2: 1.0, -1: 1.0}) == -1
+    assert runs.wanted({-1: np.inf, 0: np.inf, 1: np.inf}) == [-2]
+
+
 # ------------------------------------------------------------------------------------------------- the command
 
 def test_the_list_names_every_experiment(capsys):
