@@ -129,6 +129,39 @@ def cifar100(labels="fine", images=True, normalise=True, dtype=np.float32, held_
     return dataset._replace(Y_train=dataset.Y_train[:, column], Y_test=dataset.Y_test[:, column])
 
 
+# Of each set that is fetched: the shape of an image, and how many classes its labels tell apart.
+STORED = {"mnist": ((28, 28, 1), (10,)), "fashion_mnist": ((28, 28, 1), (10,)),
+          "cifar10": ((32, 32, 3), (10,)), "cifar100": ((32, 32, 3), (20, 100))}
+
+
+def whole(name):
+    """X and Y of the training part, then of the test part, as they are stored: bytes, which stay on the disk.
+
+    ValueError where a file is missing, damaged or cut short, or where they do not belong together.
+    """
+    (shape, classes), found = STORED[name], []
+    for part in ("train", "test"):
+        for letter in "XY":
+            file = folder() / name / f"{letter}_{part}.npy"
+            try:
+                found.append(np.asarray(np.lib.format.open_memmap(file, mode="r")))
+            except Exception as error:  # a damaged header can raise nearly anything
+                why = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged or cut short ({error})"
+                raise ValueError(f"{file} {why}{AGAIN.format(name)}") from error
+        X, Y = found[-2:]
+        several = (len(classes),) if len(classes) > 1 else ()
+        if (X.dtype, Y.dtype) != (np.uint8, np.uint8) or X.shape[1:] != shape or Y.shape != (*X.shape[:1], *several):
+            raise ValueError(f"{file.parent}: {part} images of shape {X.shape} in {X.dtype} and labels of shape "
+                             f"{Y.shape} in {Y.dtype} do not belong together{AGAIN.format(name)}")
+        if not len(X) or (Y.reshape(len(Y), -1).max(axis=0) >= classes).any():
+            raise ValueError(f"{file} has no labels, or some that are none of the {classes[-1]} classes"
+                             f"{AGAIN.format(name)}")
+    return found
+
+
+AGAIN = ".  Remove its folder, and fetch the set again:  python -m data_scripts {}"
+
+
 def folder():
     """Where fetched sets are kept: $NUMOPT_DATA, or numopt in $XDG_CACHE_HOME, or ~/.cache/numopt."""
     chosen = os.environ.get("NUMOPT_DATA")
@@ -185,8 +218,8 @@ def _fetched(name, title, complete, features, classes, images, normalise, dtype,
             f"machine:  python -m data_scripts {name} --from PATH   (the variable NUMOPT_DATA names another folder)"
             + ("" if (Path(__file__).parents[1] / "data_scripts").is_dir() else
                "; data_scripts stands in the repository and is not installed with the package: run it in a clone"))
-    X, X_test = (np.asarray(np.load(stored / f"X_{part}.npy", mmap_mode="r")) for part in ("train", "test"))
-    Y, Y_test = (np.load(stored / f"Y_{part}.npy").astype(np.int64) for part in ("train", "test"))
+    X, Y, X_test, Y_test = whole(name)
+    Y, Y_test = Y.astype(np.int64), Y_test.astype(np.int64)
     if held_out:
         if not 0 < held_out < len(X):
             raise ValueError(f"held_out is {held_out}: it must leave some of the {len(X):,} training images")

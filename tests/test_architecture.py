@@ -14,13 +14,14 @@ NUMOPT = sorted((ROOT / "numopt").rglob("*.py"))
 NOTHING = set()
 ARROWS = {
     "__init__": NOTHING, "signature": NOTHING, "schedules": NOTHING, "line_search": NOTHING, "data": NOTHING,
+    "checkpoint": NOTHING,
     "kernels": NOTHING, "embedded": NOTHING,
     "optimizer": {"signature"},
     "linalg": {"kernels"},
     "networks": {"kernels"},
     "problems": {"networks", "linalg", "kernels"},
     "optimizers": {"optimizer", "schedules", "line_search", "linalg", "kernels"},
-    "record": {"optimizer"},
+    "record": {"optimizer", "checkpoint"},
     "interop": {"optimizer", "problems"},
     "check": {"problems", "networks", "optimizer", "record"},
 }

@@ -210,8 +210,53 @@ def test_the_folder_is_chosen_by_numopt_data_else_by_xdg_else_in_the_home(monkey
 
 def test_a_stored_file_that_would_need_pickle_is_refused(kept):
     np.save(kept / "mnist" / "Y_train.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(ValueError, match="Y_train.npy is damaged or cut short.*fetch the set again") as error:
         data.mnist()
+    assert "allow_pickle" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("file", ["X_train", "Y_train", "X_test", "Y_test"])
+def test_a_stored_file_that_is_missing_empty_damaged_or_cut_short_is_refused_with_what_to_do(file, name, kept):
+    path = kept / name / f"{file}.npy"
+    good = path.read_bytes()
+    for raw in (b"", good[:1], good[:60], good[:-1], good.replace(b"(", b"{", 1), b"text" * 100,
+                good.replace(b"'|u1'", b"'<u2'"), good.replace(b"'|u1'", b"'|i1'")):
+        path.write_bytes(raw)
+        with pytest.raises(ValueError, match=f"python -m data_scripts {name}"):
+            getattr(data, name)()
+    path.unlink()
+    with pytest.raises(ValueError, match=f"{file}.npy is missing.*python -m data_scripts {name}"):
+        getattr(data, name)()
+
+
+@pytest.mark.parametrize("part, n", [("train", 7), ("test", 3)])
+def test_labels_that_are_none_or_too_few_are_refused(part, n, kept):
+    for labels in (np.full(n, 10), np.arange(n - 1), np.arange(n + 1), np.zeros((n, 1)), np.zeros((n, 2))):
+        np.save(kept / "cifar10" / f"Y_{part}.npy", labels.astype(np.uint8))
+        with pytest.raises(ValueError, match=f"{part}.*python -m data_scripts cifar10"):
+            data.cifar10()
+    for labels in ([20, 0], [0, 100]):
+        np.save(kept / "cifar100" / f"Y_{part}.npy", np.tile(np.array(labels, np.uint8), (n, 1)))
+        with pytest.raises(ValueError, match="none of the 100 classes"):
+            data.cifar100("coarse")
+
+
+@pytest.mark.parametrize("images", [True, False])
+def test_every_image_is_normalised_and_none_is_turned_also_where_there_are_more_than_fit_into_one_chunk(
+        images, tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMOPT_DATA", str(tmp_path))
+    (tmp_path / "cifar10").mkdir()
+    rng, pixels = np.random.default_rng(1), {}
+    for part, n in (("train", 197), ("test", 131)):
+        pixels[part] = rng.integers(256, size=(n, 32, 32, 3), dtype=np.uint8)
+        np.save(tmp_path / "cifar10" / f"X_{part}.npy", pixels[part])
+        np.save(tmp_path / "cifar10" / f"Y_{part}.npy", np.zeros(n, np.uint8))
+    dataset, train = data.cifar10(images=images, dtype=np.float64), pixels["train"] / 255
+    for part in ("train", "test"):
+        wanted = (pixels[part] / 255 - train.mean(axis=(0, 1, 2))) / train.std(axis=(0, 1, 2))
+        found = getattr(dataset, f"X_{part}")
+        assert np.allclose(found, wanted if images else wanted.reshape(len(wanted), -1), atol=1e-10)
 
 
 def fetched(name):
