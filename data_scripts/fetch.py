@@ -3,12 +3,14 @@
 Whatever goes wrong, nothing half-written stays: downloads and the file being written live in a temporary folder
 inside the cache folder, and the finished file takes its name in one step (os.replace).
 """
+import bz2
 import gzip
 import hashlib
 import logging
 import lzma
 import os
 import re
+import shutil
 import tarfile
 import zlib
 from pathlib import Path
@@ -22,6 +24,7 @@ from data_scripts.formats import DataError
 from data_scripts.sources import File
 from numopt import data
 
+SPARE = 2**24    # bytes that a download or an archive may have more than its files: other members, a longer text
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, tarfile.TarError)
 pooch.get_logger().setLevel(logging.WARNING)    # it announces every file and its sum
 
@@ -29,6 +32,7 @@ pooch.get_logger().setLevel(logging.WARNING)    # it announces every file and it
 def fetch(name, source, path=None, prefix=False):
     """Store the set `name`, downloaded or from `path`, unless it is in place; return what was done, in one line."""
     stored = data.folder() / name
+    recover(stored)
     if in_place(stored, prefix):
         return f"{name} is in place: {stored}"
     data.folder().mkdir(parents=True, exist_ok=True)
@@ -41,20 +45,43 @@ def fetch(name, source, path=None, prefix=False):
 def store(arrays, complete, stored):
     """One .npy file for each array in the folder `stored`, which appears only when it is whole."""
     with TemporaryDirectory(prefix=".storing-", dir=stored.parent) as folder:
-        new, old = Path(folder) / "new", Path(folder) / "old"
+        new = Path(folder) / "new"
         new.mkdir()
         for name, array in arrays.items():
             np.save(new / f"{name}.npy", array, allow_pickle=False)
         if complete:
             (new / "complete").touch()
+        recover(stored)
+        try:
+            if stored.exists():
+                os.replace(stored, aside(stored))
+            os.replace(new, stored)
+        finally:
+            recover(stored)
+
+
+def aside(stored):
+    """Where the old set stands for a moment, while the new one takes its place."""
+    return stored.parent / f".old-{stored.name}"
+
+
+def recover(stored):
+    """Put the old set back, if a change was broken off before the new one was there; or forget it."""
+    if aside(stored).exists():
         if stored.exists():
-            os.replace(stored, old)
-        os.replace(new, stored)
+            shutil.rmtree(aside(stored))
+        else:
+            os.replace(aside(stored), stored)
 
 
 def in_place(stored, prefix=False):
-    """Whether the set is stored as a whole, or with prefix=True at least its beginning."""
-    return stored.is_dir() and (prefix or (stored / "complete").exists())
+    """Whether the set is stored as a whole, or with prefix=True at least its beginning, and can be read."""
+    if not stored.is_dir() or not (prefix or (stored / "complete").exists()):
+        return False
+    try:
+        return stored.name not in data.STORED or bool(data.whole(stored.name))
+    except ValueError:
+        return False
 
 
 def download(name, source):
@@ -65,17 +92,35 @@ def download(name, source):
             try:
                 for file in source.downloads:
                     print(f"downloading {mirror}{file}")
-                    with tqdm(total=1, unit="B", unit_scale=True, leave=False) as bar:
+                    with Bar(total=1, unit="B", unit_scale=True, leave=False) as bar:
+                        bar.most, bar.address = most(source), mirror + file
                         downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=2**16, timeout=30)
                         pooch.retrieve(mirror + file, None, fname=file, path=folder, downloader=downloader)
                 return find(Path(folder), source)
             except DataError as error:
                 failures.append(str(error).replace(folder + os.sep, mirror))
-            except OSError as error:
+            except (OSError, ValueError) as error:  # an address or a header that makes no sense is a ValueError
                 failures.append(f"{mirror}{file}: {plainly(error)}")
     addresses = " ".join(source.mirrors[0] + file for file in source.downloads)
     raise DataError(f"{'; '.join(failures)}.  Without a network, fetch by hand {addresses} and run  "
                     f"python -m data_scripts {name} --from FOLDER-OR-FILE")
+
+
+class Bar(tqdm):
+    """A bar that ends a download which is longer than all the files of its set."""
+
+    def __bool__(self):
+        return True  # pooch asks, and a bar that does not know its total would say no
+
+    def update(self, n=1):
+        super().update(n)
+        if self.n > self.most:
+            raise DataError(f"{self.address} sends more than {self.most:,} bytes, which is more than the whole set")
+
+
+def most(source):
+    """How many bytes the files of a set can have at most, with what else may be in an archive or a text."""
+    return sum(file.size or 0 for file in source.files) + SPARE
 
 
 def plainly(error):
@@ -147,13 +192,21 @@ def find_in_archive(path, source):
     """The files of a set from a tar archive.
 
     Nothing is extracted: a member is read, as a stream, only if its name is exactly an expected one and it is a
-    regular file.  So an archive can write nowhere, whatever the names and links in it.
+    regular file.  So an archive can write nowhere, whatever the names and links in it.  Where the sum of the whole
+    archive is published, it is compared before anything is read; no more is unpacked than such a set can have.
     """
+    if source.archive_sha256 and (sum_found := pooch.file_hash(path)) != source.archive_sha256:
+        raise DataError(f"{path} is damaged, cut short or another archive: expected {source.downloads[0]} with SHA-256 "
+                        f"{source.archive_sha256}, found {sum_found}; a folder of the files unpacked can be given too")
     expected = {f"{source.inside}/{file.name}": file for file in source.files}
     found = {}
     try:
-        with tarfile.open(path, "r:*") as archive, tqdm(archive, "reading", unit="file", leave=False) as bar:
+        with (unpacking(path) as stream,
+              tarfile.open(fileobj=Bounded(stream, path, most(source)), mode="r|") as archive,
+              tqdm(archive, "reading", unit="file", leave=False) as bar):
             for member in bar:
+                if len(found) == len(expected):
+                    break
                 file = expected.get(member.name.removeprefix("./"))
                 if file and member.isreg():
                     content = archive.extractfile(member).read(file.size + 1)
@@ -169,17 +222,36 @@ def find_in_archive(path, source):
     return found
 
 
+class Bounded:
+    """A stream that ends in an error where it is too long; Python's tarfile asks it only for what follows."""
+
+    def __init__(self, stream, path, most):
+        self.stream, self.path, self.most, self.taken = stream, path, most, 0
+
+    def read(self, n):
+        content = self.stream.read(n)
+        self.taken += len(content)
+        if self.taken > self.most:
+            raise DataError(f"{self.path} holds more than {self.most:,} bytes, which is more than the whole set")
+        return content
+
+
+def unpacking(path):
+    """A stream of what a file holds without its compression, which is known by its first bytes, not by its name."""
+    with open(path, "rb") as stream:
+        first = stream.read(6)
+    known = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open, b"BZh": bz2.open}
+    return next((opened for start, opened in known.items() if first.startswith(start)), open)(path, "rb")
+
+
 def read(path, file):
     """The checked content of a file without its compression, which is known by its first bytes, not by its name.
 
     At most one byte more than it should have is read, so that a small file cannot unpack into all the memory.
     """
-    with open(path, "rb") as stream:
-        first = stream.read(6)
-    open_plain = gzip.open if first[:2] == b"\x1f\x8b" else lzma.open if first == b"\xfd7zXZ\0" else open
     try:
-        with open_plain(path, "rb") as stream:
-            content = stream.read(-1 if file.size is None else file.size + 1)
+        with unpacking(path) as stream:
+            content = stream.read((SPARE if file.size is None else file.size) + 1)
     except DAMAGED as error:
         raise DataError(f"{path} is damaged or cut short ({error}): expected a compressed {file.name} with SHA-256 "
                         f"{file.sha256}, found a file with SHA-256 {pooch.file_hash(path)}") from error

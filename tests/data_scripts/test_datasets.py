@@ -13,8 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from data_scripts import channel_statistics, formats
+from data_scripts import channel_statistics, fetch, formats
 from data_scripts.__main__ import main
+from data_scripts.formats import DataError
 from data_scripts.sources import SOURCES, File
 from numopt import data
 
@@ -53,7 +54,7 @@ def with_sums(source, files, **changes):
     tiny = tuple(of[name]._replace(size=len(content), sha256=hashlib.sha256(content).hexdigest())
                  for name, content in files.items())
     prefixes = {name: () for name in source.prefixes}
-    return source._replace(**({"files": tiny, "mirrors": (), "prefixes": prefixes} | changes))
+    return source._replace(**({"files": tiny, "mirrors": (), "prefixes": prefixes, "archive_sha256": ""} | changes))
 
 
 MAKE = {"mnist": mnist_files, "fashion_mnist": mnist_files, "cifar10": cifar10_files, "cifar100": cifar100_files}
@@ -575,3 +576,91 @@ def test_the_real_cifar10_gives_the_printed_table_digit_for_digit_when_summed_in
         assert f"{sd:.8f}" == f"{channel_statistics.PRINTED[1][c]:.8f}"
     report = channel_statistics.report(cifar)
     assert "0.48215841" in report and report.count("0.48215827") == 2
+
+
+# ---- hostile archives and servers, and changes that are broken off ---------------------------------------------
+
+def tar_header(name, size, kind=b"0"):
+    header = bytearray(512)
+    header[:len(name)], header[100:108], header[124:136], header[156:157] = name, b"0000644\0", size, kind
+    header[257:265], header[148:156] = b"ustar  \0", b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+NEGATIVE = (256**12 - 512).to_bytes(12, "big")
+
+
+@pytest.mark.parametrize("kind", [b"0", b"L", b"x", b"5"])
+def test_a_member_of_negative_size_ends_in_an_error_and_not_never(kind, tmp_path):
+    (tmp_path / "some.tar").write_bytes(tar_header(b"x", NEGATIVE, kind) + bytes(1024))
+    with pytest.raises(DataError):
+        fetch.find_in_archive(tmp_path / "some.tar", TINY["cifar10"])
+
+
+def test_no_more_of_an_archive_is_unpacked_than_a_set_can_have(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "SPARE", 10_000)
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        info = tarfile.TarInfo("large")
+        info.size = 10**7
+        tar.addfile(info, io.BytesIO(bytes(10**7)))
+    (tmp_path / "some.tar.gz").write_bytes(out.getvalue())
+    with pytest.raises(DataError, match="more than the whole set"):
+        fetch.find_in_archive(tmp_path / "some.tar.gz", TINY["cifar10"])
+
+
+def test_the_sum_of_an_archive_is_compared_before_anything_in_it_is_read(tmp_path, monkeypatch):
+    (tmp_path / "a.tar.gz").write_bytes(content := archive(FILES["cifar10"]))
+    monkeypatch.setattr(fetch, "tarfile", None)
+    with pytest.raises(DataError, match=f"SHA-256 {64 * '0'}, found {hashlib.sha256(content).hexdigest()}"):
+        fetch.find_in_archive(tmp_path / "a.tar.gz", TINY["cifar10"]._replace(archive_sha256=64 * "0"))
+
+
+def test_a_text_without_a_known_size_is_not_read_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "SPARE", 1000)
+    (tmp_path / "boston.gz").write_bytes(gzip.compress(bytes(10**6)))
+    assert len(fetch.read(tmp_path / "boston.gz", File("boston"))) == 1001
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_change_that_is_broken_off_between_two_renames_leaves_the_old_set_or_the_new_one(
+        number, done, tmp_path, monkeypatch):
+    stored, calls, real = tmp_path / "some", [], fetch.os.replace
+    fetch.store({"X": np.ones(3)}, False, stored)
+
+    def replace(a, b):
+        calls.append(a)
+        if len(calls) == number and not done:
+            raise KeyboardInterrupt
+        real(a, b)
+        if len(calls) == number:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fetch.os, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        fetch.store({"X": np.zeros(3)}, True, stored)
+    X = np.load(stored / "X.npy")
+    assert np.array_equal(X, np.zeros(3) if (number, done) == (2, True) else np.ones(3))
+    assert everything_in(tmp_path) in (["some", "some/X.npy"], ["some", "some/X.npy", "some/complete"])
+
+
+def test_what_a_kill_between_two_renames_left_aside_is_put_back(tmp_path):
+    stored = tmp_path / "some"
+    fetch.store({"X": np.ones(3)}, False, stored)
+    fetch.os.replace(stored, fetch.aside(stored))
+    fetch.recover(stored)
+    assert everything_in(tmp_path) == ["some", "some/X.npy"]
+
+
+def test_a_stored_set_that_was_cut_short_is_not_in_place(cache, tmp_path, capsys):
+    sources = {"mnist": TINY["mnist"]}
+    assert main(["mnist", "--from", str(write(tmp_path / "copy", FILES["mnist"]))], sources) == 0
+    path = cache / "mnist" / "X_test.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert not fetch.in_place(cache / "mnist")
+    assert main(["mnist", "--from", str(tmp_path / "copy")], sources) == 0 and fetch.in_place(cache / "mnist")
+    path.unlink()
+    assert not fetch.in_place(cache / "mnist", prefix=True)
+    capsys.readouterr()
