@@ -15,6 +15,17 @@ def run(options):
     for file in quoting.pages():
         old, new = file.read_text(encoding="utf-8"), quoting.rewritten(file)
         if new != old:
-            file.write_text(new, encoding="utf-8")
+            whole(file, new)
             print(file.relative_to(quoting.ROOT))
     return 0
+
+
+def whole(file, text):
+    """Write a page whole, or not at all."""
+    temporary = file.with_name(f".{file.name}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(file)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -111,6 +111,18 @@ def test_the_command_changes_nothing_where_a_marker_is_wrong_and_names_the_page(
     assert page.read_text(encoding="utf-8") == text
 
 
+def test_a_page_is_written_whole_or_not_at_all(page, monkeypatch):
+    page.write_text("<!-- code: numopt.optimizers.adam -->\n<!-- end -->\n", encoding="utf-8")
+    before = page.read_text(encoding="utf-8")
+
+    def full(self, target):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(type(page), "replace", full)
+    assert main(["quote"]) == 1
+    assert page.read_text(encoding="utf-8") == before and list(page.parent.iterdir()) == [page]
+
+
 def test_what_does_not_exist_is_no_command(capsys):
     with pytest.raises(SystemExit):
         main(["no-such"])
