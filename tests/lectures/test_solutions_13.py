@@ -61,6 +61,8 @@ def test_solution_13_6_a_batch_of_one_teaches_nothing_below():
     assert 1025 == 8 * 128 + 1
     layer, x = BatchNorm(4), np.random.default_rng(0).standard_normal((1, 4))
     w = np.column_stack([np.ones(4), np.arange(4.0)]).ravel()
-    out, saved = layer.forward(w, x, Mode())
-    assert_allclose(out, [[0, 1, 2, 3]])
-    assert_allclose(layer.backward(w, saved, np.ones((1, 4)), None), 0, atol=1e-12)
+    with pytest.raises(ValueError, match="one example"):
+        layer.forward(w, x, Mode())
+    out, saved = layer.forward(w, np.repeat(x, 2, axis=0), Mode())  # twice the same has the same mean and variance
+    assert_allclose(out, [[0, 1, 2, 3]] * 2)
+    assert_allclose(layer.backward(w, saved, np.ones((2, 4)), None), 0, atol=1e-12)
