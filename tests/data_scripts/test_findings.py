@@ -1,0 +1,133 @@
+"""The records of the papers' experiments: repeated in short, searched inside their grids, and what is said of them."""
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from data_scripts import runs, training
+from data_scripts.__main__ import main
+from data_scripts.experiments import EXPERIMENTS
+from data_scripts.fetch import in_place
+from figures.making import records
+from numopt import data
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+RECORDED = [name for name in EXPERIMENTS if (records.RECORDS / f"{name}.npz").exists()]
+SHORT = 20  # steps that every run keeps all of
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A function that has a set in place, from a copy on this machine if need be, and skips where there is none."""
+    with pytest.MonkeyPatch.context() as patch:
+        def have(name):
+            if in_place(data.folder() / name, prefix=True):
+                return
+            if not (SHARED / name).is_dir():
+                pytest.skip(f"{name} is neither fetched nor in {SHARED}")
+            patch.setenv("NUMOPT_DATA", str(tmp_path_factory.getbasetemp() / "sets"))
+            if not in_place(data.folder() / name, prefix=True):
+                assert main([name, "--from", str(SHARED / name), "--prefix"]) == 0
+
+        training.parts.cache_clear()
+        yield have
+        training.parts.cache_clear()
+
+
+def job_of(made):
+    """The job that gave a run, by what its record says."""
+    usual = EXPERIMENTS[made["experiment"]].methods[made["method"]].settings
+    changes = tuple((key, value) for key, value in made["settings"].items() if usual.get(key) != value)
+    return runs.job(made["experiment"], made["set"], made["method"], made["seed"], changes, made["epochs"],
+                    made["whole"])
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_first_epoch_of_a_recorded_run_comes_out_again(name, stored):
+    """To rounding: other processors, and other numbers of threads, add up in another order."""
+    record = records.read(records.RECORDS / f"{name}.npz")
+    run, made = next((run, made) for run, made in record["made"].items() if made["came"])
+    stored(made["set"])
+    assert records.checksum(made["set"]) == made["checksum"]
+    again, _ = runs.perform((*job_of(made)[:5], 1, *job_of(made)[6:]))
+    kept = record["runs"][run]
+    for key in "step loss", "step rate":
+        assert_allclose(again[key][:SHORT], kept[key][:SHORT], rtol=1e-3)
+    for part in "training", "validation", "test":
+        assert_allclose(again[f"{part} loss"], kept[f"{part} loss"][:2], rtol=1e-2)
+        assert_allclose(again[f"{part} accuracy"], kept[f"{part} accuracy"][:2], atol=0.02)
+    assert_allclose([again["forward"][1], again["backward"][1]], [kept["forward"][1], kept["backward"][1]])
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_every_run_has_the_name_that_its_settings_give_it(name):
+    for run, made in records.read(records.RECORDS / f"{name}.npz")["made"].items():
+        assert runs.key(job_of(made)) == run
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_what_was_searched_for_has_worse_values_on_both_sides(name):
+    """For every method whose search has come to its end, and of what it has found there is a long run."""
+    record, experiment = records.read(records.RECORDS / f"{name}.npz"), EXPERIMENTS[name]
+    searched = 0
+    for label, method in experiment.methods.items():
+        brief = experiment.search_epochs
+        jobs, found = runs.searching(name, experiment.sets[0], label, record["runs"], brief)
+        if method.searched and not jobs:
+            best = runs.key(runs.job(name, experiment.sets[0], label, 0, found, brief))
+            best = runs.score(record["runs"][best], brief)
+            for setting, factor in method.searched.items():
+                settings = method.settings | dict(found)
+                for k in -1, 1:
+                    near = float(f"{settings[setting] * factor**k:.2g}")
+                    beside = {key: value for key, value in found if key != setting} | (
+                        {setting: near} if near != method.settings[setting] else {})
+                    beside = tuple((key, beside[key]) for key in method.searched if key in beside)
+                    run = runs.key(runs.job(name, experiment.sets[0], label, 0, beside, brief))
+                    if run in record["runs"]:
+                        searched += 1
+                        assert runs.score(record["runs"][run], brief) >= best, run
+    assert searched or name not in ("mlp_2x90", "logistic")
+
+
+# --------------------------------------------------------------------------------------------- what is said of them
+
+def ends(name, run, array):
+    """The last number with every seed."""
+    found = records.recorded(name)
+    return np.array([found[key][array][-1] for key in found if key.startswith(f"{run}, seed ")])
+
+
+def test_on_cifar10_nltgcr_ends_above_the_first_order_methods_at_the_rate_of_the_paper_and_at_its_own():
+    for nltgcr, others in [("nlTGCR, 10 epochs", ["momentum, 10 epochs", "RMSProp, 10 epochs", "Adam, 10 epochs"]),
+                           ("nlTGCR, lr 0.32, damping 0.001, 10 epochs",
+                            ["momentum, lr 0.01, 10 epochs", "RMSProp, lr 0.00032, 10 epochs",
+                             "Adam, lr 0.00032, 10 epochs"])]:
+        loss = ends("mlp_2x90", f"cifar10, {nltgcr}", "training loss")
+        assert all(loss.min() > ends("mlp_2x90", f"cifar10, {other}", "training loss").max() for other in others)
+
+
+def test_searched_the_accuracies_of_the_four_are_within_two_points_and_some_overlap():
+    accuracy = [100 * ends("mlp_2x90", f"cifar10, {run}, 10 epochs", "test accuracy")
+                for run in ("momentum, lr 0.01", "RMSProp, lr 0.00032", "Adam, lr 0.00032",
+                            "nlTGCR, lr 0.32, damping 0.001")]
+    assert max(map(np.max, accuracy)) - min(map(np.min, accuracy)) < 2
+    assert accuracy[0].max() > accuracy[2].min() and accuracy[2].max() > accuracy[0].min()
+    assert accuracy[1].max() > accuracy[3].min() and accuracy[3].max() > accuracy[1].min()
+
+
+def test_a_step_of_nltgcr_takes_three_times_the_seconds_of_adam():
+    ours, adam = (ends("mlp_2x90", f"cifar10, {run}, 10 epochs", "processor") for run in ("nlTGCR, no start", "Adam"))
+    assert 2 < ours.min() / adam.max() and ours.max() / adam.min() < 5
+
+
+def test_on_mnist_the_learned_rates_do_not_settle_at_0_4_and_do_not_beat_the_fixed_one():
+    fixed = ends("logistic", "mnist, fixed, 10 epochs", "training loss")
+    for run in "second order, printed", "second order, guarded", "first order":
+        assert ends("logistic", f"mnist, {run}, 10 epochs", "training loss").min() > fixed.max()
+    found = records.recorded("logistic")
+    for key, run in found.items():
+        if "second order, printed" in key:
+            rate = run["step rate"]
+            assert rate[-1] < 0.25 and rate[-1] > 1.03 * rate[len(rate) // 2], "it is still rising"
