@@ -334,6 +334,18 @@ def test_memons_kronecker_product_is_for_columns_and_rows_want_it_the_other_way_
     assert np.outer(g, a).shape == X.shape, "g aᵀ has as many rows as there are outputs, and not inputs"
 
 
+def test_memons_fisher_matrix_is_the_hessian_on_average_over_the_models_labels_only():
+    rng = np.random.default_rng(0)
+    network, X = mlp([3, 4, 3]), rng.standard_normal((1, 3))
+    theta = network.initial(seed=0)
+    hessians = np.array([dense(MiniBatch(network, X, np.array([y])).hessian(theta), theta.size) for y in range(3)])
+    F = dense(MiniBatch(network, X, np.array([0])).fisher(theta), theta.size)
+    of_model = np.tensordot(softmax(network.outputs(theta, X))[0], hessians, axes=1)
+    assert_allclose(of_model, F, atol=1e-12)
+    for H in (*hessians, hessians.mean(axis=0)):
+        assert np.linalg.norm(H - F) > 0.1 * np.linalg.norm(F)  # at any label, and with all alike
+
+
 def test_zhengs_k_fac_draws_its_labels_from_the_model():
     batch, theta = classifier(examples=40)
     batch = MiniBatch(batch.network, batch.X, np.zeros(40, int))  # labels that the model would hardly draw
