@@ -154,28 +154,30 @@ def band(ax, x, rows, color, linestyle, **style):
     ax.plot(x, rows.mean(axis=0), color=color, linestyle=linestyle, **style)
 
 
+PANELS = {"training loss": "training loss", "test loss": "test loss", "accuracy": "test accuracy, %", "rate": "rate"}
+
+
 def panels(seen, drawn):
-    """Training loss and test accuracy (mean and range over the seeds), and below the rates of the first seed.
+    """Losses on the training and the test part, and the test accuracy (mean and range over the seeds); the rates of the
+    first seed; and above, the key.
 
     `drawn` is {run: (label, color, line)}.  A cross marks where a run diverges.
     """
-    figure, axes = plt.subplot_mosaic([["loss", "accuracy"], ["rate", "rate"]], figsize=(6.5, 5.6))
+    figure, axes = plt.subplot_mosaic([["training loss", "test loss"], ["accuracy", "rate"]], figsize=(6.5, 6))
     epochs = max(seen[f"{run}: training loss"].shape[1] for run in drawn) - 1
-    ends = {}
     for run, (label, color, linestyle) in drawn.items():
-        loss, accuracy = seen[f"{run}: training loss"], 100 * seen[f"{run}: test accuracy"]
         come = np.isfinite(seen[f"{run}: rate"][0])
         epoch, rate = seen[f"{run}: epoch"][0][come], seen[f"{run}: rate"][0][come]
-        band(axes["loss"], np.arange(loss.shape[1]), loss, color, linestyle)
-        band(axes["accuracy"], np.arange(loss.shape[1]), accuracy, color, linestyle)
-        axes["rate"].plot(epoch, rate, color=color, linestyle=linestyle, linewidth=1.4)
+        for panel, rows in {"training loss": seen[f"{run}: training loss"], "test loss": seen[f"{run}: test loss"],
+                            "accuracy": 100 * seen[f"{run}: test accuracy"]}.items():
+            band(axes[panel], np.arange(rows.shape[1]), rows, color, linestyle)
+        axes["rate"].plot(epoch, rate, color=color, linestyle=linestyle, linewidth=1.4, label=label)
         if epoch[-1] < 0.99 * epochs:
             axes["rate"].plot(epoch[-1], rate[-1], "x", color=color, markersize=8, markeredgewidth=2)
-            axes["rate"].annotate(f"{label}: diverges", (epoch[-1], rate[-1]), (9, 0), textcoords="offset points",
+            axes["rate"].annotate("diverges", (epoch[-1], rate[-1]), (9, 0), textcoords="offset points",
                                   va="center", color=color, fontsize=10)
-        else:
-            ends[label] = rate[-1], color
-    for name, label in ("loss", "training loss"), ("accuracy", "test accuracy, %"), ("rate", "rate"):
+    for name, label in PANELS.items():
         axes[name].set(xlabel="epoch", ylabel=label, xlim=(0, epochs), yscale="linear" if name == "accuracy" else "log")
-    end_labels(axes["rate"], ends)
+    figure.legend(*axes["rate"].get_legend_handles_labels(), loc="outside upper center", ncols=min(3, len(drawn)),
+                  handlelength=3)
     return figure
