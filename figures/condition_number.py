@@ -1,6 +1,6 @@
 """With five times more curvature along [1, 1] than along [1, −1], gradient descent bounces between the canyon walls.
 
-A step multiplies the distance along an eigenvector by 1 − α λ.  At the rate α = 0.35 that is −0.75 where the curvature
+A step multiplies the coordinate along an eigenvector by 1 − α λ.  At the rate α = 0.35 that is −0.75 if the curvature
 is λ = 5: every step crosses the canyon and lands on the other wall.  Where λ = 1 it is 0.65, and the path never turns
 back.  No rate leaves less than 2/3 in both, and α = 2 / (5 + 1) leaves just that.
 
@@ -45,5 +45,5 @@ def draw(eigenvalues, lr, descent, along):
     time.text(3.2, 3.6, f"along [1, −1]: λ = {flat:g}\neach step leaves {on}", color=BLUE, va="center")
     time.text(3.6, -1.75, f"along [1, 1]: λ = {steep:g}\neach step leaves {across}", color=BLACK, va="center")
     time.set(xlabel="step", xticks=range(0, len(along), -(-len(along) // 5)),
-             ylim=(min(-2.7, 1.1 * along.min()), max(7.4, along.max() + 0.4)), title="distance from the minimum")
+             ylim=(min(-2.7, 1.1 * along.min()), max(7.4, along.max() + 0.4)), title="coordinates of the iterates")
     return figure

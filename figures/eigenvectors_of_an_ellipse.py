@@ -62,8 +62,8 @@ def draw(lam, Q, ellipses, circles, along, g, g_u):
         plane.text(x, y, f"$1\\,/\\sqrt{{\\lambda_{i + 1}}} = {1 / np.sqrt(value):g}$", color=color,
                    ha="center", va="center", rotation=26.6)
     profile.axhline(0.5, color="0.65", linewidth=1, zorder=0)
-    profile.text(0.62, 1.05, "$\\lambda_2 = 4$", color=LINES[1][0], ha="right")
-    profile.text(1.33, 0.66, "$\\lambda_1 = 1$", color=LINES[0][0], ha="left")
+    profile.text(0.62, 1.05, f"$\\lambda_2 = {lam[1]:g}$", color=LINES[1][0], ha="right")
+    profile.text(1.33, 0.66, f"$\\lambda_1 = {lam[0]:g}$", color=LINES[0][0], ha="left")
     profile.set(ylim=(0, 1.3), xlim=(0, 1.8), yticks=[0, 0.5, 1], xlabel="distance $s$", title="$E$ along each axis")
     plane.set(xlabel="$\\theta_1$", ylabel="$\\theta_2$", title="$E(\\theta)$")
     white.set(xlabel="$u_1$", ylabel="$u_2$", title="$E$ over $u = \\sqrt{H}\\,\\theta$")

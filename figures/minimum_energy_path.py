@@ -26,6 +26,7 @@ from numopt.problems import MiniBatch, Objective, Ridge
 from numopt.record import path, record
 
 SETS = ("digits", "mnist", "fashion_mnist")
+NET = "10 hidden units"
 SEED, PAIRS = 0, 3
 EXAMPLES, HIDDEN, PRICE = 400, 10, 1e-3
 NETS, SPRING, RATE, STEPS = 20, 0.3, 0.2, 400

@@ -30,6 +30,7 @@ from numopt.optimizer import Diverged
 from numopt.problems import EmpiricalRisk
 
 SETS = ("digits", "mnist", "fashion_mnist")
+NET = "32 hidden units, 230 steps"
 SEED, SEEDS = 0, 5
 RATES = 10.0**np.arange(-5, 2.1, 0.25)
 STEPS, BATCH = 230, 64

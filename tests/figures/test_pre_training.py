@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from figures.making.records import recorded
 from figures import pre_training
 from numopt.data import digits
 from numopt.networks import mlp
@@ -36,6 +37,14 @@ def test_pre_training_glorots_start_ends_like_the_greedy_one_without_any(arrays)
     assert drawn["glorot, before"] == 0 and drawn["glorot"][:, -1].max() < 0.01
     ratio = mlp([20, 20]).initial(0).std() / mlp([20, 20]).initial(0, **pre_training.OLD).std()
     assert ratio == pytest.approx(3**0.5)
+
+
+def test_pre_training_a_recorded_run_comes_out_again():
+    """To rounding, which grows: the first steps."""
+    run = "glorot, seed 2" if "glorot, seed 2" in recorded("pre_training") else list(recorded("pre_training"))[-1]
+    again, kept = pre_training.runs("digits")[run](), recorded("pre_training")[run]
+    np.testing.assert_allclose(again["loss"][:12], kept["loss"][:12], rtol=0.02)
+    assert again["loss"].shape == kept["loss"].shape and again["pre"] == kept["pre"]
 
 
 def test_pre_training_the_layers_of_the_deep_net_are_those_of_the_small_ones(monkeypatch):
