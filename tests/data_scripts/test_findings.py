@@ -11,6 +11,7 @@ from data_scripts.experiments import EXPERIMENTS
 from data_scripts.fetch import in_place
 from figures.making import records
 from numopt import data
+from numopt.problems import EmpiricalRisk
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 RECORDED = [name for name in EXPERIMENTS if (records.RECORDS / f"{name}.npz").exists()]
@@ -43,21 +44,25 @@ def job_of(made):
                     made["whole"])
 
 
+class Short(EmpiricalRisk):
+    """An epoch of a few steps."""
+    steps_per_epoch = property(lambda self: SHORT, lambda self, value: None)
+
+
 @pytest.mark.parametrize("name", RECORDED)
-def test_the_first_epoch_of_a_recorded_run_comes_out_again(name, stored):
-    """To rounding: other processors, and other numbers of threads, add up in another order."""
+def test_the_first_steps_of_a_recorded_run_come_out_again(name, stored, monkeypatch):
+    """Of the quickest run.  To rounding: other processors, and other numbers of threads, add up in another order."""
     record = records.read(records.RECORDS / f"{name}.npz")
-    run, made = next((run, made) for run, made in record["made"].items() if made["came"])
+    run = min(record["runs"], key=lambda run: record["runs"][run]["processor"][1:2].sum() or np.inf)
+    made, kept = record["made"][run], record["runs"][run]
     stored(made["set"])
     assert records.checksum(made["set"]) == made["checksum"]
+    monkeypatch.setattr(training, "EmpiricalRisk", Short)
+    monkeypatch.setattr(training, "row", lambda network, theta, parts, spent: {"training loss": 0.0, **spent})
     again, _ = runs.perform((*job_of(made)[:5], 1, *job_of(made)[6:]))
-    kept = record["runs"][run]
-    for key in "step loss", "step rate":
-        assert_allclose(again[key][:SHORT], kept[key][:SHORT], rtol=1e-3)
-    for part in "training", "validation", "test":
-        assert_allclose(again[f"{part} loss"], kept[f"{part} loss"][:2], rtol=1e-2)
-        assert_allclose(again[f"{part} accuracy"], kept[f"{part} accuracy"][:2], atol=0.02)
-    assert_allclose([again["forward"][1], again["backward"][1]], [kept["forward"][1], kept["backward"][1]])
+    for key in "step", "step loss", "step rate":
+        assert len(again[key]) == SHORT
+        assert_allclose(again[key], kept[key][:SHORT], rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", RECORDED)
@@ -120,6 +125,20 @@ def test_searched_the_accuracies_of_the_four_are_within_two_points_and_some_over
 def test_a_step_of_nltgcr_takes_three_times_the_seconds_of_adam():
     ours, adam = (ends("mlp_2x90", f"cifar10, {run}, 10 epochs", "processor") for run in ("nlTGCR, no start", "Adam"))
     assert 2 < ours.min() / adam.max() and ours.max() / adam.min() < 5
+
+
+@pytest.mark.parametrize("name", ["mlp_2x90", "mlp_5x30"])
+def test_at_the_rate_of_the_paper_nltgcr_classifies_worst_with_every_seed(name):
+    accuracy = ends(name, "cifar10, nlTGCR, 10 epochs", "test accuracy")
+    for other in "momentum", "RMSProp", "Adam":
+        assert accuracy.max() < 0.75 * ends(name, f"cifar10, {other}, 10 epochs", "test accuracy").min()
+
+
+def test_on_lenet_the_learned_rate_rises_forty_times_and_the_fixed_one_is_ahead_with_every_seed():
+    fixed = ends("lenet", "cifar10, fixed, 2 epochs", "training loss")
+    for run in "second order, printed", "first order":
+        assert ends("lenet", f"cifar10, {run}, 2 epochs", "training loss").min() > fixed.max()
+        assert ends("lenet", f"cifar10, {run}, 2 epochs", "step rate").min() > 0.3
 
 
 def test_on_mnist_the_learned_rates_do_not_settle_at_0_4_and_do_not_beat_the_fixed_one():
