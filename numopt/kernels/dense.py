@@ -2,6 +2,8 @@
 
 In a large one BLAS takes nearly all the time of a Fisher product, and there is nothing to be gained.
 """
+from math import isfinite
+
 import numpy as np
 
 from numopt.kernels import tiles
@@ -261,7 +263,7 @@ def add_up(rows, out):
 
 
 @kernel("(w) (x) (s) (n,o) (t?,n,o) (t?,n,o) int(layers,3) (w) . i .", further=belong_together,
-        pays=lambda theta, X, *others: X.size >= 1_000)
+        finite=lambda x: isfinite(x.sum()), pays=lambda theta, X, *others: X.size >= 1_000)
 def dense_fisher_solve(theta, X, S, D, A, B, shapes, b, damping, steps, tolerance):
     """The solution of (F + damping I) x = b by conjugate gradients; see dense_fisher_product, and linalg.py.
 

@@ -14,26 +14,38 @@ Compiled code reads and writes wherever the shapes lead it.  So each kernel says
 
 All other arrays have one precision, single or double, in the machine's own byte order; so have NumPy's numbers.  What
 is more to say of the shapes, a function of the same arguments says: it is asked when all this is so.
+
+Step after step the arguments are of the same kinds and shapes, so those that were let in are remembered.
 """
 import re
 
 import numpy as np
 
 KINDS = {"int": np.dtype(np.int64).char, "index": "HI", "": "fd"}  # NumPy's letters for their types
+MANY = 64  # kinds and shapes that are remembered of one kernel
 WORD = re.compile(r"(?P<many>k\??)?(?P<kind>int|index)?\((?P<axes>[^)]*)\)")
 
 
 def gate(form, further=None):
     """The function that says of a kernel's arguments, a tuple, whether they may go in."""
-    checks = [parsed(word) for word in form.split()]
+    checks, let_in = [parsed(word) for word in form.split()], set()
+
+    def is_of_the_form(arguments):
+        known = {}
+        return len(arguments) == len(checks) and all(check(argument, known)
+                                                     for check, argument in zip(checks, arguments))
 
     def open_for(arguments):
-        if len(arguments) != len(checks):
-            return False
-        known = {}
-        for check, argument in zip(checks, arguments):
-            if not check(argument, known):
+        kinds = tuple([(argument.dtype, argument.shape) if type(argument) is np.ndarray
+                       else argument >> 63 if type(argument) is int  # 0 or -1 where a register has room for it
+                       else type(argument) for argument in arguments])
+        if kinds not in let_in:
+            if not is_of_the_form(arguments):
                 return False
+            if {np.ndarray, int, float}.issuperset(map(type, arguments)):  # of others this does not say everything
+                if len(let_in) >= MANY:
+                    let_in.clear()
+                let_in.add(kinds)
         return further is None or further(*arguments)
 
     return open_for

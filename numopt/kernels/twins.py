@@ -44,8 +44,10 @@ class Kernel:
     told = False        # that it cannot keep on the disk what it compiles?
     lock = threading.RLock()  # held while something is compiled, or work shared out
 
-    def __init__(self, function, form, pays, further):
+    def __init__(self, function, form, pays, further, finite):
         self.numpy, self.words, self.pays, self.lets_in = function, form.split(), pays, gate(form, further)
+        self.finite = finite
+        self.prepared = [PREPARED.get(word, contiguous if word.startswith("k") else constant) for word in self.words]
         self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
         Kernel.known.append(self)
 
@@ -77,19 +79,29 @@ class Kernel:
         if Kernel.uncompiled:
             compile_all()
         compiled = self.twin_function.__globals__[self.twin_function.__name__]
-        arguments = list(map(constant, arguments, self.words))  # which must be there as long as it runs
-        if not self.shares:
-            return compiled(*map(plain, arguments))
-        with Kernel.lock, one_thread_of_blas():
-            return compiled(*map(plain, arguments))
+        kept = [prepared(argument) for prepared, argument in zip(self.prepared, arguments)]  # as long as it runs
+        given = kept
+        if contiguous in self.prepared:
+            given = [addresses(argument) if prepared is contiguous else argument
+                     for prepared, argument in zip(self.prepared, kept)]
+        if self.shares:
+            with Kernel.lock, one_thread_of_blas():
+                result = compiled(*given)
+        else:
+            result = compiled(*given)
+        return result if self.finite is None or self.finite(result) else self.numpy(*arguments)
 
     def __repr__(self):
         return f"<kernel {self.__module__}.{self.__name__}>"
 
 
-def kernel(form, pays, further=None):
-    """Decorator: this is the NumPy version of a kernel, whose twin stands underneath; the form is that of gate.py."""
-    return lambda function: Kernel(function, form, pays, further)
+def kernel(form, pays, further=None, finite=None):
+    """Decorator: this is the NumPy version of a kernel, whose twin stands underneath; the form is that of gate.py.
+
+    Where the twin's results are not `finite`, those of the NumPy version are taken: what infinity times 0 makes of a
+    sum depends on its order.
+    """
+    return lambda function: Kernel(function, form, pays, further, finite)
 
 
 def helper(function=None, **options):
@@ -128,31 +140,24 @@ def described(argument):
     return repr(argument)
 
 
-def vectors(argument):
-    """Is it a tuple of arrays?"""
-    return isinstance(argument, tuple) and all(isinstance(array, np.ndarray) for array in argument)
-
-
-def constant(argument, word):
-    """An array as one that is contiguous and cannot be written into, and a number as Python's own, whole or not, as the
-    word of the form says: for the compiler all are then of one type."""
+def constant(argument):
+    """An array as one that is contiguous and cannot be written into: for the compiler all are then of one type."""
     if isinstance(argument, np.ndarray):
         argument = np.ascontiguousarray(argument).view()
-        argument.flags.writeable = False
-    elif word == ".":
-        argument = float(argument)
-    elif word == "i":
-        argument = int(argument)
-    elif vectors(argument):
-        argument = tuple(map(np.ascontiguousarray, argument))
+        argument.setflags(write=False)
     return argument
 
 
-def plain(argument):
+def contiguous(vectors):
+    return [np.ascontiguousarray(vector) for vector in vectors]
+
+
+def addresses(vectors):
     """Several vectors as the addresses that they begin at: for the compiler, any number of them is of one type."""
-    if vectors(argument):
-        return np.array([array.__array_interface__["data"][0] for array in argument], np.int64)
-    return argument
+    return np.array([vector.__array_interface__["data"][0] for vector in vectors], np.int64)
+
+
+PREPARED = {".": float, "i": int}  # a number as Python's own, whole or not, by its word in the form
 
 
 def worth_compiling(theta, least=5_000):

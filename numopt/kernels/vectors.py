@@ -1,4 +1,6 @@
 """The hot loops over long vectors, and over small systems of equations, each written twice: see twins.py."""
+from math import isfinite
+
 import numpy as np
 
 from numopt.kernels.twins import IN_ORDER, helper, kernel, machine_code
@@ -109,7 +111,8 @@ def adahessian_compiled(theta, g, D, m, v, lr, beta1, beta2, eps, power, weight_
 
 
 @kernel("(n) (n) k?(n) k?(n) (known?,known?) i", pays=lambda r, *others: r.size >= 5_000,
-        further=lambda r, Jr, P, V, products, skipped: len(products) <= len(V) and skipped >= 0)
+        further=lambda r, Jr, P, V, products, skipped: len(products) <= len(V) and skipped >= 0,
+        finite=lambda result: isfinite(result[4]))
 def least_residual(r, Jr, P, V, products, skipped):
     """r and Jr as p and v, with v made orthonormal to the unit vectors in V; and d = Σ (vᵢᵀr) pᵢ, for these as well.
 
@@ -232,7 +235,8 @@ def piece(context, address, start, like):
 
 
 @kernel("(n) (n) (n) (n) . .", pays=lambda x, *others: x.size >= 5_000,
-        further=lambda x, r, p, Ap, rr, damping: rr != 0)
+        further=lambda x, r, p, Ap, rr, damping: rr != 0,
+        finite=lambda result: isfinite(result[3]) and isfinite(result[4]))
 def conjugate_step(x, r, p, Ap, rr, damping):
     """x, r, p and rᵀr after a step of conjugate gradients for A + damping I, and pᵀ(A + damping I)p: linalg/systems.py.
 
