@@ -13,6 +13,8 @@ Quotations stand between markers, and the command writes what is between them:
 
     <!-- code: numopt.optimizers.momentum -->       a definition without its docstring: a function, a class or a method
     <!-- end -->                                    (also by its full place, numopt.optimizers.newton.inexact_newton)
+    <!-- difference: numopt.optimizers.adam to numopt.optimizers.radam -->
+    <!-- end -->                                    the lines that the second has otherwise
     <!-- figure: zigzag -->                         the picture, with its caption and a link to its script
     <!-- end -->
     <!-- number: rate_lenet; fixed, seed *; test accuracy; last mean percent; .1f -->97.1<!-- end -->

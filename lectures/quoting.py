@@ -1,5 +1,6 @@
 """Quotations: what stands between two markers is written by a program, from the code, the figures and the records."""
 import ast
+import difflib
 import re
 import textwrap
 from fnmatch import fnmatchcase
@@ -13,7 +14,7 @@ import numpy as np
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 README = ROOT / "README.md"
-QUOTATION = re.compile(r"(<!-- (code|figure|number|table): ([^>]+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
+QUOTATION = re.compile(r"(<!-- (code|difference|figure|number|table): ([^>]+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
 
 REDUCTIONS = {
     "first": lambda x: x[..., 0], "last": lambda x: x[..., -1],
@@ -35,7 +36,7 @@ def pages():
 def rewritten(file):
     """The text of a page with every quotation brought up to date; ValueError, with its name, where one cannot be."""
     text = file.read_text(encoding="utf-8")
-    opened = len(re.findall(r"<!-- (?:code|figure|number|table): ", text))
+    opened = len(re.findall(r"<!-- (?:code|difference|figure|number|table): ", text))
     if opened != len(QUOTATION.findall(text)) or opened != text.count("<!-- end -->"):
         raise ValueError(f"{file.name}: a marker is not closed by <!-- end -->, or closed twice")
     try:
@@ -45,7 +46,7 @@ def rewritten(file):
 
 
 def quoted(text, kind):
-    """The names that a text quotes of "code", "figure", "number" or "table"."""
+    """The names that a text quotes of "code", "difference", "figure", "number" or "table"."""
     return [name for _, found, name, *_ in QUOTATION.findall(text) if found == kind]
 
 
@@ -69,6 +70,18 @@ def definition(name):
     while "" in kept and kept[-1] == "":
         kept.pop()
     return re.sub(r"(class [^\n]*:)\n\n", r"\1\n", textwrap.dedent("\n".join(kept)))
+
+
+def difference(names, file=None):
+    """The lines that one definition has otherwise than another, "one to other", as a Markdown block: - and +."""
+    one, separator, other = names.partition(" to ")
+    if not separator:
+        raise ValueError(f"a difference is named by 'one to other', and not by {names!r}")
+    lines = difflib.unified_diff(definition(one).splitlines(), definition(other).splitlines(), n=0, lineterm="")
+    changed = [line[0] + " " + line[1:] for line in list(lines)[2:] if not line.startswith("@@")]
+    if not changed:
+        raise ValueError(f"there is no difference from {one} to {other}")
+    return "\n```diff\n" + "\n".join(changed) + "\n```\n"
 
 
 def located(name):
@@ -181,4 +194,4 @@ def table(name, file):
     return "\n" + "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows(file)]) + "\n"
 
 
-QUOTED = {"code": code, "figure": figure, "number": number, "table": table}
+QUOTED = {"code": code, "difference": difference, "figure": figure, "number": number, "table": table}

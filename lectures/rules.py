@@ -167,7 +167,8 @@ def quoted_nowhere(files=None):
     """Lectures, and methods and figures of those that there are, that no lecture quotes."""
     there = reading.pages()
     texts = [file.read_text(encoding="utf-8") for file in (there.values() if files is None else files)]
-    code = {name.rsplit(".")[-1] for text in texts for name in quoting.quoted(text, "code")}
+    code = {name.rsplit(".")[-1] for text in texts for kind in ("code", "difference")
+            for name in quoting.quoted(text, kind)}
     drawn = {name for text in texts for name in quoting.quoted(text, "figure")}
     yield from (f"there is no lecture {number}" for number in LECTURES if number not in there)
     for number in there:

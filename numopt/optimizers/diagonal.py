@@ -59,6 +59,31 @@ def sophia(problem, theta, *, lr=1e-4, beta1=0.96, beta2=0.99, gamma=None, eps=1
         yield theta
 
 
+@optimizer
+def ivon(problem, theta, *, lr=0.1, beta1=0.9, beta2=0.99999, ess=1e4, h0=1.0, weight_decay=1e-4, seed=0,
+         t=0, h=None, m=0.0):
+    """Momentum divided by a curvature that gradients at points of chance tell, by products with their distances.
+
+    Shen et al. (2024), Algorithm 1, with the defaults of their code.  What is learned is a normal distribution of
+    weights, with the mean θ and the variance 1 / (ess (h + weight_decay)) of each; it is asked at one draw a step, and
+    h_hat, by Price's theorem, is on average the diagonal of the Hessian, smoothed over that distribution.  h cannot
+    become negative: its update stays on the manifold of variances (their line 5).  ess is the effective number of
+    examples, which the code wants to be told: the less, the wider the distribution.  h0 is the first h.
+    """
+    lr = schedule(lr)
+    h = np.full_like(theta, h0) if h is None else h
+    for t, loss in problem.losses(after=t):
+        precision = ess * (h + weight_decay)
+        noise = np.random.default_rng([seed, t]).standard_normal(theta.size).astype(theta.dtype) / np.sqrt(precision)
+        g = loss.gradient(theta + noise)
+        h_hat = precision * noise * g
+        m = beta1 * m + (1 - beta1) * g
+        h = beta2 * h + (1 - beta2) * h_hat + (1 - beta2)**2 / 2 * (h - h_hat)**2 / (h + weight_decay)
+        m_hat = m / (1 - beta1**t)
+        theta = theta - lr(t) * (m_hat + weight_decay * theta) / (h + weight_decay)
+        yield theta
+
+
 def signs(theta, seed, t):
     """A vector of random signs shaped like θ (Rademacher's distribution)."""
     return np.random.default_rng([seed, t]).choice(np.array([-1, 1], theta.dtype), theta.size)

@@ -7,6 +7,7 @@ column, and so have the factors the other way round.)
 
     full_matrix_adagrad      the sum of all g gᵀ, of all layers at once: what the others avoid
     kfac, kfac_martens       factors of the Fisher matrix
+    ekfac                    their eigenvectors, with eigenvalues of its own
     shampoo, soap            factors of that sum
     muon                     the last gradients alone
 
@@ -108,6 +109,31 @@ def kfac_martens(problem, theta, *, eta=0.0, T1=5, T2=20, T3=20, beta=0.95, labe
 
 
 @optimizer
+def ekfac(problem, theta, *, lr=0.1, damping=1e-3, beta=0.95, every=10, labels="sampled", form="expand", seed=0, t=0,
+          A=(), G=(), U_A=(), U_G=(), s=0.0):
+    """K-FAC's eigenvectors, with the second moments that gradients have along them in place of its eigenvalues.
+
+    George et al. (2018), Algorithm 1, with momentum left out.  Those of K-FAC are products of two eigenvalues; of all
+    matrices with these eigenvectors, that of the moments s is the nearest to the Fisher matrix (Section 3.1), and so
+    never further from it than K-FAC's.  The eigenvectors are renewed at the first three steps and then at `every` so
+    many, s at every step, by single examples' gradients; A, G and s are averages over the past.
+    """
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta)
+        eps = min(1 - 1 / t, beta)
+        A_t, G_t = zip(*loss.kronecker_factors(theta, seed=[seed, t], labels=labels, form=form))
+        A, G = average(A, A_t, eps), average(G, G_t, eps)
+        if t <= 3 or t % every == 0:
+            U_A, U_G = eigenvectors(A), eigenvectors(G)
+        s_t = moments(U_G, loss.fisher_rows(theta, seed=[seed, t], labels=labels), U_A) / loss.n
+        s = eps * s + (1 - eps) * s_t
+        d = between(transposed(U_G), loss.blocks(g), U_A) / (s + damping)
+        theta = theta - lr(t) * between(U_G, loss.blocks(d), transposed(U_A))
+        yield theta
+
+
+@optimizer
 def shampoo(problem, theta, *, lr=0.1, mu=0.0, eps=1e-4, every=1, graft=None, t=0, L=(), R=(), L_root=(), R_root=(),
             s=0.0, v=0.0):
     """Divide a gradient matrix by the fourth roots of the sums of G Gᵀ, on its left, and of GᵀG, on its right.
@@ -169,23 +195,38 @@ def soap(problem, theta, *, lr=3e-3, beta1=0.95, beta2=0.95, eps=1e-8, weight_de
 
 
 @optimizer
-def muon(problem, theta, *, lr=0.02, mu=0.95, weight_decay=0.0, steps=5, coefficients=(3.4445, -4.7750, 2.0315),
-         t=0, m=0.0):
+def muon(problem, theta, *, lr=0.02, mu=0.95, weight_decay=0.0, nesterov=True, scale="original", steps=5,
+         coefficients=(3.4445, -4.7750, 2.0315), t=0, m=0.0):
     """Step by the orthogonal matrix next to the momentum: as far along every one of its singular vectors.
 
     Jordan et al. (2024), with momentum and Nesterov's look ahead as in their code.  `steps` of Newton and Schulz with
     these coefficients bring singular values between about 0.7 and 1.2; see linalg/roots.py.  They give only
     the matrices of hidden layers to Muon, and first and last layer and biases to AdamW.  Here it has every block
     [W | b], the bias a column like the others: the weights of an input that is always 1.
+
+    `scale` is what an m x n step is multiplied by: √max(1, m/n) in the "original"; 0.2 √max(m, n) in "match_rms_adamw",
+    whose numbers are as large as those of Adam's steps (Liu et al. 2025, equation 4; its users take lr=1e-3,
+    weight_decay=0.1); √(m/n) in "spectral", as scion has it.  Some of them leave out Nesterov's look ahead.
     """
-    lr, mu = schedule(lr), schedule(mu, "mu", below=1)
+    lr, mu, factor = schedule(lr), schedule(mu, "mu", below=1), known(SCALES, "scale", scale)
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
         m = mu(t) * m + (1 - mu(t)) * g
-        u = mu(t) * m + (1 - mu(t)) * g
-        d = [sqrt(max(1, len(U_i) / len(U_i.T))) * newton_schulz(U_i, steps, coefficients) for U_i in loss.blocks(u)]
+        u = mu(t) * m + (1 - mu(t)) * g if nesterov else m
+        d = [factor(*U_i.shape) * newton_schulz(U_i, steps, coefficients) for U_i in loss.blocks(u)]
         theta = theta - lr(t) * (flat(d) + weight_decay * theta)
         yield theta
+
+
+SCALES = {"original": lambda m, n: sqrt(max(1, m / n)), "match_rms_adamw": lambda m, n: 0.2 * sqrt(max(m, n)),
+          "spectral": lambda m, n: sqrt(m / n)}
+
+
+def known(table, name, value):
+    """What the table has under this value of a hyperparameter."""
+    if value not in table:
+        raise ValueError(f"{name} is {value!r}; it is one of {', '.join(table)}")
+    return table[value]
 
 
 def flat(W):
@@ -200,6 +241,13 @@ def between(L, W, R):
 
 def transposed(Q):
     return [Q_i.T for Q_i in Q]
+
+
+def moments(L, rows, R):
+    """The sum over the rows of the squares of L_iᵀ W_i R_i, as one vector; the W_i are the matrices of a row."""
+    ends = np.cumsum([len(L_i) * len(R_i) for L_i, R_i in zip(L, R)])
+    W = [part.reshape(-1, len(L_i), len(R_i)) for part, L_i, R_i in zip(np.split(rows, ends[:-1], axis=1), L, R)]
+    return flat(((L_i.T @ W_i @ R_i)**2).sum(axis=0) for L_i, W_i, R_i in zip(L, W, R))
 
 
 def average(old, new, beta):

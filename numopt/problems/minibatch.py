@@ -214,19 +214,31 @@ class MiniBatch(Objective):
         those of the "data", which gives the empirical Fisher.
         """
         z, saved, _ = self.forward(theta)
-        loss = self.network.loss
-        rng = np.random.default_rng([*self.seed, FACTORS] if seed is None else seed)
         if form not in ("expand", "reduce"):
             raise ValueError(f"form is {form!r}; it is expand or reduce")
+        factors = []
+        for dz in self.derivatives_at(z, seed, labels):
+            _, pairs = self.network.pairs(theta, saved, dz, inputs=False)
+            factors.append([layer.kronecker_factors(x, dy, self.n, form) for layer, x, dy in pairs])
+        return [(layer[0][0], sum(G for _, G in layer)) for layer in zip(*factors)]
+
+    def derivatives_at(self, z, seed, labels):
+        """The derivatives by the outputs z at the labels of a Fisher matrix: an array a label of each example."""
+        loss, rng = self.network.loss, np.random.default_rng([*self.seed, FACTORS] if seed is None else seed)
         derivatives = {"sampled": lambda: [loss.gradient(z, loss.sample(z, rng))], "exact": lambda: loss.fisher_root(z),
                        "data": lambda: [loss.gradient(z, self.Y)]}
         if labels not in derivatives:
             raise ValueError(f"labels is {labels!r}; it is sampled, exact or data")
-        factors = []
-        for dz in derivatives[labels]():
-            _, pairs = self.network.pairs(theta, saved, dz, inputs=False)
-            factors.append([layer.kronecker_factors(x, dy, self.n, form) for layer, x, dy in pairs])
-        return [(layer[0][0], sum(G for _, G in layer)) for layer in zip(*factors)]
+        return derivatives[labels]()
+
+    def fisher_rows(self, theta, seed=None, labels="sampled"):
+        """Gradients of single examples, one a row, at the labels that kronecker_factors takes with this seed.
+
+        Of these rows the sum of all products g gᵀ, divided by n, is the Fisher matrix; at "exact" labels an example has
+        a row for every class.
+        """
+        dz = self.derivatives_at(self.forward(theta)[0], seed, labels)
+        return np.concatenate([self.per_example_gradients(theta, dz_k) for dz_k in dz])
 
     def accuracy(self, theta):
         """The share of examples whose largest output is that of their label, or of their largest target."""

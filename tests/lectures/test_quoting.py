@@ -29,6 +29,26 @@ def test_a_quoted_loop_is_code_that_runs():
     assert (path(names["momentum"](bowl, [1.0, 1.0]), 5) == path(momentum(bowl, [1.0, 1.0]), 5)).all()
 
 
+@pytest.mark.parametrize("one, other", [("adam", "radam"), ("adam", "adan"), ("adamw", "lamb"), ("bfgs", "sr1")])
+def test_a_difference_is_what_has_to_go_and_what_has_to_come_and_all_else_is_the_same(one, other):
+    before, after = (quoting.definition(f"numopt.optimizers.{name}").splitlines() for name in (one, other))
+    _, fence, *changed, end, _ = quoting.difference(f"numopt.optimizers.{one} to numopt.optimizers.{other}").split("\n")
+    gone, come = ([line[2:] for line in changed if line[0] == sign] for sign in "-+")
+    assert (fence, end) == ("```diff", "```") and gone and come and len(gone + come) == len(changed)
+    for lines, taken in (before, gone), (after, come):
+        for line in taken:
+            lines.remove(line)
+    assert before == after
+
+
+@pytest.mark.parametrize("names, message", [
+    ("numopt.optimizers.adam", "one to other"), ("numopt.optimizers.adam to numopt.optimizers.adam", "no difference"),
+    ("numopt.optimizers.adam to numopt.optimizers.no_such", "no definition")])
+def test_what_is_no_difference_is_said_so(names, message):
+    with pytest.raises(ValueError, match=message):
+        quoting.difference(names)
+
+
 @pytest.mark.parametrize("name", ["numopt.networks.layers.Dense.backward", "numopt.networks.Dense.backward"])
 def test_a_method_of_a_class_is_quoted_from_its_first_column(name):
     assert quoting.definition(name).startswith("def backward(self")

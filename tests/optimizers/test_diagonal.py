@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from numopt.networks import BatchNorm, SquaredError, cnn, logistic, mlp
-from numopt.optimizers import adahessian, gradient_descent, lion, momentum, sign_descent, sophia
+from numopt.optimizers import adahessian, gradient_descent, ivon, lion, momentum, sign_descent, sophia
 from numopt.optimizers.diagonal import gauss_newton_bartlett, hutchinson, signs, spatial_average
 from numopt.problems import Counted, EmpiricalRisk, MiniBatch, Objective, Quadratic
 from numopt.record import path
@@ -394,7 +394,60 @@ def test_an_unknown_estimator_is_refused():
 
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
+# IVON
+
+def test_on_average_ivon_sees_the_diagonal_of_the_hessian_without_a_hessian_product():
+    seen = []
+    for t in range(4000):
+        run = ivon(MIXED, np.zeros(6), t=t, ess=10.0)
+        next(run)
+        seen.append(run["h_hat"])
+    error = np.abs(np.mean(seen, axis=0) - np.diag(MIXED.A)) / (np.std(seen, axis=0) / np.sqrt(4000))
+    assert error.max() < 4
+
+
+def test_its_curvature_comes_to_that_of_the_bowl_and_its_mean_to_the_minimum():
+    run = ivon(BOWL, START, lr=0.05, beta2=0.999, ess=100.0, weight_decay=0.0)
+    points = path(run, 10000)[-2000:]
+    minimum = np.linalg.solve(BOWL.A, BOWL.b)
+    assert_allclose(run["h"], CURVATURES, rtol=0.2)
+    assert_allclose(points.mean(axis=0), minimum, atol=0.05)
+
+
+def test_the_curvature_of_ivon_stays_positive_where_that_of_the_loss_is_not():
+    run = ivon(Quadratic(np.diag([-5.0, 3.0])), [1.0, 1.0], lr=1e-3, beta2=0.9, ess=1.0, weight_decay=0.1)
+    for _ in range(300):
+        next(run)
+        assert (run["h"] + 0.1 > 0).all() and np.isfinite(run.theta).all()
+
+
+def test_with_no_noise_and_a_curvature_that_stays_a_step_of_ivon_is_momentum_corrected_for_its_start():
+    run = ivon(Linear([1.0, -2.0]), [0.0, 0.0], lr=0.3, beta2=1 - 1e-16, ess=1.0, h0=2.0, weight_decay=0.0)
+    assert_allclose(path(run, 3), np.outer(np.arange(4), [-0.15, 0.3]), atol=1e-12)
+
+
+def test_the_points_at_which_ivon_asks_are_spread_as_its_variances_say():
+    asked = []
+    for t in range(3000):
+        run = ivon(Linear([1.0, 2.0]), [0.0, 0.0], t=t, ess=4.0, h0=0.9, weight_decay=0.1)
+        next(run)
+        asked.append(run["noise"])
+    assert_allclose(np.var(asked, axis=0), 1 / 4, rtol=0.1)
+
+
 MISTAKES = [
+    ("ivon", "the product is not divided by the variance",
+     "precision * noise * g",
+     "noise * g",
+     "test_on_average_ivon_sees_the_diagonal_of_the_hessian_without_a_hessian_product"),
+    ("ivon", "without the last term h becomes negative",
+     " + (1 - beta2)**2 / 2 * (h - h_hat)**2 / (h + weight_decay)",
+     "",
+     "test_the_curvature_of_ivon_stays_positive_where_that_of_the_loss_is_not"),
+    ("ivon", "the noise is divided by the precision and not by its root",
+     "/ np.sqrt(precision)",
+     "/ precision",
+     "test_the_points_at_which_ivon_asks_are_spread_as_its_variances_say"),
     ("adahessian", "† without its minus: it climbs",
      "theta = theta - lr(t)",
      "theta = theta + lr(t)",

@@ -10,7 +10,8 @@ from scipy.optimize import minimize, minimize_scalar
 
 from numopt.networks import Conv2D, Dense, Flatten, Network, SquaredError, Tanh, linear, mlp
 from numopt.optimizers import (
-    adagrad, adam, full_matrix_adagrad, gradient_descent, kfac, kfac_martens, muon, shampoo, soap)
+    adagrad, adam, ekfac, full_matrix_adagrad, gradient_descent, kfac, kfac_martens, muon, natural_gradient, shampoo,
+    soap)
 from numopt.optimizers.kronecker import balance, between, damped_inverses, least_on_plane
 from numopt.problems import Counted, EmpiricalRisk, MiniBatch, Objective, Quadratic, Ridge, Wrapped
 from numopt.record import path
@@ -639,9 +640,118 @@ def test_its_weight_decay_is_beside_the_orthogonal_step():
     assert_allclose(bare - decayed, 0.1 * 0.3)
 
 
+@pytest.mark.parametrize("scale, factor", [
+    ("original", sqrt(4 / 3)), ("match_rms_adamw", 0.4), ("spectral", sqrt(4 / 3))])
+def test_the_scales_of_its_users_multiply_one_and_the_same_step(scale, factor):
+    d = steps(muon, PROBLEM, ZERO, 1, lr=1.0, scale=scale, **EXACT)[0].reshape(4, 3)
+    assert_allclose(d, -factor * polar(MATRICES[0])[0], rtol=1e-6)
+    lying = steps(muon, Sequence([G.T for G in MATRICES], columns=4), ZERO, 1, lr=1.0, scale=scale, **EXACT)[0]
+    assert_allclose(lying.reshape(3, 4), -polar(MATRICES[0])[0].T * {"original": 1, "spectral": sqrt(3 / 4)}.get(
+        scale, factor), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (32, 8), (8, 32), (20, 50)])
+def test_scaled_to_match_adamw_its_numbers_have_a_root_mean_square_of_a_fifth(shape):
+    problem = Sequence([RANDOM.standard_normal(shape)], columns=shape[1])
+    d = steps(muon, problem, np.zeros(np.prod(shape)), 1, lr=1.0, scale="match_rms_adamw", **EXACT)[0]
+    assert_allclose(np.sqrt(np.mean(d**2)), 0.2, rtol=1e-3)
+
+
+def test_without_look_ahead_muon_steps_by_the_momentum_itself():
+    d = steps(muon, PROBLEM, ZERO, 2, lr=1.0, mu=0.8, nesterov=False, **EXACT)[1]
+    m = 0.8 * 0.2 * MATRICES[0] + 0.2 * MATRICES[1]
+    assert_allclose(d.reshape(4, 3), -sqrt(4 / 3) * polar(m)[0], rtol=1e-6)
+
+
+def test_an_unknown_scale_is_refused():
+    with pytest.raises(ValueError, match="scale is 'none'; it is one of original, match_rms_adamw, spectral"):
+        next(muon(PROBLEM, ZERO, scale="none"))
+
+
+# EKFAC
+
+LOSS = EmpiricalRisk(CLASSIFIER, X, LABELS)
+BARE = {"beta": 0.0, "every": 1}
+
+
+def of_layers(M):
+    """The blocks of the layers of a matrix, and zeros beside them."""
+    sizes = [W.size for W in CLASSIFIER.blocks(WEIGHTS)]
+    return block_diag(*(M[end - size:end, end - size:end] for size, end in zip(sizes, np.cumsum(sizes))))
+
+
+def both_models(theta, labels, seed=0):
+    """F, the matrix of EKFAC, and that of K-FAC: of the same batch, at the same labels."""
+    run = ekfac(LOSS, theta, labels=labels, seed=seed, **BARE)
+    next(run)
+    rows = LOSS.loss(1).fisher_rows(theta, seed=[seed, 1], labels=labels)
+    U = block_diag(*map(np.kron, run["U_G"], run["U_A"]))
+    return rows.T @ rows / 30, U @ np.diag(run["s"]) @ U.T, block_diag(*map(np.kron, run["G"], run["A"]))
+
+
+@pytest.mark.parametrize("labels", ["sampled", "exact", "data"])
+@pytest.mark.parametrize("seed", range(5))
+def test_ekfac_is_nearer_to_the_fisher_matrix_than_kfac_always(labels, seed):
+    theta = CLASSIFIER.initial(seed=seed, scale=1.0 + seed)
+    F, of_ekfac, of_kfac = both_models(theta, labels, seed)
+    near, far = (np.linalg.norm(of_layers(F) - model) for model in (of_ekfac, of_kfac))
+    assert near < far
+    for factor in 0.9, 1.1:  # and than any other with its eigenvectors
+        assert near < np.linalg.norm(of_layers(F) - factor * of_ekfac)
+
+
+def test_along_its_eigenvectors_ekfac_has_the_diagonal_of_the_fisher_matrix():
+    run = ekfac(LOSS, WEIGHTS, labels="exact", **BARE)
+    next(run)
+    U = block_diag(*map(np.kron, run["U_G"], run["U_A"]))
+    assert_allclose(run["s"], np.diag(U.T @ np.asarray(LOSS.loss(1).fisher(WEIGHTS) @ U)), atol=1e-12)
+
+
+def test_the_rows_of_the_fisher_matrix_make_it_up():
+    batch = LOSS.loss(1)
+    for labels, F in ("exact", batch.fisher(WEIGHTS)), ("data", batch.empirical_fisher(WEIGHTS)):
+        rows = batch.fisher_rows(WEIGHTS, labels=labels)
+        assert_allclose(rows.T @ rows / batch.n, F @ np.eye(WEIGHTS.size), atol=1e-12)
+    assert len(rows) == batch.n
+
+
+def test_where_kfac_is_exact_ekfac_is_the_natural_gradient():
+    network = linear(4, 2)
+    risk = EmpiricalRisk(network, X, Y)
+    d = steps(ekfac, risk, np.zeros(10), 1, lr=1.0, labels="exact", damping=0.1, **BARE)[0]
+    assert_allclose(d, steps(natural_gradient, risk, np.zeros(10), 1, lr=1.0, damping=0.1, solver="dense")[0])
+
+
+def test_between_renewals_ekfac_keeps_its_eigenvectors_and_not_its_moments():
+    run, seen = ekfac(LOSS, WEIGHTS, lr=0.01, every=5), []
+    for t in range(1, 11):
+        next(run)
+        seen.append((run["U_A"][0], run["s"]))
+    renewed = [t + 1 for t in range(1, 10) if not np.array_equal(seen[t][0], seen[t - 1][0])]
+    assert renewed == [2, 3, 5, 10]
+    assert not any(np.array_equal(seen[t][1], seen[t - 1][1]) for t in range(1, 10))
+
+
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 MISTAKES = [
+    ("ekfac", "eigenvalues that are K-FAC's",
+     "moments(U_G, loss.fisher_rows(theta, seed=[seed, t], labels=labels), U_A) / loss.n",
+     "flat(np.outer(*(np.diag(U.T @ B @ U) for U, B in pair)) for pair in (zip((U_G[i], U_A[i]), (G[i], A[i])) "
+     "for i in range(len(A))))",
+     "test_ekfac_is_nearer_to_the_fisher_matrix_than_kfac_always"),
+    ("ekfac", "* the labels are those of the data",
+     "seed=[seed, t], labels=labels), U_A)",
+     "seed=[seed, t], labels='data'), U_A)",
+     "test_ekfac_is_nearer_to_the_fisher_matrix_than_kfac_always"),
+    ("ekfac", "the way back is the way there",
+     "between(U_G, loss.blocks(d), transposed(U_A))",
+     "between(transposed(U_G), loss.blocks(d), U_A)",
+     "test_where_kfac_is_exact_ekfac_is_the_natural_gradient"),
+    ("muon", "the look ahead cannot be left out",
+     "(1 - mu(t)) * g if nesterov else m",
+     "(1 - mu(t)) * g",
+     "test_without_look_ahead_muon_steps_by_the_momentum_itself"),
     ("full_matrix_adagrad", "† inverted, without the root",
      "inverse_root(S, 2, damping=eps)",
      "inverse_root(S, 1, damping=eps)",
@@ -738,9 +848,9 @@ MISTAKES = [
      "u = mu(t) * m + (1 - mu(t)) * g",
      "u = m",
      "test_its_momentum_looks_ahead"),
-    ("muon", "wide matrices are shortened",
-     "sqrt(max(1, len(U_i) / len(U_i.T)))",
-     "sqrt(len(U_i) / len(U_i.T))",
+    ("SCALES.original", "wide matrices are shortened",
+     "sqrt(max(1, m / n))",
+     "sqrt(m / n)",
      "test_all_singular_values_of_a_step_are_about_one_times_its_scale"),
 ]
 
