@@ -90,7 +90,7 @@ HYPERPARAMETERS = {
     "muon.scale": ("of a matrix of a step: original, match_rms_adamw, or spectral", NAME),
     "nesterov": ("is the newest gradient counted twice?", SWITCH),
     "ball": ("in which a step is furthest: sign, euclidean, or spectral", NAME),
-    "c": ("the loss above its bound is divided by this", POSITIVE),
+    "sps.c": ("the loss above its bound is divided by this", POSITIVE),
     "lower": ("what no mini-batch's loss is below", NUMBER),
     "sps.gamma": ("the largest factor by which the rate grows in `every` steps", GROWTH),
     "sps.every": ("the number of steps in which the rate may grow by gamma", COUNT),
