@@ -3,10 +3,11 @@ from itertools import product
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.kernels import convolution
 from numopt.kernels.patches import places
+from numopt.kernels.tiles import sixteens
 from numopt.kernels.twins import reading
 from numopt.networks import cnn
 from numopt.problems import MiniBatch
@@ -75,3 +76,75 @@ def test_a_convolutional_network_has_the_same_derivatives_compiled(dtype):
         for a, b in zip(compiled, derivatives()):
             assert a.dtype == dtype
             assert_allclose(a, b, rtol=0, atol=2000 * np.finfo(dtype).eps * np.abs(b).max())
+
+
+# ------------------------------------------------------------------------------------- where a twin may go its own way
+
+SHAPES = [(rows, columns, k, stride, padding) for rows, columns in [(1, 1), (3, 8), (6, 5), (7, 7)]
+          for k, stride, padding in product((1, 2, 3, 5), (1, 2, 3, 4), (0, 1, 2, 4))
+          if min(rows, columns) + 2 * padding >= k]
+
+
+def reached(begin, *steps):
+    """The first and the last number that `begin` leads to, with so many steps of a length each."""
+    return (begin + sum(min(0, (number - 1) * length) for number, length in steps),
+            begin + sum(max(0, (number - 1) * length) for number, length in steps))
+
+
+def assert_inside(table, sizes):
+    """Every number that the rows of a table lead tiles.fill to is there."""
+    for P, Q, a0, ap, au, at, b0, bu, bt, U, T, s0, sp, o0, op in table.tolist():
+        assert Q in (16, 32) and P > 0 and min(U, T) >= 0
+        led = {"start": reached(s0, (P, sp), (Q, 1)), "out": reached(o0, (P, op), (Q, 1))}
+        if U and T:
+            led |= {"a": reached(a0, (P, ap), (U, au), (T, at)), "b": reached(b0, (U, bu), (T, bt), (Q, 1))}
+        for name, (first, last) in led.items():
+            assert 0 <= first and last < sizes[name], (name, first, last, sizes)
+
+
+@pytest.mark.parametrize("channels, outputs", [(1, 1), (3, 16), (2, 40), (17, 33)])
+def test_no_table_leads_out_of_its_arrays(channels, outputs):
+    for rows, columns, k, stride, padding in SHAPES:
+        h, w = places(rows, k, stride, padding), places(columns, k, stride, padding)
+        image = (rows + 2 * padding) * (columns + 2 * padding) * channels + 1
+        shape, wide = (rows, columns, channels), sixteens(outputs)
+        W = convolution.by_columns(np.ones((outputs, k * k * channels + 1)), k * k * channels).size
+        assert_inside(convolution.outputs_table(shape, outputs, k, stride, padding),
+                      {"a": image, "b": W, "start": W, "out": h * w * wide})
+        sums = (k * k * channels + 1) * wide
+        assert_inside(convolution.weights_table(shape, outputs, k, stride, padding),
+                      {"a": image, "b": h * w * wide, "start": sums, "out": sums})
+        table, border = convolution.inputs_table(shape, (h, w, outputs), k, stride, padding)
+        W = convolution.in_order(np.ones((outputs, k * k * channels)), k, stride, channels).size
+        image = (h + 2 * border) * (w + 2 * border) * outputs + 1
+        assert_inside(table, {"a": image, "b": W, "start": W, "out": rows * columns * sixteens(channels)})
+
+
+def test_every_output_is_in_the_table_once():
+    for rows, columns, k, stride, padding in SHAPES:
+        h, w = places(rows, k, stride, padding), places(columns, k, stride, padding)
+        for table, size in [
+                (convolution.outputs_table((rows, columns, 2), 40, k, stride, padding), h * w * 48),
+                (convolution.weights_table((rows, columns, 2), 40, k, stride, padding), (2 * k * k + 1) * 48),
+                (convolution.inputs_table((rows, columns, 40), (h, w, 2), k, stride, padding)[0], rows * columns * 48)]:
+            written = [o0 + p * op + q for P, Q, *_, o0, op in table.tolist() for p in range(P) for q in range(Q)]
+            assert sorted(written) == list(range(size))
+
+
+@needs_numba
+@pytest.mark.parametrize("k, stride, padding", [(3, 1, 1), (3, 2, 1), (5, 2, 2), (2, 2, 1), (3, 3, 2), (1, 1, 2)])
+def test_the_twins_see_the_borders_on_all_four_sides(k, stride, padding):
+    for rows, columns in [(6, 7), (7, 6)]:
+        for place in [(0, 0), (0, -1), (-1, 0), (-1, -1)]:
+            x = np.zeros((1, rows, columns, 2))
+            x[0, *place] = 1, 2
+            matrix = np.arange(1.0, 3 * (2 * k * k + 1) + 1).reshape(3, -1)
+            y = convolution.convolution.numpy(x, matrix, k, stride, padding)
+            assert_array_equal(convolution.convolution.compiled(x, matrix, k, stride, padding), y)
+            dy = np.zeros_like(y)
+            dy[0, *place] = 1, 2, 3
+            ones = np.ones_like(x)
+            assert_array_equal(convolution.convolution_by_weights.compiled(ones, dy, k, stride, padding, True),
+                               convolution.convolution_by_weights.numpy(ones, dy, k, stride, padding, True))
+            assert_array_equal(convolution.convolution_by_inputs.compiled(dy, matrix, x.shape, k, stride, padding),
+                               convolution.convolution_by_inputs.numpy(dy, matrix, x.shape, k, stride, padding))

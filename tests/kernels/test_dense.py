@@ -110,3 +110,14 @@ def test_a_natural_gradient_step_solves_in_one_compiled_call(monkeypatch):
     risk = EmpiricalRisk(network, random.standard_normal((30, 20)), random.integers(0, 4, 30))
     next(natural_gradient(risk, network.initial(0), cg_steps=7, damping=0.3))
     assert len(calls) == 1 and calls[0][8:10] == (0.3, 7) and original
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype, far", [(np.float32, (1, 20, 49, 51, 80)), (np.float64, (1, 20, 49, 51, 80, 300, 700))])
+def test_a_class_that_is_nearly_ruled_out_has_the_curvature_that_it_has(dtype, far):
+    for d in far:
+        z, u = np.array([[0.0, -d], [-d, 0.0]], dtype), np.array([[0.0, 1.0], [0.0, 1.0]], dtype)
+        p = np.exp(-d) / (1 + np.exp(-d))
+        expected = p * (1 - p) * np.array([[-1, 1], [-1, 1]])
+        found = dense.softmax_hessian_product.compiled(z, u)
+        assert_allclose(found, expected, rtol=1e-5 if dtype is np.float32 else 1e-13)

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_info
 
 from numopt.kernels import pooling, sharing
-from tests.kernels.both import needs_numba
+from tests.kernels.both import needs_numba, run
 
 
 def threads():
@@ -85,6 +85,60 @@ def test_no_more_threads_than_were_asked_for(monkeypatch):
     for asked, number in [("1", 1), ("0", 1), ("1000", cores), ("many", cores)]:
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
         assert sharing.threads.__wrapped__() == number
+
+
+BLAS = """
+from threading import Event, Thread
+import numpy as np
+from threadpoolctl import ThreadpoolController
+from numopt.kernels import pooling, sharing
+x = np.ones((3, 4, 4, 1))
+libraries = ThreadpoolController().select(user_api="blas")
+libraries.lib_controllers[0].set_num_threads(2)
+
+def threads():
+    return [library.num_threads for library in libraries.lib_controllers]
+
+before, inside = threads(), []
+sharing.share_out = lambda *how, **more: inside.append(threads())
+pooling.share_out = sharing.share_out
+pooling.relu.compiled(x)
+after = threads()
+
+def fails(*how, **more):
+    raise ZeroDivisionError
+
+pooling.share_out = fails
+try:
+    pooling.relu.compiled(x)
+except ZeroDivisionError:
+    after_error = threads()
+first_in, second_in, first_out = Event(), Event(), Event()
+
+def first():
+    with sharing.one_thread_of_blas():
+        first_in.set()
+        second_in.wait(10)
+    first_out.set()
+
+other = Thread(target=first)
+other.start()
+first_in.wait(10)
+with sharing.one_thread_of_blas():
+    second_in.set()
+    first_out.wait(10)
+    inside.append(threads())
+other.join()
+print(max(before), before == after == after_error == threads(), [set(some) == {1} for some in inside])
+"""
+
+
+@needs_numba
+def test_a_shared_call_leaves_blas_the_threads_that_it_had_also_where_calls_overlap_or_fail():
+    found = run(BLAS, OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2", MKL_NUM_THREADS="2")
+    if found.stdout.startswith("1 "):
+        pytest.skip("BLAS has one thread here")
+    assert found.stdout == "2 True [True, True]\n", found.stderr
 
 
 @needs_numba

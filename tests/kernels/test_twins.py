@@ -1,12 +1,19 @@
 """Every hot loop stands twice, and where there is no Numba, or nobody wants it, the NumPy versions run."""
 import inspect
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
 
 from numopt.kernels import convolution, dense, pooling, twins, vectors
 from numopt.kernels.twins import Kernel, reading
+from numopt.linalg import conjugate_gradient, damped
+from numopt.networks import Conv2D, Dense, Flatten, MaxPool, Network, ReLU, mlp
+from numopt.networks.layers import Mode
+from numopt.optimizers import adahessian, adam, momentum, natural_gradient, nltgcr_fisher, rmsprop
+from numopt.problems import EmpiricalRisk, MiniBatch
 from tests.kernels import test_convolution, test_dense, test_pooling, test_vectors
 from tests.kernels.both import needs_numba, run
 
@@ -64,6 +71,143 @@ def test_while_reading_the_numpy_versions_run_and_afterwards_what_ran_before(cau
     assert Kernel.reading is before
 
 
+# ------------------------------------------------------------------------------------------- who else runs, and when
+
+def at_once(*calls):
+    """The results of functions that run in a thread each."""
+    results = [None] * len(calls)
+
+    def call(i):
+        results[i] = calls[i]()
+
+    threads = [threading.Thread(target=call, args=(i,)) for i in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    return results
+
+
+def test_two_threads_that_need_numba_first_wait_for_one_import(monkeypatch):
+    imports = []
+
+    def imported():
+        imports.append(1)
+        time.sleep(0.05)
+        return "numba"
+
+    monkeypatch.setattr(Kernel, "numba", None)
+    monkeypatch.setattr(twins, "imported", imported)
+    assert at_once(twins.started, twins.started, twins.started) == [True, True, True] and len(imports) == 1
+
+
+def test_two_threads_that_call_a_twin_first_both_call_what_was_compiled(monkeypatch):
+    made = []
+
+    def njit(**options):
+        def compiled(function):
+            made.append(function)
+            time.sleep(0.05)
+            return lambda *arguments: "compiled"
+        return compiled
+
+    def some(x):
+        return "NumPy"
+
+    def some_compiled(x):
+        return "not compiled"
+
+    monkeypatch.setattr(Kernel, "known", [])
+    monkeypatch.setattr(Kernel, "numba", type("Numba", (), {"njit": staticmethod(njit)}))
+    monkeypatch.setattr(Kernel, "uncompiled", [])
+    monkeypatch.setattr(twins, "kept", lambda function, options: njit()(function))
+    kernel = twins.kernel("(n)", pays=lambda x: True)(some)
+    monkeypatch.setitem(globals(), "some_compiled", some_compiled)
+    kernel.twin()(some_compiled)
+    assert at_once(*[lambda: kernel(np.ones(3))] * 3) == 3 * ["compiled"] and made == [some_compiled]
+
+
+def test_a_ctrl_c_while_numba_is_imported_leaves_the_question_open(monkeypatch):
+    import builtins
+    true_import, asked = builtins.__import__, []
+
+    def interrupted(name, *more):
+        if name == "numba" and not asked:
+            asked.append(name)
+            raise KeyboardInterrupt
+        return true_import(name, *more)
+
+    monkeypatch.setattr(Kernel, "numba", None)
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        twins.started()
+    assert Kernel.numba is None and asked
+    started = twins.started()
+    assert Kernel.numba is not None and started is bool(Kernel.numba)
+    assert at_once(twins.started) == [started]  # and nobody holds the lock
+
+
+def test_who_reads_in_one_thread_makes_no_other_thread_read():
+    one_reads, other_reads, one_left = threading.Event(), threading.Event(), threading.Event()
+
+    def one():
+        with reading():
+            one_reads.set()
+            other_reads.wait(10)
+        one_left.set()
+        return twins.reads()
+
+    def other():
+        one_reads.wait(10)
+        before = twins.reads()
+        with reading():
+            other_reads.set()
+            one_left.wait(10)
+            while_reading = twins.reads()
+        return before, while_reading, twins.reads()
+
+    assert at_once(one, other) == [False, (False, True, False)] and not twins.reads()
+
+
+def test_a_twin_whose_results_are_not_finite_leaves_them_to_the_numpy_version():
+    x = np.ones(3)
+    p = np.array([-np.inf, 1.0, 1.0])
+    with np.errstate(invalid="ignore"):
+        wanted = vectors.conjugate_step.numpy(x, x, p, x, 1.0, 0.3)
+        found = vectors.conjugate_step.compiled(x, x, p, x, 1.0, 0.3)
+    for mine, other in zip(wanted, found, strict=True):
+        np.testing.assert_array_equal(other, mine)
+
+
+# ------------------------------------------------------------------------------------------- no twin stands by idly
+
+@needs_numba
+def test_every_twin_runs_where_networks_and_methods_are_large_enough(monkeypatch):
+    entered, enter = set(), Kernel.enter
+    monkeypatch.setattr(Kernel, "enter", lambda kernel, given: entered.add(kernel.__name__) or enter(kernel, given))
+    random = np.random.default_rng(0)
+    X, Y = random.standard_normal((64, 32, 32, 3)).astype(np.float32), random.integers(0, 10, 64)
+    images = Network(Conv2D(3, 8, 3, padding=1), ReLU(), MaxPool(2), Conv2D(8, 4, 3, padding=1), Flatten(),
+                     Dense(1024, 10), inputs=(32, 32, 3))
+    theta = images.initial(0, dtype=np.float32)
+    MiniBatch(images, X, Y).hessian(theta) @ theta
+    y, saved = ReLU().forward(None, np.concatenate([X, X, X]), Mode())
+    ReLU().backward(None, saved, y, None)
+    small = EmpiricalRisk(mlp([90, 60, 10]), random.standard_normal((600, 90)), random.integers(0, 10, 600),
+                          batch_size=500)
+    for method in (momentum, rmsprop, adam, adahessian, nltgcr_fisher, natural_gradient):
+        for _ in zip(range(2), method(small, small.network.initial(0), lr=0.01)):
+            pass
+    batch = MiniBatch(small.network, random.standard_normal((50, 90)), random.integers(0, 10, 50))
+    theta = small.network.initial(0)
+    F = batch.fisher(theta)
+    F @ theta, F @ theta
+    conjugate_gradient(damped(batch.hessian(theta), 1e6), theta, steps=3)
+    conjugate_gradient(np.eye(40) + 1, np.ones(40), steps=3)
+    wanted = {kernel.__name__ for kernel in Kernel.known}
+    assert entered == wanted, wanted - entered
+
+
 TRAINING = """
 import numpy as np
 from numopt.networks import mlp
@@ -115,3 +259,93 @@ def test_where_nothing_can_be_kept_on_the_disk_the_twins_are_compiled_all_the_sa
     monkeypatch.setitem(some_twin.__globals__, "some_twin", some_twin)
     twins.compile_all()
     assert [options.get("cache", False) for options in asked] == [True, False] and Kernel.uncompiled == []
+
+
+class Store:
+    """What Numba keeps on the disk, where reading or writing fails."""
+
+    def __init__(self, reading, writing):
+        self.errors, self.flushed = (reading, writing), 0
+
+    def load_overload(self, *arguments):
+        if self.errors[0]:
+            raise self.errors[0]
+        return "loaded"
+
+    def save_overload(self, *arguments):
+        if self.errors[1]:
+            raise self.errors[1]
+
+    def flush(self):
+        self.flushed += 1
+
+
+@pytest.mark.parametrize("reading, writing", [(EOFError("Ran out of input"), None), (None, OSError("no space left")),
+                                              (ValueError("bad marshal data"), OSError("no space left")), (None, None)])
+def test_what_cannot_be_read_or_written_is_compiled_and_one_line_says_so(reading, writing, monkeypatch, caplog):
+    store = Store(reading, writing)
+    numba = type("Numba", (), {"njit": staticmethod(lambda **options: lambda function: function)})
+    monkeypatch.setattr(Kernel, "numba", numba)
+    monkeypatch.setattr(Kernel, "told", False)
+
+    def some_twin(x):
+        return x
+
+    some_twin._cache = store
+    compiled = twins.kept(some_twin, {})
+    for _ in range(2):
+        assert compiled._cache.load_overload() == (None if reading else "loaded")
+        assert compiled._cache.save_overload() is None
+    assert store.flushed == (2 if reading else 0)
+    assert len(caplog.records) == bool(reading or writing)
+    assert not caplog.records or "compiles its hot loops again" in caplog.text
+
+
+MOMENTUM = """
+import numpy as np
+from numopt.kernels.vectors import momentum
+print(momentum.compiled(np.ones(3), np.ones(3), np.ones(3), 0.5, 0.25))
+"""
+FULL = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+"""
+
+
+@needs_numba
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit on the size of a file to be set")
+def test_a_damaged_a_cut_short_and_a_full_cache_folder_are_not_in_the_way(tmp_path):
+    def momentum(before=""):
+        return run(before + MOMENTUM, NUMBA_CACHE_DIR=str(tmp_path))
+
+    full = momentum(FULL)
+    assert "compiles its hot loops again" in full.stderr and len(full.stderr.splitlines()) == 1
+    usual = momentum()
+    files = [file for file in tmp_path.rglob("*") if file.suffix in (".nbc", ".nbi")]
+    assert usual.stderr == "" and "0.75" in usual.stdout and len(files) >= 2
+    for content in (b"", None):
+        for file in files:
+            file.write_bytes(file.read_bytes()[:100] if content is None else content)
+        damaged, again = momentum(), momentum()
+        assert damaged.stdout == again.stdout == full.stdout == usual.stdout, damaged.stderr
+        assert len(damaged.stderr.splitlines()) == 1 and again.stderr == ""
+
+
+FIRST = """
+import threading
+import numpy as np
+from numopt.kernels.vectors import momentum
+found, x = [], np.ones(6000)
+workers = [threading.Thread(target=lambda: found.append(momentum(x, x, x, 0.5, 0.25)[0].sum())) for _ in range(4)]
+for worker in workers: worker.start()
+for worker in workers: worker.join()
+print(found == 4 * [4500.0])
+"""
+
+
+@needs_numba
+@pytest.mark.slow
+def test_the_first_use_may_be_in_several_threads_at_once():
+    assert run(FIRST).stdout == "True\n"

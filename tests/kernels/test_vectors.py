@@ -3,9 +3,10 @@ from itertools import product
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.kernels import vectors
-from tests.kernels.both import PRECISIONS, assert_both_agree, assert_views_will_do, cases_of, needs_numba
+from tests.kernels.both import PRECISIONS, assert_both_agree, assert_views_will_do, cases_of, needs_numba, normal
 
 
 def long_vectors(a):
@@ -53,3 +54,42 @@ def test_the_twin_agrees_with_the_numpy_version_to_rounding(name, dtype):
 @pytest.mark.parametrize("name", CASES)
 def test_the_twin_takes_arrays_that_are_views_and_arrays_that_nobody_may_write_into(name):
     assert_views_will_do(getattr(vectors, name), cases_of(CASES, name, seed=1)[-1])
+
+
+# ------------------------------------------------------------------------------------- where a twin may go its own way
+
+@needs_numba
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize("t", [1, 2, 999, 1000, 1001, 1002, 10_000, 10_001, 100_000])
+def test_late_steps_of_adam_and_adahessian_are_corrected_as_the_first_ones(t, dtype):
+    theta, g, m = normal(np.random.default_rng(t), dtype)(3, 1003)
+    for kernel, arguments in [(vectors.adam, (theta, g, m, g * g, 0.1, 0.9999, 0.99999, 1e-8, t)),
+                              (vectors.adahessian, (theta, g, m, m, g * g, 0.1, 0.9999, 0.99999, 1e-4, 1.0, 0.01, t))]:
+        for mine, other in zip(kernel.numpy(*arguments), kernel.compiled(*arguments), strict=True):
+            assert_allclose(other, mine, rtol=1e-4 if dtype is np.float32 else 1e-10, atol=1e-5)
+
+
+@needs_numba
+@pytest.mark.parametrize("beta", [0.9, 0.999, 0.99999, 0.999999])
+def test_what_a_square_is_weighed_by_is_not_rounded_before_it_is_subtracted_from_1(beta):
+    theta, g, zero = np.zeros(7, np.float32), np.full(7, 2, np.float32), np.zeros(7, np.float32)
+    _, s = vectors.rmsprop.compiled(theta, g, zero, 0.1, beta, 1e-8)
+    _, m, v = vectors.adam.compiled(theta, g, zero, zero, 0.1, beta, beta, 1e-8, 1)
+    _, m_too, v_too = vectors.adahessian.compiled(theta, g, g, zero, zero, 0.1, beta, beta, 1e-4, 1.0, 0.0, 1)
+    for square in (s, v, v_too):
+        assert_allclose(square, 4 * (1 - beta), rtol=3e-7)
+    for mean in (m, m_too):
+        assert_allclose(mean, 2 * (1 - beta), rtol=3e-7)
+
+
+@needs_numba
+@pytest.mark.parametrize("curvature", [-1.0, 0.0, np.nan])
+def test_the_twin_takes_no_step_where_the_curvature_is_not_positive(curvature):
+    x, r, p = normal(np.random.default_rng(0), np.float64)(3, 1003)
+    x_new, r_new, p_new, rr, found = vectors.conjugate_step.compiled(x, r, p, curvature * p, 2.0, 0.0)
+    with np.errstate(invalid="ignore"):
+        wanted = vectors.conjugate_step.numpy(x, r, p, curvature * p, 2.0, 0.0)
+    for mine, other in zip(wanted, (x_new, r_new, p_new, rr, found), strict=True):
+        assert_allclose(other, mine, rtol=1e-12)
+    if not np.isnan(curvature):
+        assert_array_equal(x_new, x)
