@@ -27,7 +27,8 @@ def found(tree, name):
 def loop_of(function):
     """The loop of an optimizer, the last statement of its body, which yields; None for any other function."""
     last = function.body[-1]
-    optimizer = any(getattr(decorator, "id", None) == "optimizer" for decorator in function.decorator_list)
+    decorators = [getattr(decorator, "func", decorator) for decorator in function.decorator_list]  # or @optimizer(...)
+    optimizer = any(getattr(decorator, "id", None) == "optimizer" for decorator in decorators)
     return last if optimizer and isinstance(last, (ast.For, ast.While)) else None
 
 
