@@ -67,7 +67,8 @@ def twins(tree, name):
             if text.startswith(f"{name}.twin"):
                 yield decorator.lineno, node.end_lineno, []
             elif node.name == name and text.startswith("kernel("):
-                yield decorator.lineno, decorator.end_lineno, ["@kernel(pays=lambda *arguments: False)"]
+                form = ast.unparse(decorator.args[0])
+                yield decorator.lineno, decorator.end_lineno, [f"@kernel({form}, pays=lambda *arguments: False)"]
 
 
 def without_twin(source, method):
@@ -88,7 +89,8 @@ def answered(ours, theirs, name):
         tree = ast.parse(theirs)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
-        raise Unusable(f"Python cannot read the file{f', line {line}' if line else ''}: {error.args[0]}") from None
+        why = getattr(error, "msg", None) or error
+        raise Unusable(f"Python cannot read the file{f', line {line}' if line else ''}: {why}") from None
     mine, function = found(ast.parse(ours), name), found(tree, name)
     if not isinstance(function, ast.FunctionDef):
         raise Unusable(f"there is no function {name} in it")
