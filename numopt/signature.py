@@ -123,6 +123,7 @@ HYPERPARAMETERS = {
     "labels": ("of the Fisher matrix: sampled, exact, or data", NAME),
     "graft": ("the method whose length of step is taken", NAME), "equations": ("what is to be zero", NAME),
     "preconditioned": ("is the system preconditioned?", SWITCH),
+    "rates": ("what each layer's part of a step is multiplied by", NUMBERS),
     "coefficients": ("of the Newton-Schulz iteration", NUMBERS),
     "search": ("the line search", CALLED),
     "inner": ("the method that is watched, its hyperparameters bound with functools.partial", CALLED),

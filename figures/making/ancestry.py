@@ -7,12 +7,12 @@ import numpy as np
 from numopt.line_search import exact, full_step
 from numopt.networks import linear, mlp
 from numopt.optimizers import (
-    adam, adamw, anderson, clipped_natural_gradient, delta_bar_delta, eigenbasis_clipped, eigenbasis_normalized,
-    fishleg, full_matrix_adagrad, gauss_newton, gcr, gradient_descent, gradient_norm_clipped, gradient_norm_normalized,
-    gradient_rate, kfac, lbfgs, levenberg_marquardt, lion, lookahead, momentum, momo, natural_gradient, nesterov,
-    newton, newton_rate, nltgcr, nltgcr_adaptive, nltgcr_fisher, nonlinear_cg, normalized_descent,
-    normalized_natural_gradient, polyak, proximal_descent, rmsprop, sam, schedule_free, scion,
-    shampoo, sign_descent, sophia, sps, steepest_descent, svrg)
+    adam, adamw, anderson, by_layer, clipped_natural_gradient, decayed, delta_bar_delta, eigenbasis_clipped,
+    eigenbasis_normalized, fishleg, full_matrix_adagrad, gauss_newton, gcr, gradient_descent,
+    gradient_norm_clipped, gradient_norm_normalized, gradient_rate, kfac, lbfgs, levenberg_marquardt, lion,
+    lookahead, momentum, momo, natural_gradient, nesterov, newton, newton_rate, nltgcr, nltgcr_adaptive,
+    nltgcr_fisher, nonlinear_cg, normalized_descent, normalized_natural_gradient, polyak, proximal_descent,
+    rmsprop, sam, schedule_free, scion, shampoo, sign_descent, sophia, sps, steepest_descent, svrg)
 from numopt.problems import EmpiricalRisk, LeastSquares, Quadratic, Rosenbrock
 
 # The method, the one it comes from, and what it changes; parents before children, children in the order of the picture.
@@ -63,6 +63,8 @@ TREE = [
     ("polyak", "gradient_descent", "of this or any method: the mean iterate"),
     ("schedule_free", "polyak", "and gradients near the mean"),
     ("lookahead", "gradient_descent", "of this or any: part of the way it went"),
+    ("decayed", "gradient_descent", "of this or any: weights shrink beside the step"),
+    ("by_layer", "gradient_descent", "of this or any: a factor for each layer"),
     ("newton", None, "to where the quadratic model is least"),
     ("damped_newton", "newton", "|λ| + damping for λ; a line search"),
     ("trust_region", "damped_newton", "a radius instead of damping"),
@@ -127,6 +129,10 @@ def same():
             (scion(**on_net, ball="sign", lr=0.01), sign_descent(**on_net, lr=0.01)),
         ("momo", "beta = 0, lr large", "sps"):
             (momo(**on_net, beta=0, lr=LARGE), sps(**on_net, c=1.0, eps=0, gamma=LARGE, every=1)),
+        ("decayed", "weight_decay = 0", "gradient_descent"):
+            (decayed(**on_net, weight_decay=0, inner=partial(gradient_descent, lr=0.1)), descent()),
+        ("by_layer", "all rates 1", "gradient_descent"):
+            (by_layer(**on_net, rates=(1, 1), inner=partial(gradient_descent, lr=0.1)), descent()),
         ("sam", "rho = 0", "gradient_descent"): (sam(**on_net, rho=0, lr=0.1), descent()),
         ("svrg", "every = 1", "gradient_descent"):
             (svrg(**on_net, every=1, lr=0.1), gradient_descent(WHOLE, START, lr=0.1)),

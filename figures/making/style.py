@@ -97,6 +97,8 @@ METHODS = Looks({
     "polyak": (BLUE, "--", "Polyak averaging"),
     "lookahead": (BLUE, ":", "Lookahead"),
     "sam": (PURPLE, LONG, "SAM"),
+    "decayed": (GREY, LONG, "weight decay"),
+    "by_layer": (GREEN, LONG, "rates by layer"),
     "svrg": (SKY, LONG, "SVRG"),
 })
 

@@ -8,6 +8,7 @@ from numopt import unknown
 from numopt.optimizers.adam_family import adabelief, adan, lamb, radam
 from numopt.optimizers.adaptive import (
     adadelta, adagrad, adam, adamw, amsgrad, delta_bar_delta, lion, nadam, rmsprop, rprop)
+from numopt.optimizers.around import by_layer, decayed
 from numopt.optimizers.averaging import lookahead, polyak
 from numopt.optimizers.conjugate import nonlinear_cg
 from numopt.optimizers.descent import (
@@ -42,7 +43,7 @@ __all__ = [
     "adahessian", "sophia", "ivon", "radam", "adabelief", "adan", "lamb",
     "full_matrix_adagrad", "kfac", "kfac_martens", "ekfac", "shampoo", "soap", "muon", "scion",
     "gcr", "anderson", "nltgcr", "nltgcr_adaptive", "nltgcr_fisher", "fishleg",
-    "polyak", "lookahead", "sam", "svrg",
+    "polyak", "lookahead", "sam", "svrg", "decayed", "by_layer",
 ]
 
 

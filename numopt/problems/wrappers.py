@@ -1,8 +1,9 @@
-"""A problem changed a little: with its gradients clipped, or with a price for large parameters.          Lecture 13."""
+"""A problem changed a little: gradients clipped or gathered from pieces, a price for large θ.          Lecture 13."""
 import copy
 
 import numpy as np
 
+from numopt.linalg.operators import Symmetric
 from numopt.linalg.systems import damped
 from numopt.problems.objective import Objective
 
@@ -139,6 +140,68 @@ class Lasso(Wrapped):
     def proximal(self, theta, lr):
         """argmin over x of lr · strength ‖x‖₁ + ½‖x − θ‖²: soft thresholding."""
         return np.sign(theta) * np.maximum(np.abs(theta) - lr * self.strength, 0)
+
+
+class Accumulated(Wrapped):
+    """Several mini-batches in turn as one: their mean gradient, gathered piece by piece, in the memory of one piece.
+
+    Step t has the mean of the losses of mini-batches (t − 1) · pieces + 1 to t · pieces.  With pieces of one size that
+    is a mini-batch of all their examples, unless batch normalisation ties those of a piece together.
+    """
+
+    def __init__(self, problem, pieces):
+        super().__init__(problem)
+        if not isinstance(pieces, (int, np.integer)) or isinstance(pieces, bool) or pieces < 1:
+            raise ValueError(f"pieces is {pieces!r}; it must be a whole number of at least 1")
+        self.pieces = int(pieces)
+
+    def loss(self, t):
+        return Pieces([self.problem.loss(self.pieces * (t - 1) + i) for i in range(1, self.pieces + 1)])
+
+    @property
+    def whole(self):
+        return self.problem.whole
+
+    @property
+    def steps_per_epoch(self):
+        """How many steps it takes to see all data: rounded up."""
+        return -(-self.problem.steps_per_epoch // self.pieces)
+
+
+class Pieces(Objective):
+    """The mean of several objectives, each asked in its turn."""
+
+    def __init__(self, losses):
+        self.losses_of_pieces, self.size = losses, losses[0].size
+
+    def value(self, theta):
+        return sum(loss.value(theta) for loss in self.losses_of_pieces) / len(self.losses_of_pieces)
+
+    def gradient(self, theta):
+        g = np.array(self.losses_of_pieces[0].gradient(theta))
+        for loss in self.losses_of_pieces[1:]:
+            g += loss.gradient(theta)
+        return g / len(self.losses_of_pieces)
+
+    def curvature(self, name, theta):
+        matrices = [getattr(loss, name)(theta) for loss in self.losses_of_pieces]
+        return Symmetric(lambda v: sum(matrix @ np.ravel(v) for matrix in matrices) / len(matrices), theta.size,
+                         theta.dtype)
+
+    def hessian(self, theta):
+        return self.curvature("hessian", theta)
+
+    def gauss_newton(self, theta):
+        return self.curvature("gauss_newton", theta)
+
+    def fisher(self, theta):
+        return self.curvature("fisher", theta)
+
+    def empirical_fisher(self, theta):
+        return self.curvature("empirical_fisher", theta)
+
+    def blocks(self, vector):
+        return self.losses_of_pieces[0].blocks(vector)
 
 
 def number(name, value):

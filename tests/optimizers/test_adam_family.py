@@ -12,16 +12,18 @@ from tests.optimizers.test_adaptive import Gradients, Slope, some_gradients, ste
 ALL = [radam, adabelief, adan, lamb]
 
 
-class Layers(Gradients):
-    """Gradients written down beforehand, of a 2 x 2 and a 1 x 2 matrix."""
-
-    def loss(self, t):
-        return OfLayers(self.gradients[t - 1])
-
-
 class OfLayers(Slope):
     def blocks(self, vector):
         return [vector[:4].reshape(2, 2), vector[4:].reshape(1, 2)]
+
+
+class Layers(Gradients):
+    """Gradients written down beforehand, of a 2 x 2 and a 1 x 2 matrix."""
+
+    blocks = OfLayers.blocks
+
+    def loss(self, t):
+        return OfLayers(self.gradients[t - 1])
 
 
 # --------------------------------------------------------------------------------------------------------- of all
