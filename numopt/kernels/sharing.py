@@ -62,6 +62,7 @@ def helpers():
 def forked():
     """A fork does not have the threads of its parent."""
     Blas.lock = threading.RLock()
+    Blas.inside &= {threading.get_ident()}
     helpers.cache_clear()
 
 
@@ -71,28 +72,33 @@ def one_thread_of_blas():
 
     NumPy's and SciPy's copies of BLAS have threads of their own, which stay awake for a while after a product.  With
     those beside ours on two cores, a step of a convolutional network took twice as long.  Where several threads are in
-    here at once, the last one that leaves puts back what the first one found.
+    here at once, the last one that leaves puts back what the first one found; and the main thread does so whenever it
+    leaves, as OpenBLAS lets no other thread change what that one has set.
     """
+    if threading.get_ident() in Blas.inside:  # only this thread itself changes that
+        yield
+        return
     inside = False
     try:
         with Blas.lock:
             if not Blas.inside:
                 Blas.before = [library.num_threads for library in libraries_of_blas()]
-                set_threads(1 for _ in Blas.before)
-            Blas.inside, inside = Blas.inside + 1, True
+            inside = True
+            Blas.inside.add(threading.get_ident())
+            set_threads(1 for _ in Blas.before)
         yield
     finally:
         if inside:
             with Blas.lock:
-                Blas.inside -= 1
-                if not Blas.inside:
+                Blas.inside.discard(threading.get_ident())
+                if not Blas.inside or threading.current_thread() is threading.main_thread():
                     set_threads(Blas.before)
 
 
 class Blas:
-    """How many are in there, and how many threads each copy had before."""
+    """Which threads are in there, and how many threads each copy had before."""
 
-    lock, inside, before = threading.RLock(), 0, []
+    lock, inside, before = threading.RLock(), set(), []
 
 
 def set_threads(numbers):
