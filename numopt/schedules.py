@@ -100,6 +100,36 @@ def warm_up(rate, steps):
     return lambda t: after(1) * t / (steps + 1) if t <= steps else after(t - steps)
 
 
+def warmup_stable_decay(a, steps, rise, fall, least=0.0):
+    """Rise along a straight line for `rise` steps, stay at a, and fall along another in the last `fall` of them all.
+
+    Hu et al. (2024), MiniCPM, equation 1, WSD.  A run that is to go on does so from where it begins to fall.
+    """
+    a, steps, least = checked(a, "a"), counted(steps, "steps"), checked(least, "least")
+    rise, fall = counted(rise, "rise", 0), counted(fall, "fall")
+    if rise + fall > steps:
+        raise ValueError(f"rise and fall are {rise} and {fall} steps, and there are {steps}")
+    return lambda t: a * t / (rise + 1) if t <= rise else least + (a - least) * min(1.0, max(0.0, (steps - t) / fall))
+
+
+def one_cycle(a, steps, share=0.3, first=1 / 25, last=1e-4):
+    """Half a period of a cosine up to a, within a share of so many steps, and another one down, far below the start.
+
+    Smith and Topin (2018), with the numbers and the cosines of PyTorch's OneCycleLR: from first · a at t = 1 to
+    last · first · a at t = steps.  The paper also lowers the momentum as the rate rises: give mu a schedule of its own.
+    """
+    a, steps, share = checked(a, "a"), counted(steps, "steps", 2), checked(share, "share", 1)
+    start, end = a * checked(first, "first"), a * first * checked(last, "last")
+    top = max(share * steps - 1, 0.0)
+
+    def rate(t):
+        if t - 1 < top:
+            return a + (start - a) * (1 + cos(pi * (t - 1) / top)) / 2
+        return end + (a - end) * (1 + cos(pi * min((t - 1 - top) / (steps - 1 - top), 1.0))) / 2
+
+    return rate
+
+
 class reduce_on_plateau:
     """Multiply the rate by `factor` when what you watch has not fallen for `patience` looks, of 0 or 1 at the first.
 

@@ -10,7 +10,8 @@ from numopt.optimizers import gradient_descent
 from numopt.problems import Quadratic
 from numopt.record import load, path, record, save
 from numopt.schedules import (
-    constant, cosine, exponential, inverse_time, piecewise_linear, reduce_on_plateau, schedule, step, warm_up)
+    constant, cosine, exponential, inverse_time, one_cycle, piecewise_linear, reduce_on_plateau, schedule, step,
+    warm_up, warmup_stable_decay)
 
 
 def rates(lr, count, start=1):
@@ -48,6 +49,36 @@ def test_a_cosine_begins_level_is_half_way_down_in_the_middle_and_ends_level():
     assert_allclose(lr(1 + 30) + lr(1 + 70), 4)
     assert (np.diff(rates(lr, 101)) < 0).all()
     assert -np.diff(rates(lr, 101))[[0, -1]].max() < np.ptp(rates(lr, 101)) / 1000
+
+
+def test_a_rate_that_is_stable_rises_stays_and_falls_to_its_least_at_the_last_step():
+    rate = warmup_stable_decay(0.4, steps=20, rise=3, fall=5, least=0.1)
+    assert_allclose([rate(t) for t in (1, 2, 3)], [0.1, 0.2, 0.3])
+    assert [rate(t) for t in range(4, 16)] == [0.4] * 12
+    assert_allclose([rate(t) for t in range(16, 23)], [0.34, 0.28, 0.22, 0.16, 0.1, 0.1, 0.1])
+    with pytest.raises(ValueError, match="rise and fall are 3 and 5 steps, and there are 7"):
+        warmup_stable_decay(0.4, steps=7, rise=3, fall=5)
+
+
+@pytest.mark.parametrize("steps", [10, 100, 1000])
+def test_one_cycle_rises_from_a_25th_in_three_tenths_and_ends_ten_thousand_times_below_that(steps):
+    rate = one_cycle(0.5, steps)
+    rates = np.array([rate(t) for t in range(1, steps + 1)])
+    assert_allclose(rates[[0, 3 * steps // 10 - 1, -1]], [0.02, 0.5, 0.02e-4])
+    turned = int(rates.argmax())
+    assert (np.diff(rates[:turned + 1]) > 0).all() and (np.diff(rates[turned:]) < 0).all()
+    assert_allclose(rates[turned // 2] + rates[turned - turned // 2], 0.52)  # a cosine is even about its middle
+    assert rate(steps + 7) == rate(steps)
+
+
+def test_one_cycle_is_that_of_pytorch():
+    torch = pytest.importorskip("torch")
+    descent = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(descent, max_lr=0.5, total_steps=40)
+    ours = one_cycle(0.5, 40)
+    for t in range(1, 40):
+        assert_allclose(theirs.get_last_lr(), ours(t))
+        descent.step(), theirs.step()
 
 
 def test_a_warm_up_rises_along_a_line_to_the_rate_and_then_follows_it_from_its_start():
@@ -205,6 +236,10 @@ def test_a_plateau_refuses_a_factor_that_does_not_cut(settings):
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 MISTAKES = [
+    ("warmup_stable_decay", "it falls to the least a step too early",
+     "(steps - t) / fall",
+     "(steps - 1 - t) / fall",
+     "test_a_rate_that_is_stable_rises_stays_and_falls_to_its_least_at_the_last_step"),
     ("piecewise_linear", "the line goes on below the last rate",
      "min(t / tau, 1.0)",
      "t / tau",
