@@ -125,6 +125,26 @@ def errata(text, file):
             yield f"an erratum is shown by {last!r}, and not by a test, 'reading' or 'the same'"
 
 
+def misprints(text, file, there):
+    """The rows of errata.md: an empty cell, or one that is shown by neither a test that there is nor "reading"; and
+    tests of tests/test_errata.py, the last argument, that no row names."""
+    above, named = None, set()
+    for row in re.findall(r"^\| .*\|$", without_blocks(text), re.MULTILINE):
+        cells = [cell.strip() for cell in row.split("|")[1:-1]]
+        if cells[-1] == "shown by":
+            above = None
+            continue
+        links = LINK.findall(cells[-1])
+        tested = bool(links) and all(TEST.fullmatch(label) for label, _ in links)
+        if len(cells) != 5 or not all(cells):
+            yield f"a misprint has a place, what is printed, what is right, why, and what shows it: {row[:60]}"
+        if not (tested or cells[-1] == "reading" or cells[-1] == "the same" and above):
+            yield f"a misprint is shown by {cells[-1]!r}, and not by a linked test, 'reading' or 'the same'"
+        above = tested or cells[-1] == "the same"
+        named |= {TEST.fullmatch(label)[1] for label, target in links if tested and target.endswith("/test_errata.py")}
+    yield from (f"no row names {name}" for name in sorted(set(there) - named))
+
+
 def exercises(text, file):
     """Four to seven, numbered, of rising difficulty and of all kinds, with hints that are folded away, and solved."""
     number, _ = reading.title(text)
@@ -166,7 +186,8 @@ def unsolved(file, asked):
 def quoted_nowhere(files=None):
     """Lectures, and methods and figures of those that there are, that no lecture quotes."""
     there = reading.pages()
-    texts = [file.read_text(encoding="utf-8") for file in (there.values() if files is None else files)]
+    showing = [*there.values(), *HERE.glob("errata.md")]  # the misprints of all lectures, with their picture
+    texts = [file.read_text(encoding="utf-8") for file in (showing if files is None else files)]
     code = {name.rsplit(".")[-1] for text in texts for kind in ("code", "difference")
             for name in quoting.quoted(text, kind)}
     drawn = {name for text in texts for name in quoting.quoted(text, "figure")}

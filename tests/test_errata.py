@@ -23,8 +23,8 @@ from numopt.optimizers import (
 from numopt.optimizers.natural import noise
 from numopt.optimizers.quasi_newton import bfgs_update
 from numopt.problems import (
-    Clipped, Counted, EmpiricalRisk, Function, LeastSquares, MiniBatch, Noisy, Quadratic, Ridge, Rosenbrock,
-    quadratic_with)
+    Cliff, Clipped, Counted, EmpiricalRisk, Function, LeastSquares, MiniBatch, Noisy, Quadratic, Ridge, Rosenbrock,
+    Saddle, quadratic_with)
 from numopt.record import path, record
 from numopt.schedules import inverse_time, piecewise_linear
 
@@ -155,6 +155,21 @@ def test_zhengs_clipping_has_the_norm_and_not_its_square():
     assert_allclose(d @ ZHENG.A @ d, epsilon**2)
     printed = -alpha * min(1, epsilon / alpha / squared) * natural
     assert abs(np.sqrt(printed @ ZHENG.A @ printed) - epsilon) > epsilon / 2
+
+
+def test_zhengs_step_by_the_inverse_root_has_the_length_of_the_gradient_and_is_not_normalized():
+    """A = α H^(-1/2), headed "normalized" in his Section 2: twice the gradient makes it twice as long."""
+    alpha, root = 0.3, ZHENG_Q * ZHENG_LAM**-0.5 @ ZHENG_Q.T
+    for scale in (1.0, 2.0, 5.0):
+        bowl = quadratic_with(scale * ZHENG_LAM, ZHENG_Q)  # a gradient, and a Hessian, of this scale
+        g = bowl.gradient(ZHENG_START)
+        d = -alpha * (root / np.sqrt(scale) @ g)
+        assert_allclose(np.sqrt(d @ bowl.A @ d), alpha * np.linalg.norm(g))
+        same = next(gradient_norm_normalized(bowl, ZHENG_START, lr=alpha, curvature="hessian", damping=0.0))
+        assert_allclose(same - ZHENG_START, d)
+        other = next(normalized_natural_gradient(bowl, ZHENG_START, lr=alpha, curvature="hessian", damping=0.0))
+        assert_allclose((other - ZHENG_START) @ bowl.A @ (other - ZHENG_START), alpha**2)
+        assert np.linalg.norm(other - ZHENG_START - d) > np.linalg.norm(d) / 2
 
 
 @pytest.mark.parametrize("power, exponent", [(1.0, -1.0), (0.5, -0.5)])
@@ -550,6 +565,22 @@ def test_ravasis_taylor_step_has_lost_an_alpha(alpha):
         assert (0.5 * 0.5 * c > 1) == rises and not 0.5 * 0.5**2 * c > 1
 
 
+@pytest.mark.parametrize("height", [-7.0, 3.0])
+def test_ravasis_saddles_and_cliffs_are_known_by_the_gradient_and_not_by_the_height(height):
+    class Raised(Saddle):
+        def value(self, theta):
+            return super().value(theta) + height
+
+    at_the_pass = Raised(a=0.5, b=0.8, c=0.3)
+    assert not at_the_pass.gradient(np.zeros(2)).any()
+    assert at_the_pass.value(np.zeros(2)) == height  # J → 0, as printed, only if the pass happens to lie at 0
+    for width in (1e-2, 1e-4, 1e-6):
+        cliff = Cliff(height=1.0, width=width)
+        face = np.zeros(2)
+        assert np.linalg.norm(cliff.gradient(face)) > 0.2 / width  # grows as the wall gets steeper, and J does not
+        assert 0 <= cliff.value(face) <= 1
+
+
 def test_ravasis_eigenvalues_need_absolute_values():
     W = np.array([[0.0, 1.1], [1.1, 0.0]])  # eigenvalues 1.1 and −1.1
     falls = np.array([1.0, -1.0])           # the eigenvector of −1.1, which as printed would vanish
@@ -735,6 +766,17 @@ def test_a_step_of_ravauts_takes_five_values_and_a_single_gradient():
 
 
 # -------------------------------------------------------------------- Memon et al. (2024), Section 2: lecture 12
+
+def test_memons_linear_model_starts_from_the_outputs_of_its_own_example():
+    loss, theta = classifier()
+    change = 1e-3 * np.random.default_rng(1).standard_normal(theta.size)
+    here, there = (loss.network.outputs(x, loss.X) for x in (theta, theta + change))
+    h = 1e-6  # J_i (θ′ − θ), by differences of the outputs
+    ahead, behind = (loss.network.outputs(theta + way * change, loss.X) for way in (h, -h))
+    slope = (ahead - behind) / (2 * h)
+    assert np.abs(here + slope - there).max() < 1e-4
+    assert np.abs(here.mean(axis=0) + slope - there).max() > 0.1  # the best single f(θ) for all examples
+
 
 @pytest.mark.parametrize("examples", [2, 5])
 def test_memons_nystrom_has_a_transpose_too_many_and_an_inverse_that_need_not_be(examples):
