@@ -256,6 +256,25 @@ def test_a_layer_that_does_not_fit_says_what_it_takes(layer, shape, message):
         layer.output_shape(shape)
 
 
+@pytest.mark.parametrize("wrong", [0, -1, 1.0, 2.5, True, None, "2", (3, 3), np.nan])
+@pytest.mark.parametrize("make, name, least", [
+    (lambda number: Conv2D(number, 2, 3), "Conv2D: channels", 1), (lambda number: Conv2D(2, 2, number), "Conv2D: k", 1),
+    (lambda number: Conv2D(2, number, 3), "outputs", 1),
+    (lambda number: Conv2D(2, 2, 3, stride=number), "Conv2D: stride", 1),
+    (lambda number: Conv2D(2, 2, 3, padding=number), "Conv2D: padding", 0),
+    (lambda number: MaxPool(number), "MaxPool: k", 1), (lambda number: MaxPool(2, number), "MaxPool: stride", 1),
+    (lambda number: AveragePool(number), "AveragePool: k", 1),
+    (lambda number: AveragePool(2, number), "AveragePool: stride", 1),
+    (lambda number: Dense(number, 2), "inputs", 1), (lambda number: Dense(2, number), "outputs", 1)])
+def test_a_layer_refuses_a_size_a_stride_and_a_border_that_make_no_sense_when_it_is_made(make, name, least, wrong):
+    if wrong == 0 and least == 0 or wrong is None and name in ("MaxPool: stride", "AveragePool: stride"):
+        make(wrong)  # no border; the windows side by side
+        return
+    with pytest.raises(ValueError, match=f"{name} .*must be a whole number of at least {least}"):
+        make(wrong)
+    make(np.int64(2))
+
+
 # ---------------------------------------------------------------------------------------------------------- dropout
 
 def dropped(rate=0.3, seed=(0, 1), shape=(200, 100), dtype=float, **how):

@@ -129,3 +129,51 @@ def test_the_compiled_loop_goes_on_to_the_last_bit_and_asks_its_schedule(name):
     for key, value in kept.items():
         assert_array_equal(memory[key], value)
     assert not last.flags.writeable
+
+
+@needs_numba
+@pytest.mark.parametrize("t", [999, 1000, 10_000])
+@pytest.mark.parametrize("method", [adam, adahessian])
+def test_a_run_that_goes_on_late_is_corrected_late_too(method, t):
+    problem, theta = wide(np.float64)
+    memory = {"t": t, "m": 0.1 * theta, "v": 0.1 + theta**2, "beta1": 0.9999, "beta2": 0.99999}
+    fast = method(problem, theta, **memory)
+    with reading():
+        slow = method(problem, theta, **memory)
+        last = list(islice(slow, 3))[-1]
+    assert fast._loop.func is not slow._loop.func
+    assert_allclose(list(islice(fast, 3))[-1], last, rtol=1e-10)
+    for name in ("m_hat", "v_hat"):
+        assert_allclose(fast[name], slow[name], rtol=1e-10)
+        assert_allclose(fast[name], fast[name[0]] / (1 - {"m": 0.9999, "v": 0.99999}[name[0]]**(t + 3)), rtol=1e-10)
+
+
+@needs_numba
+def test_the_signs_of_the_compiled_loop_are_those_of_its_module_and_do_not_repeat():
+    problem, theta = wide(np.float64)
+    fast = adahessian(problem, theta, seed=3)
+    with reading():
+        slow = adahessian(problem, theta, seed=3)
+    drawn = []
+    for _ in range(13):
+        next(fast)
+        with reading():
+            next(slow)
+        assert_array_equal(fast["z"], slow["z"])
+        assert all(abs(fast["z"] @ z) < 600 for z in drawn)
+        drawn.append(fast["z"])
+
+
+@needs_numba
+def test_the_compiled_loop_of_nltgcr_turns_round_where_it_would_climb():
+    problem, theta = wide(np.float64)
+    u = theta / np.linalg.norm(theta)
+    problem.gradient = lambda theta: u
+    problem.hessian = lambda theta: LinearOperator((6000, 6000), lambda v: u * (u @ v.ravel()))
+    how = {"curvature": "hessian", "lr": 1.0, "start": 0, "damping": 0.0, "window": 5, "pairs": ((-2 * u, u, 1.0),)}
+    fast = nltgcr_fisher(problem, theta, **how)
+    with reading():
+        slow = nltgcr_fisher(problem, theta, **how)
+        assert_allclose(next(slow), theta - 2 * u, rtol=1e-12)  # d = (uᵀ(−u)) (−2u) = 2u climbs
+    assert fast._loop.func is not slow._loop.func
+    assert_allclose(next(fast), theta - 2 * u, rtol=1e-12)

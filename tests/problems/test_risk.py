@@ -48,6 +48,21 @@ def test_every_epoch_has_every_example_once():
         assert sorted(seen) == list(range(23))
 
 
+def test_masks_and_drawn_labels_are_others_in_every_epoch():
+    def differ(some):
+        return all(np.any(a != b) for i, a in enumerate(some) for b in some[:i])
+
+    theta = DROPPING.initial(1)
+    whole, halves = risk(23, network=DROPPING), risk(12, network=DROPPING)
+    assert differ([whole.loss(t).gradient(theta) for t in range(1, 9)])  # the same examples, other masks
+    assert differ([halves.loss(t).gradient(theta) for t in range(1, 9)])
+    for batches in (risk(23), risk(12)):
+        losses = [batches.loss(t) for t in range(1, 9)]
+        assert differ([loss.sampled_gradient(THETA) for loss in losses])
+        assert differ([loss.sampled_fisher(THETA) @ V for loss in losses])
+        assert differ([loss.kronecker_factors(THETA)[-1][1] for loss in losses])
+
+
 def test_the_last_batch_of_an_epoch_is_smaller_where_the_sizes_do_not_divide():
     problem = numbered(batch_size=5)
     assert problem.steps_per_epoch == 5
