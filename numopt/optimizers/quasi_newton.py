@@ -121,9 +121,9 @@ def bfgs_update(M, s, y):
     """
     if not s.any():
         return None
+    s, y = balanced(s, y)
     if not curved(s, y):
         return M
-    s, y = balanced(s, y)
     if M is None:
         M = (s @ y) / (y @ y) * np.eye(len(s), dtype=s.dtype)
     My, ys = M @ y, y @ s
@@ -152,10 +152,10 @@ def appended(pairs, s, y, history):
     """The pairs and the new one if its curvature is positive, no more than so many; none after a step of length 0."""
     if not s.any():
         return ()
-    return (*pairs, balanced(s, y))[-history:] if curved(s, y) else pairs
+    s, y = balanced(s, y)
+    return (*pairs, (s, y))[-history:] if curved(s, y) else pairs
 
 
 def curved(s, y):
     """Is the curvature along s positive: yᵀs > 1e-10 ‖y‖ ‖s‖?  (PyTorch has 1e-10 alone, which depends on units.)"""
-    s, y = balanced(s, y)
     return inner(y, s) > 1e-10 * norm(y) * norm(s)

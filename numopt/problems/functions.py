@@ -1,17 +1,13 @@
-"""Problems made of functions, and problems made of other problems.          Lecture 1.
+"""Problems made of functions.          Lecture 1.
 
     LeastSquares    ½‖r(θ)‖², made of its residuals
     Function        a function of your own
-    Noisy           another problem, with noise in its gradient
-    Counted         another problem, keeping count of what it is asked
 
 Derivatives that are not given are central differences: right to about 10 digits in double precision, 4 in single.
 """
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
 
 from numopt.problems.objective import Objective
-from numopt.problems.wrappers import Wrapped
 
 
 def vector(objective, theta):
@@ -193,143 +189,3 @@ class Function(Objective):
             return super().hessian(theta)
         H = differences(lambda x: differences(self.value, x, 1 / 4), theta, 1 / 4)
         return (H + H.T) / 2
-
-
-class Tilted(Wrapped):
-    """Another objective and a linear function, f(θ) + sᵀθ: a gradient shifted by s, the same curvature."""
-
-    def __init__(self, problem, s):
-        super().__init__(problem)
-        self.s = s
-
-    def value(self, theta):
-        return self.problem.value(theta) + (self.s @ theta).item()
-
-    def gradient(self, theta):
-        g = self.problem.gradient(theta)
-        return g + self.s.astype(g.dtype, copy=False)
-
-    def value_and_gradient(self, theta):
-        f, g = self.problem.value_and_gradient(theta)
-        return f + (self.s @ theta).item(), g + self.s.astype(g.dtype, copy=False)
-
-
-class Noisy(Tilted):
-    """Another problem with noise in its gradient: what is random about mini-batches, in its simplest form.
-
-    The objective of step t is f(θ) + σ ξᵀθ, where ξ ~ N(0, I) is drawn from (seed, t).  Its gradient has the mean
-    ∇f and in every coordinate the standard deviation σ.  Asked itself, not for its loss(t), it answers without noise.
-    """
-
-    def __init__(self, problem, sigma, seed=0):
-        if not isinstance(sigma, (int, float, np.number)) or not 0 <= sigma < np.inf:
-            raise ValueError(f"sigma is {sigma!r}; a standard deviation is a number of at least 0")
-        if problem.size is None:
-            raise ValueError(f"Noisy must know how many numbers theta has: give {type(problem).__name__} its size")
-        super().__init__(problem, np.zeros(problem.size))
-        self.sigma, self.seed = float(sigma), whole_number(seed, "seed", least=0)
-
-    def loss(self, t):
-        xi = np.random.default_rng([self.seed, t]).standard_normal(self.size)
-        return Tilted(self.problem.loss(t), self.sigma * xi)
-
-
-class CountedMatrix(LinearOperator):
-    """A curvature matrix that counts its products; made into an array, it counts as one product for each column."""
-
-    def __init__(self, matrix, counts):
-        super().__init__(matrix.dtype, matrix.shape)
-        self.matrix, self.counts = matrix, counts
-
-    def _matvec(self, v):
-        self.counts["products"] += 1
-        return self.matrix @ v
-
-    def _matmat(self, V):
-        self.counts["products"] += V.shape[1]
-        return self.matrix @ V
-
-    def _adjoint(self):
-        return CountedMatrix(self.matrix.T, self.counts)
-
-    def __array__(self, dtype=None, copy=None):
-        return np.asarray(self @ np.eye(self.shape[1], dtype=self.dtype), dtype)
-
-    def __add__(self, other):
-        return np.asarray(self) + other if isinstance(other, np.ndarray) else super().__add__(other)
-    __radd__ = __add__
-
-
-class Counted(Wrapped):
-    """Another problem, keeping count of what it is asked, at all its steps together.
-
-        problem = Counted(Rosenbrock())
-        record(adam(problem, theta), steps=100, measure={"gradients": lambda theta: problem.gradients})
-
-    values, gradients   how many; value_and_gradient is one of each
-    products            vectors multiplied by a curvature matrix; if it was used as an array, to solve with, its columns
-
-    Whatever else the problem can answer is passed on; COUNTS_AS says as what it counts, if it does.  What you measure
-    yourself, ask of `problem.problem`, or it counts too.
-    """
-
-    COUNTS_AS = {"residuals": "values", "jacobian": "gradients", "per_example_gradients": "gradients"}
-
-    def __init__(self, problem):
-        super().__init__(problem)
-        self.counts = {"values": 0, "gradients": 0, "products": 0}
-
-    values = property(lambda self: self.counts["values"])
-    gradients = property(lambda self: self.counts["gradients"])
-    products = property(lambda self: self.counts["products"])
-
-    def loss(self, t):
-        loss = self.problem.loss(t)
-        return self if loss is self.problem else self.around(loss)
-
-    def value(self, theta):
-        self.counts["values"] += 1
-        return self.problem.value(theta)
-
-    def gradient(self, theta):
-        self.counts["gradients"] += 1
-        return self.problem.gradient(theta)
-
-    def value_and_gradient(self, theta):
-        self.counts["values"] += 1
-        self.counts["gradients"] += 1
-        return self.problem.value_and_gradient(theta)
-
-    def hessian(self, theta):
-        return CountedMatrix(self.problem.hessian(theta), self.counts)
-
-    def gauss_newton(self, theta):
-        return CountedMatrix(self.problem.gauss_newton(theta), self.counts)
-
-    def fisher(self, theta, **how):
-        return CountedMatrix(self.problem.fisher(theta, **how), self.counts)
-
-    def sampled_fisher(self, theta):
-        return CountedMatrix(self.problem.sampled_fisher(theta), self.counts)
-
-    def empirical_fisher(self, theta):
-        return CountedMatrix(self.problem.empirical_fisher(theta), self.counts)
-
-    def sampled_gradient(self, theta, seed=None):
-        self.counts["gradients"] += 1
-        return self.problem.sampled_gradient(theta, seed)
-
-    def kronecker_factors(self, theta, **how):
-        self.counts["gradients"] += 1
-        return self.problem.kronecker_factors(theta, **how)
-
-    def __getattr__(self, name):
-        question = super().__getattr__(name)
-        if name not in self.COUNTS_AS:
-            return question
-
-        def counted(*arguments, **keywords):
-            self.counts[self.COUNTS_AS[name]] += 1
-            return question(*arguments, **keywords)
-
-        return counted

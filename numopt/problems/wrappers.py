@@ -1,10 +1,11 @@
-"""A problem changed a little: gradients clipped or gathered from pieces, a price for large θ.          Lecture 13."""
+"""A problem changed a little: gradients clipped, noisy or gathered from pieces, a price for large θ.   Lecture 13."""
 import copy
 
 import numpy as np
 
 from numopt.linalg.operators import Symmetric
 from numopt.linalg.systems import damped
+from numopt.problems.functions import whole_number
 from numopt.problems.objective import Objective
 
 
@@ -202,6 +203,45 @@ class Pieces(Objective):
 
     def blocks(self, vector):
         return self.losses_of_pieces[0].blocks(vector)
+
+
+class Tilted(Wrapped):
+    """Another objective and a linear function, f(θ) + sᵀθ: a gradient shifted by s, the same curvature."""
+
+    def __init__(self, problem, s):
+        super().__init__(problem)
+        self.s = s
+
+    def value(self, theta):
+        return self.problem.value(theta) + (self.s @ theta).item()
+
+    def gradient(self, theta):
+        g = self.problem.gradient(theta)
+        return g + self.s.astype(g.dtype, copy=False)
+
+    def value_and_gradient(self, theta):
+        f, g = self.problem.value_and_gradient(theta)
+        return f + (self.s @ theta).item(), g + self.s.astype(g.dtype, copy=False)
+
+
+class Noisy(Tilted):
+    """Another problem with noise in its gradient: what is random about mini-batches, in its simplest form.
+
+    The objective of step t is f(θ) + σ ξᵀθ, where ξ ~ N(0, I) is drawn from (seed, t).  Its gradient has the mean
+    ∇f and in every coordinate the standard deviation σ.  Asked itself, not for its loss(t), it answers without noise.
+    """
+
+    def __init__(self, problem, sigma, seed=0):
+        if not isinstance(sigma, (int, float, np.number)) or not 0 <= sigma < np.inf:
+            raise ValueError(f"sigma is {sigma!r}; a standard deviation is a number of at least 0")
+        if problem.size is None:
+            raise ValueError(f"Noisy must know how many numbers theta has: give {type(problem).__name__} its size")
+        super().__init__(problem, np.zeros(problem.size))
+        self.sigma, self.seed = float(sigma), whole_number(seed, "seed", least=0)
+
+    def loss(self, t):
+        xi = np.random.default_rng([self.seed, t]).standard_normal(self.size)
+        return Tilted(self.problem.loss(t), self.sigma * xi)
 
 
 def number(name, value):

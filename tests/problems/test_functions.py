@@ -1,12 +1,10 @@
-"""Problems made of functions and of other problems: what they answer, refuse and count."""
-import copy
-import pickle
+"""Problems made of functions: what they answer, and what they refuse."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from numopt.problems import Beale, Counted, Function, LeastSquares, Noisy, Quadratic
+from numopt.problems import Beale, Function, LeastSquares
 
 A = np.array([[4.0, 1, 0], [1, 3, -1], [0, -1, 2]])
 
@@ -111,100 +109,6 @@ def test_a_function_hands_out_a_gradient_of_its_own():
     first = f.gradient([1, 2])
     f.gradient([3, 4])
     assert_allclose(first, [2, 4])
-
-
-def test_the_noise_is_a_function_of_the_seed_and_the_step_alone():
-    theta = np.array([1.0, 2.0])
-    noisy = Noisy(Beale(), sigma=0.5, seed=3)
-    later = noisy.loss(9).gradient(theta)
-    first = noisy.loss(1).gradient(theta)
-    assert np.array_equal(Noisy(Beale(), 0.5, seed=3).loss(1).gradient(theta), first)
-    assert np.array_equal(noisy.loss(9).gradient(theta), later)
-    assert not np.array_equal(first, later)
-    assert not np.array_equal(Noisy(Beale(), 0.5, seed=4).loss(1).gradient(theta), first)
-    assert_allclose(noisy.loss(9).gradient(2 * theta) - Beale().gradient(2 * theta), later - Beale().gradient(theta))
-
-
-def test_the_mean_of_the_noise_is_zero_and_its_covariance_sigma_squared():
-    theta, sigma, n = np.array([1.0, 2.0]), 0.5, 4000
-    noisy = Noisy(Beale(), sigma, seed=1)
-    noise = np.array([noisy.loss(t).gradient(theta) for t in range(1, n + 1)]) - Beale().gradient(theta)
-    assert np.abs(noise.mean(axis=0)).max() < 4 * sigma / np.sqrt(n)
-    assert_allclose(noise.T @ noise / n, sigma**2 * np.eye(2), atol=6 * sigma**2 / np.sqrt(n))
-
-
-def test_each_noisy_loss_has_the_gradient_it_says_and_the_curvature_of_the_problem():
-    theta = np.array([1.0, 2.0])
-    loss = Noisy(Beale(), sigma=3.0, seed=5).loss(2)
-    assert_allclose(loss.gradient(theta), central(loss.value, theta, 1e-6), rtol=1e-7)
-    assert np.array_equal(loss.hessian(theta), Beale().hessian(theta))
-    f, g = loss.value_and_gradient(theta)
-    assert f == loss.value(theta) and np.array_equal(g, loss.gradient(theta))
-    assert loss.gradient(theta.astype(np.float32)).dtype == np.float32 and type(f) is float
-
-
-def test_asked_itself_a_noisy_problem_answers_without_noise():
-    theta = np.array([1.0, 2.0])
-    noisy = Noisy(Beale(), sigma=3.0)
-    assert noisy.value(theta) == Beale().value(theta) and noisy.size == 2
-    assert np.array_equal(noisy.gradient(theta), Beale().gradient(theta))
-    assert_allclose(Noisy(Beale(), sigma=0).loss(7).gradient(theta), Beale().gradient(theta))
-
-
-def test_values_gradients_and_products_are_counted():
-    counted, theta = Counted(Quadratic(A)), np.ones(3)
-    counted.value(theta), counted.value(theta), counted.gradient(theta), counted.value_and_gradient(theta)
-    assert (counted.values, counted.gradients, counted.products) == (3, 2, 0)
-    H = counted.hessian(theta)
-    assert counted.products == 0
-    assert_allclose(H @ theta, A @ theta)
-    assert counted.products == 1
-    assert_allclose(H @ np.ones((3, 2)), A @ np.ones((3, 2)))
-    assert_allclose(H.T @ theta, A @ theta)
-    assert counted.products == 4
-
-
-def test_a_matrix_used_as_an_array_counts_as_a_product_for_each_column():
-    counted, theta = Counted(Quadratic(A)), np.ones(3)
-    assert_allclose(np.linalg.solve(counted.hessian(theta), theta), np.linalg.solve(A, theta))
-    assert counted.products == 3
-    assert_allclose(counted.hessian(theta) + np.eye(3), A + np.eye(3))
-    assert_allclose(np.eye(3) + counted.hessian(theta), A + np.eye(3))
-    assert counted.products == 9
-    squares, J = Counted(LeastSquares(residuals, jacobian)), jacobian([1.0, 1.0])
-    assert_allclose(squares.gauss_newton([1.0, 1.0]) @ np.ones(2), J.T @ J @ np.ones(2))
-    assert squares.products == 1
-
-
-def test_all_steps_of_a_problem_are_counted_together():
-    counted = Counted(Noisy(Quadratic(A), 1.0))
-    for t, loss in zip(range(4), (loss for _, loss in counted.losses())):
-        loss.gradient(np.ones(3))
-        loss.hessian(np.ones(3)) @ np.ones(3)
-    assert (counted.values, counted.gradients, counted.products) == (0, 4, 4)
-    assert np.array_equal(counted.loss(3).gradient(np.ones(3)), counted.problem.loss(3).gradient(np.ones(3)))
-
-
-def test_what_else_a_counted_problem_knows_it_still_knows():
-    assert Counted(Beale()).box is Beale.box and Counted(Beale()).size == 2
-    assert np.array_equal(Counted(Beale()).minimizers, [[3, 0.5]])
-    assert Counted(Beale()).loss(4).minimum == 0
-    squares = Counted(LeastSquares(residuals, jacobian))
-    squares.residuals([1, 2]), squares.jacobian([1, 2]), squares.jacobian([1, 2])
-    assert (squares.values, squares.gradients) == (1, 2)
-    with pytest.raises(AttributeError, match="nonsense"):
-        Counted(Beale()).nonsense
-    with pytest.raises(NotImplementedError, match="Beale is not a likelihood"):
-        Counted(Beale()).fisher([1, 2])
-
-
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda problem: pickle.loads(pickle.dumps(problem))])
-def test_a_copy_goes_on_counting_by_itself(duplicate):
-    counted = Counted(Noisy(Beale(), 1.0))
-    counted.gradient([1, 2])
-    other = duplicate(counted)
-    other.loss(1).gradient(np.array([1.0, 2.0]))
-    assert (counted.gradients, other.gradients) == (1, 2)
 
 
 @pytest.mark.parametrize("unit", [1e-9, 1e-7, 1e-3, 1.0, 1e3])

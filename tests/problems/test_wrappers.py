@@ -1,4 +1,4 @@
-"""Problems changed a little: clipped gradients, and prices for large parameters."""
+"""Problems made of other problems: clipped gradients, prices for large parameters, and noise."""
 import copy
 
 import numpy as np
@@ -6,7 +6,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.networks import Dense, Network, SquaredError, linear, mlp
-from numopt.problems import Clipped, EmpiricalRisk, Lasso, MiniBatch, Objective, Ridge, Wrapped
+from numopt.problems import (
+    Beale, Clipped, EmpiricalRisk, Lasso, MiniBatch, Noisy, Objective, Ridge, Wrapped)
 
 RANDOM = np.random.default_rng(4)
 X, LABELS = RANDOM.standard_normal((23, 4)), RANDOM.integers(3, size=23)
@@ -285,3 +286,43 @@ MISTAKES = [
      "(np.abs(theta) - lr * self.strength)",
      "test_soft_thresholding_minimises_the_price_and_the_squared_distance"),
 ]
+
+
+# ----------------------------------------------------------------------------------------------------------- noise
+def test_the_noise_is_a_function_of_the_seed_and_the_step_alone():
+    theta = np.array([1.0, 2.0])
+    noisy = Noisy(Beale(), sigma=0.5, seed=3)
+    later = noisy.loss(9).gradient(theta)
+    first = noisy.loss(1).gradient(theta)
+    assert np.array_equal(Noisy(Beale(), 0.5, seed=3).loss(1).gradient(theta), first)
+    assert np.array_equal(noisy.loss(9).gradient(theta), later)
+    assert not np.array_equal(first, later)
+    assert not np.array_equal(Noisy(Beale(), 0.5, seed=4).loss(1).gradient(theta), first)
+    assert_allclose(noisy.loss(9).gradient(2 * theta) - Beale().gradient(2 * theta), later - Beale().gradient(theta))
+
+
+def test_the_mean_of_the_noise_is_zero_and_its_covariance_sigma_squared():
+    theta, sigma, n = np.array([1.0, 2.0]), 0.5, 4000
+    noisy = Noisy(Beale(), sigma, seed=1)
+    noise = np.array([noisy.loss(t).gradient(theta) for t in range(1, n + 1)]) - Beale().gradient(theta)
+    assert np.abs(noise.mean(axis=0)).max() < 4 * sigma / np.sqrt(n)
+    assert_allclose(noise.T @ noise / n, sigma**2 * np.eye(2), atol=6 * sigma**2 / np.sqrt(n))
+
+
+def test_each_noisy_loss_has_the_gradient_it_says_and_the_curvature_of_the_problem():
+    theta = np.array([1.0, 2.0])
+    loss = Noisy(Beale(), sigma=3.0, seed=5).loss(2)
+    differences = [(loss.value(theta + h) - loss.value(theta - h)) / 2e-6 for h in 1e-6 * np.eye(2)]
+    assert_allclose(loss.gradient(theta), differences, rtol=1e-7)
+    assert np.array_equal(loss.hessian(theta), Beale().hessian(theta))
+    f, g = loss.value_and_gradient(theta)
+    assert f == loss.value(theta) and np.array_equal(g, loss.gradient(theta))
+    assert loss.gradient(theta.astype(np.float32)).dtype == np.float32 and type(f) is float
+
+
+def test_asked_itself_a_noisy_problem_answers_without_noise():
+    theta = np.array([1.0, 2.0])
+    noisy = Noisy(Beale(), sigma=3.0)
+    assert noisy.value(theta) == Beale().value(theta) and noisy.size == 2
+    assert np.array_equal(noisy.gradient(theta), Beale().gradient(theta))
+    assert_allclose(Noisy(Beale(), sigma=0).loss(7).gradient(theta), Beale().gradient(theta))

@@ -1,0 +1,67 @@
+"""Problems that keep count: what counts as what, and what passes through."""
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from numopt.problems import Beale, Counted, LeastSquares, Noisy, Quadratic
+
+A = np.array([[4.0, 1, 0], [1, 3, -1], [0, -1, 2]])
+
+
+def test_values_gradients_and_products_are_counted():
+    counted, theta = Counted(Quadratic(A)), np.ones(3)
+    counted.value(theta), counted.value(theta), counted.gradient(theta), counted.value_and_gradient(theta)
+    assert (counted.values, counted.gradients, counted.products) == (3, 2, 0)
+    H = counted.hessian(theta)
+    assert counted.products == 0
+    assert_allclose(H @ theta, A @ theta)
+    assert counted.products == 1
+    assert_allclose(H @ np.ones((3, 2)), A @ np.ones((3, 2)))
+    assert_allclose(H.T @ theta, A @ theta)
+    assert counted.products == 4
+
+
+def test_a_matrix_used_as_an_array_counts_as_a_product_for_each_column():
+    counted, theta = Counted(Quadratic(A)), np.ones(3)
+    assert_allclose(np.linalg.solve(counted.hessian(theta), theta), np.linalg.solve(A, theta))
+    assert counted.products == 3
+    assert_allclose(counted.hessian(theta) + np.eye(3), A + np.eye(3))
+    assert_allclose(np.eye(3) + counted.hessian(theta), A + np.eye(3))
+    assert counted.products == 9
+    squares = Counted(LeastSquares(lambda theta: A @ theta - 1, lambda theta: A))
+    assert_allclose(squares.gauss_newton(theta) @ theta, A @ A @ theta)
+    assert squares.products == 1
+
+
+def test_all_steps_of_a_problem_are_counted_together():
+    counted = Counted(Noisy(Quadratic(A), 1.0))
+    for t, loss in zip(range(4), (loss for _, loss in counted.losses())):
+        loss.gradient(np.ones(3))
+        loss.hessian(np.ones(3)) @ np.ones(3)
+    assert (counted.values, counted.gradients, counted.products) == (0, 4, 4)
+    assert np.array_equal(counted.loss(3).gradient(np.ones(3)), counted.problem.loss(3).gradient(np.ones(3)))
+
+
+def test_what_else_a_counted_problem_knows_it_still_knows():
+    assert Counted(Beale()).box is Beale.box and Counted(Beale()).size == 2
+    assert np.array_equal(Counted(Beale()).minimizers, [[3, 0.5]])
+    assert Counted(Beale()).loss(4).minimum == 0
+    squares = Counted(LeastSquares(lambda theta: A @ theta - 1, lambda theta: A))
+    squares.residuals([1, 2, 3]), squares.jacobian([1, 2, 3]), squares.jacobian([1, 2, 3])
+    assert (squares.values, squares.gradients) == (1, 2)
+    with pytest.raises(AttributeError, match="nonsense"):
+        Counted(Beale()).nonsense
+    with pytest.raises(NotImplementedError, match="Beale is not a likelihood"):
+        Counted(Beale()).fisher([1, 2])
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda problem: pickle.loads(pickle.dumps(problem))])
+def test_a_copy_goes_on_counting_by_itself(duplicate):
+    counted = Counted(Noisy(Beale(), 1.0))
+    counted.gradient([1, 2])
+    other = duplicate(counted)
+    other.loss(1).gradient(np.array([1.0, 2.0]))
+    assert (counted.gradients, other.gradients) == (1, 2)
