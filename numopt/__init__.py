@@ -59,6 +59,7 @@ def handed_on(package, folder):
             return import_module(f"{package}.{name}")
         for module in modules:
             if name in (found := public(module)):
+                setattr(sys.modules[package], name, found[name])  # so that it is looked for only once
                 return found[name]
         raise unknown(package, name, names())
 

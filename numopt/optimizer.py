@@ -21,8 +21,8 @@ from math import isfinite
 import numpy as np
 
 from numopt.signature import (
-    SCHEDULES, checked_arguments, checked_loop, checked_memory, checked_precision, defaults, described, memory_names,
-    ranges_of)
+    SCHEDULES, checked_arguments, checked_gradient, checked_loop, checked_memory, checked_precision, defaults,
+    described, memory_names, ranges_of, said)
 
 
 class Diverged(ArithmeticError):
@@ -93,13 +93,14 @@ class Run:
         return self
 
     def __next__(self):
+        before = self.theta
         try:
             with np.errstate(all="ignore", over="call", call=self._note_overflow):
                 theta = next(self._generator)
-                if type(theta) is not np.ndarray or theta.shape != self.theta.shape or theta.dtype.kind != "f":
+                if type(theta) is not np.ndarray or theta.shape != before.shape or theta.dtype.kind != "f":
                     raise TypeError(f"{self.name} yielded {said(theta)}; it has to `yield theta`, a vector of "
-                                    f"{self.theta.size} numbers as it was given")
-                finite = isfinite(theta @ theta) or np.isfinite(theta).all()
+                                    f"{before.size} numbers as it was given")
+                finite = isfinite(theta.dot(theta)) or np.isfinite(theta).all()
         except StopIteration:
             raise
         except BaseException as error:
@@ -109,7 +110,7 @@ class Run:
             if isinstance(error, (TypeError, ValueError)) and (likely := self._likely_mistake(error)):
                 raise (TypeError if isinstance(error, TypeError) else ValueError)(likely) from error
             raise
-        variables = inspect.getgeneratorlocals(self._generator).copy()
+        variables = self._generator.gi_frame.f_locals.copy()
         if not finite:
             raise self._diverged(variables["t"], f"at step {variables['t']}: try a smaller learning rate, more damping "
                                  "or clipped gradients (the last finite iterate is in run.theta)")
@@ -118,9 +119,10 @@ class Run:
         if self._given:
             self._compare_with_what_was_given(variables)
         for name in self.method.memory:
-            frozen(variables[name])
+            if type(value := variables[name]) is not int:
+                frozen(value)
         self.theta, self._variables, self._begun = frozen(theta), variables, True
-        return self.theta
+        return theta
 
     def _note_overflow(self, *what):
         """NumPy calls this in a step in which a number became too large, at no cost in the others."""
@@ -253,24 +255,6 @@ class FirstLoss(LookedAt):
         return FirstLoss(self.problem.smooth)
 
 
-def checked_gradient(loss, g, theta):
-    """The gradient, if it is a vector of real numbers, one for each of θ."""
-    if isinstance(g, np.ndarray) and not isinstance(g, np.ma.MaskedArray) and g.shape == theta.shape \
-            and g.dtype.kind in "fiu":
-        return g
-    raise ValueError(f"the gradient of {type(loss).__name__} is {said(g)}; it must be an array of {theta.size} real "
-                     f"numbers, shape {theta.shape}, as theta is")
-
-
-def said(value):
-    """What it is, in short: a vector of 5 numbers (float32), or a tuple, or None."""
-    if isinstance(value, np.ndarray):
-        return f"{type(value).__name__} of shape {value.shape} ({value.dtype})".replace("ndarray", "an array")
-    if value is None or isinstance(value, (bool, int, float, complex, np.generic)):
-        return repr(value)
-    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, (tuple, list)) else "")
-
-
 class Later:
     """A variable of a compiled loop that is computed only if somebody asks the run for it."""
 
@@ -281,7 +265,7 @@ class Later:
 def frozen(value):
     """An iterate, and what is remembered, is a value: writing into one that was handed out is an error."""
     if isinstance(value, np.ndarray):
-        value.flags.writeable = False
+        value.setflags(write=False)
     elif isinstance(value, (tuple, list)):
         for item in value:
             frozen(item)

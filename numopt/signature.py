@@ -252,3 +252,21 @@ def checked_memory(name, value, default, theta):
     elif real(default) and not isinstance(value, (int, float, np.number)) or isinstance(value, (str, complex)):
         raise ValueError(f"{name} is {value!r}; what a method remembers are numbers and arrays")
     return value
+
+
+def checked_gradient(loss, g, theta):
+    """The gradient, if it is a vector of real numbers, one for each of θ."""
+    if isinstance(g, np.ndarray) and not isinstance(g, np.ma.MaskedArray) and g.shape == theta.shape \
+            and g.dtype.kind in "fiu":
+        return g
+    raise ValueError(f"the gradient of {type(loss).__name__} is {said(g)}; it must be an array of {theta.size} real "
+                     f"numbers, shape {theta.shape}, as theta is")
+
+
+def said(value):
+    """What it is, in short: a vector of 5 numbers (float32), or a tuple, or None."""
+    if isinstance(value, np.ndarray):
+        return f"{type(value).__name__} of shape {value.shape} ({value.dtype})".replace("ndarray", "an array")
+    if value is None or isinstance(value, (bool, int, float, complex, np.generic)):
+        return repr(value)
+    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, (tuple, list)) else "")

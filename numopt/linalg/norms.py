@@ -21,6 +21,13 @@ def limits(dtype):
     return float(info.tiny) / float(info.eps)**2, float(info.max)
 
 
+@cache
+def middle(dtype):
+    """Half of all orders of magnitude: neither these squares nor what they are multiplied by is near the limits."""
+    far = math.sqrt(limits(dtype)[1])
+    return 1 / far, far
+
+
 def power_of_two(x):
     """The power of 2 next below a positive number."""
     return math.ldexp(1.0, math.frexp(x)[1] - 1)
@@ -38,11 +45,11 @@ def scale(*vectors):
     It is that next below the largest number of the first one, by which all are to be divided.  Of a vector of zeros, or
     one that is not finite, it is 1.
     """
-    far = math.sqrt(limits(vectors[0].dtype)[1])
-    squares = [float(np.vdot(v, v)) for v in vectors]
-    if all(1 / far < square < far or square == 0 and not v.any() for square, v in zip(squares, vectors)):
-        return 1.0
-    return power_of_two(largest(vectors[0]) or 1.0)
+    near, far = middle(vectors[0].dtype)
+    for v in vectors:
+        if not near < np.vdot(v, v) < far and v.any():
+            return power_of_two(largest(vectors[0]) or 1.0)
+    return 1.0
 
 
 def inner(a, b):

@@ -303,7 +303,7 @@ def start(A, b, x):
     real(A, "A")
     if b.ndim != 1 or getattr(A, "shape", (b.size, b.size)) != (b.size, b.size):
         raise ValueError(f"A has shape {A.shape} and b has shape {b.shape}: they must be (n, n) and (n,)")
-    if not np.isfinite(b).all():
+    if not math.isfinite(np.vdot(b, b)) and not np.isfinite(b).all():
         raise NotFinite("b has entries that are not finite")
     if x is None:
         return np.zeros_like(b), b

@@ -109,9 +109,9 @@ class SoftmaxCrossEntropy(Loss):
 
     def gradient(self, z, y):
         """∂/∂z = p − e_y, a row for each example."""
-        d, rows = softmax(z), np.arange(len(z))
-        d[rows, y] = 0
-        d[rows, y] = -d.sum(axis=1)  # p_y − 1
+        d, right = softmax(z), (np.arange(len(z)), y)
+        d[right] = 0
+        d[right] = -d.sum(axis=1)  # p_y − 1
         return d
 
     def hessian_product(self, z, y, u):
