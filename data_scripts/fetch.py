@@ -13,6 +13,7 @@ import re
 import shutil
 import tarfile
 import zlib
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,7 +24,9 @@ from tqdm import tqdm
 from data_scripts.formats import DataError
 from data_scripts.sources import File
 from numopt import data
+from numopt.checkpoint import LOCK_EX, LOCK_NB, flock
 
+LOCK = ".lock"    # in a temporary folder: whoever works there holds it
 SPARE = 2**24    # bytes that a download or an archive may have more than its files: other members, a longer text
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, tarfile.TarError)
 pooch.get_logger().setLevel(logging.WARNING)    # it announces every file and its sum
@@ -36,6 +39,7 @@ def fetch(name, source, path=None, prefix=False):
     if in_place(stored, prefix):
         return f"{name} is in place: {stored}"
     data.folder().mkdir(parents=True, exist_ok=True)
+    remove_leftovers(data.folder())
     contents = find(Path(path), source, prefix) if path else download(name, source)
     complete = all(len(contents[file.name]) == file.size for file in source.files if file.size)
     store(source.convert(contents), complete, stored)
@@ -44,7 +48,7 @@ def fetch(name, source, path=None, prefix=False):
 
 def store(arrays, complete, stored):
     """One .npy file for each array in the folder `stored`, which appears only when it is whole."""
-    with TemporaryDirectory(prefix=".storing-", dir=stored.parent) as folder:
+    with temporary(".storing-", stored.parent) as folder:
         new = Path(folder) / "new"
         new.mkdir()
         for name, array in arrays.items():
@@ -58,6 +62,22 @@ def store(arrays, complete, stored):
             os.replace(new, stored)
         finally:
             recover(stored)
+
+
+@contextmanager
+def temporary(prefix, parent):
+    """A folder that is gone afterwards, with a lock in it while we live."""
+    with TemporaryDirectory(prefix=prefix, dir=parent) as folder, open(Path(folder) / LOCK, "wb") as lock:
+        flock(lock, LOCK_EX)
+        yield folder
+
+
+def remove_leftovers(parent):
+    """Remove the temporary folders of those that were killed: nobody has a lock on what is in there."""
+    for folder in [*parent.glob(".storing-*"), *parent.glob(".downloading-*")] if LOCK_EX else []:
+        with suppress(OSError), open(folder / LOCK, "rb") as lock:
+            flock(lock, LOCK_EX | LOCK_NB)
+            shutil.rmtree(folder)
 
 
 def aside(stored):
@@ -88,7 +108,7 @@ def download(name, source):
     """The contents of a set's files from the first mirror that has them all undamaged."""
     failures = []
     for mirror in source.mirrors:
-        with TemporaryDirectory(prefix=".downloading-", dir=data.folder()) as folder:
+        with temporary(".downloading-", data.folder()) as folder:
             try:
                 for file in source.downloads:
                     print(f"downloading {mirror}{file}")

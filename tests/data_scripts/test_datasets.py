@@ -6,9 +6,12 @@ import lzma
 import os
 import re
 import socket
+import subprocess
+import sys
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -256,7 +259,7 @@ def test_ctrl_c_while_downloading_leaves_nothing(cache, server, monkeypatch):
     server.pages = {f"/a/{file}.gz": gzip.compress(content) for file, content in FILES["mnist"].items()}
 
     def interrupted(path, source, prefix=False):
-        assert len(list(path.iterdir())) == 4    # the downloads are there, and are removed
+        assert len(list(path.glob("*.gz"))) == 4    # the downloads are there, and are removed
         raise KeyboardInterrupt
     monkeypatch.setattr("data_scripts.fetch.find", interrupted)
     assert main(["mnist"], served_by(server, "mnist", "a")) == 130
@@ -663,4 +666,26 @@ def test_a_stored_set_that_was_cut_short_is_not_in_place(cache, tmp_path, capsys
     assert main(["mnist", "--from", str(tmp_path / "copy")], sources) == 0 and fetch.in_place(cache / "mnist")
     path.unlink()
     assert not fetch.in_place(cache / "mnist", prefix=True)
+    capsys.readouterr()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder whose file is open cannot be removed there")
+@pytest.mark.parametrize("prefix", [".storing-", ".downloading-"])
+def test_what_a_kill_left_goes_with_the_next_that_fetches_and_what_others_have_stays(prefix, cache, tmp_path, capsys):
+    killed = f"""
+import os, signal
+from pathlib import Path
+from data_scripts import fetch
+with fetch.temporary({prefix!r}, Path({str(cache)!r})) as folder:
+    (Path(folder) / "half").write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    cache.mkdir()
+    assert subprocess.run([sys.executable, "-c", killed], check=False, cwd=Path(__file__).parents[2]).returncode == -9
+    assert len(list(cache.glob(f"{prefix}*/half"))) == 1
+    with fetch.temporary(prefix, cache) as folder:
+        arguments = ["mnist", "--from", str(write(tmp_path / "copy", FILES["mnist"]))]
+        assert main(arguments, {"mnist": TINY["mnist"]}) == 0
+        assert sorted(path.name for path in cache.iterdir()) == sorted(["mnist", Path(folder).name])
+    assert_stored("mnist")
     capsys.readouterr()
