@@ -1,0 +1,124 @@
+"""The claims of lecture 14: what a comparison can show, and what the records show."""
+from itertools import permutations
+from math import comb
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from figures.accuracy_table import winner
+from figures.making.records import recorded
+from figures.race import best_of_search
+from numopt.optimizers import adam, gradient_descent
+from numopt.problems import Function, Quadratic
+from numopt.record import path
+
+OWN = {"momentum": "lr 0.01, ", "RMSProp": "lr 0.00032, ", "Adam": "lr 0.00032, ", "nlTGCR": "lr 0.32, damping 0.001, "}
+
+
+def curves(method, array, changes=""):
+    """Of every seed of ten epochs with 2 × 90 units on CIFAR-10."""
+    record = recorded("mlp_2x90")
+    return np.array([record[run][array] for run in record
+                     if run.startswith(f"cifar10, {method}, {changes}10 epochs, seed ")])
+
+
+def own(array):
+    """{method: what it reached with each seed}, each with the numbers that were searched for."""
+    return {method: curves(method, array, changes)[:, -1] for method, changes in OWN.items()}
+
+
+@pytest.mark.parametrize("methods, seeds, known", [(2, 2, 1 / 3), (2, 3, 1 / 10), (4, 3, 1 / 55)])
+def test_if_all_are_alike_one_is_ahead_with_every_seed_as_often_as_counting_orders_says(methods, seeds, known):
+    assert_allclose(methods / comb(methods * seeds, seeds), known)
+    if methods * seeds < 7:
+        orders = [winner(np.reshape(order, (methods, seeds))) for order in permutations(range(methods * seeds))]
+        assert_allclose(np.mean([order is not None for order in orders]), known)
+    else:
+        rng, draws = np.random.default_rng(0), 20_000
+        found = np.mean([winner(rng.standard_normal((methods, seeds))) is not None for _ in range(draws)])
+        assert abs(found - known) < 4 * np.sqrt(known / draws)
+
+
+def test_with_the_same_seeds_the_difference_is_better_known_than_the_two():
+    """Two rates of gradient descent on one bowl, from starts that a seed gives: (14.3)."""
+    ends = {"same": [], "other": []}
+    bowl = Quadratic(np.diag([1.0, 3.0]))
+    for seed in range(200):
+        for seeds, second in ("same", seed), ("other", seed + 1000):
+            one, two = (bowl.value(path(gradient_descent(bowl, np.random.default_rng(s).standard_normal(2), lr=lr),
+                                        10)[-1]) for s, lr in ((seed, 0.1), (second, 0.11)))
+            ends[seeds].append((one, two))
+    same, other = (np.transpose(ends[seeds]) for seeds in ("same", "other"))
+    assert_allclose(np.var(same[0] - same[1], ddof=1),
+                    np.var(same[0], ddof=1) + np.var(same[1], ddof=1) - 2 * np.cov(same)[0, 1])
+    assert np.std(same[0] - same[1]) < np.std(other[0] - other[1]) / 3
+
+
+def test_in_other_units_of_the_loss_the_same_rate_for_all_names_another_winner():
+    left = {}
+    for c in (1.0, 50.0):
+        bowl = Function(lambda x: c * x @ x / 2, lambda x: c * x, size=1)
+        for method in gradient_descent, adam:
+            left[method.__name__, c] = path(method(bowl, np.array([1.0]), lr=0.02), 30)
+    ends = {key: abs(walk[-1, 0]) for key, walk in left.items()}
+    assert ends["adam", 1] < ends["gradient_descent", 1] and ends["gradient_descent", 50] < ends["adam", 50]
+    assert_allclose(left["adam", 1], left["adam", 50], rtol=1e-5)
+
+
+@pytest.mark.parametrize("m, share", [(20, 0.5), (20, 0.25), (5, 0.5)])
+def test_the_median_of_the_best_of_m_is_a_quantile_of_one(m, share):
+    trials = np.random.default_rng(0).random(20_000)  # so that the quantile at p is p
+    assert_allclose(best_of_search(trials, share, m), 1 - (1 - share)**(1 / m), rtol=0.05)
+
+
+def test_what_was_best_after_three_epochs_is_worse_than_the_printed_rate_after_ten():
+    record = recorded("mlp_2x90")
+    for method in "Adam", "RMSProp":
+        three = [record[f"cifar10, {method}, {changes}3 epochs, seed 0"]["validation loss"][-1]
+                 for changes in ("lr 0.00032, ", "")]
+        assert three[0] < three[1]
+        assert curves(method, "validation loss", "lr 0.00032, ")[:, -1].min() > curves(
+            method, "validation loss")[:, -1].max()
+
+
+def test_the_damping_of_nltgcr_changes_the_validation_loss_in_the_fourth_digit():
+    record = recorded("mlp_2x90")
+    found = [record[f"cifar10, nlTGCR, lr 0.32, {damping}3 epochs, seed 0"]["validation loss"][-1]
+             for damping in ("damping 0.1, ", "", "damping 0.001, ", "damping 0.0001, ")]
+    assert 0 < np.ptp(found) < 1e-3
+    assert np.ptp(found) < np.ptp(own("validation loss")["nlTGCR"]) / 10, "other seeds change more"
+
+
+def test_training_loss_validation_loss_and_test_name_three_different_winners():
+    training, validation = own("training loss"), own("validation loss")
+    others = [method for method in OWN if method != "nlTGCR"]
+    assert all(training["nlTGCR"].min() > training[method].max() for method in others)
+    assert all(validation["nlTGCR"].max() < validation[method].min() for method in others)
+    for array, sign in ("test loss", -1), ("test accuracy", 1):
+        assert winner(sign * np.array(list(own(array).values()))) is None
+
+
+def test_for_the_backward_passes_of_four_epochs_of_nltgcr_adam_has_eight_and_is_further():
+    ours, adams = (curves(method, "backward", OWN[method]) for method in ("nlTGCR", "Adam"))
+    assert (adams[:, 8] <= ours[:, 4]).all() and round((ours[:, -1] / adams[:, -1]).mean() * 10) == 22
+    assert (curves("Adam", "training loss", OWN["Adam"])[:, 8].max()
+            < curves("nlTGCR", "training loss", OWN["nlTGCR"])[:, 4].min())
+
+
+@pytest.mark.parametrize("rate", [1e-3, 3e-4])
+def test_in_single_precision_gradient_descent_stands_still_where_an_update_is_half_a_unit_in_the_last_place(rate):
+    ends = {}
+    for dtype in np.float32, np.float64:
+        bowl = Quadratic(np.eye(1, dtype=dtype), b=np.ones(1, dtype))
+        walk = path(gradient_descent(bowl, np.zeros(1, dtype), lr=rate), int(25 / rate))
+        ends[dtype] = abs(float(walk[-1, 0]) - 1)
+        assert (walk[-1] == walk[-2]).all() == (dtype == np.float32)
+    below_one = np.spacing(np.float32(1)) / 2  # the distance of the numbers below 1 is u
+    assert_allclose(ends[np.float32], below_one / 2 / rate, rtol=0.02)
+    assert ends[np.float64] < 1e-9
+
+
+def test_the_trace_of_a_hessian_is_above_two_before_and_after_training():
+    eigenvalues = recorded("eigenvalue_spectrum")["shared weights"]["eigenvalues"]
+    assert eigenvalues.shape == (2, 974) and (eigenvalues.sum(axis=1) > 2).all()
