@@ -1,0 +1,138 @@
+"""The defaults are the published ones, whose source is named, and of every other number it is said that it is ours."""
+from functools import partial
+
+import pytest
+
+import numopt.optimizers
+from numopt import line_search
+from numopt.linalg import systems
+
+ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+
+# method: (where the numbers are printed, the numbers)
+PUBLISHED = {
+    "momentum": ("Goodfellow et al. (2016), Section 8.3.2", {"mu": 0.9}),
+    "nesterov": ("Goodfellow et al. (2016), Section 8.3.2", {"mu": 0.9}),
+    "delta_bar_delta": ("Hinton (2012), lecture 6d; Jacobs (1988) for rho",
+                        {"kappa": 0.05, "phi": 0.05, "rho": 0.7, "least": 0.1, "most": 10.0, "gain": 1.0}),
+    "rprop": ("Riedmiller and Braun (1993); PyTorch for the limits and the first length",
+              {"eta_minus": 0.5, "eta_plus": 1.2, "least": 1e-6, "most": 50.0, "lr": 1e-2}),
+    "adagrad": ("PyTorch", {"lr": 1e-2, "eps": 1e-10}),
+    "rmsprop": ("Hinton (2012), lecture 6e; PyTorch for eps", {"rho": 0.9, "eps": 1e-8}),
+    "adadelta": ("Zeiler (2012), Section 4.1", {"rho": 0.95, "eps": 1e-6}),
+    "adam": ("Kingma and Ba (2015), Algorithm 1", ADAM),
+    "amsgrad": ("PyTorch", ADAM),
+    "nadam": ("PyTorch", {**ADAM, "lr": 2e-3, "psi": 4e-3, "mu_product": 1.0}),
+    "adamw": ("PyTorch", {**ADAM, "weight_decay": 1e-2}),
+    "lion": ("Chen et al. (2023), Algorithm 2 and code", {"lr": 1e-4, "beta1": 0.9, "beta2": 0.99,
+                                                          "weight_decay": 0.0}),
+    "newton_rate_printed": ("Ravaut and Gorti (2018)", {"epsilon": 1e-5}),
+    "vsgd": ("Schaul, Zhang and LeCun (2013), and their code", {"samples": 10, "slow": 2.0, "eps": 1e-9}),
+    "sps": ("Loizou et al. (2021), code", {"c": 0.5, "gamma": 2.0, "every": 500, "eps": 1e-8, "lr": 1.0}),
+    "momo": ("Schaipp et al. (2024), code", {"lr": 1.0, "beta": 0.9, "lower": 0.0}),
+    "dog": ("Ivgi, Hinder and Carmon (2023), code", {"lr": 1.0, "eps": 1e-8}),
+    "prodigy": ("Mishchenko and Defazio (2024), code", {**ADAM, "lr": 1.0, "share": 1e-6}),
+    "schedule_free": ("Defazio et al. (2024), code", {"lr": 1.0, "beta": 0.9}),
+    "schedule_free_adamw": ("Defazio et al. (2024), code", {**ADAM, "lr": 2.5e-3, "weight_decay": 0.0}),
+    "trust_region": ("scipy.optimize, trust-ncg", {"eta": 0.15, "most": 1000.0, "radius": 1.0}),
+    "hessian_free": ("Martens (2010), Sections 4.1 to 4.7",
+                     {"eps": 5e-4, "cg_steps": 250, "damping": 1.0, "curvature": "gauss_newton",
+                      "preconditioned": True}),
+    "levenberg_marquardt": ("Madsen, Nielsen and Tingleff (2004), Algorithm 3.16", {"tau": 1e-3, "nu": 2.0}),
+    "nonlinear_cg": ("Nocedal and Wright (2006), equations 5.45 and 5.52",
+                     {"formula": "polak_ribiere_plus", "overlap": 0.1}),
+    "sr1": ("Nocedal and Wright (2006), Algorithm 6.2", {"eta": 1e-3}),
+    "lbfgs": ("optax", {"history": 10}),
+    "adahessian": ("Yao et al. (2021), Algorithm 1, and code",
+                   {"lr": 0.15, "beta1": 0.9, "beta2": 0.999, "eps": 1e-4, "power": 1.0, "weight_decay": 0.0,
+                    "averaging": "signed"}),
+    "sophia": ("Liu et al. (2024), Section 3.1; code for lr and weight_decay",
+               {"lr": 1e-4, "beta1": 0.96, "beta2": 0.99, "eps": 1e-12, "weight_decay": 0.1, "k": 10}),
+    "ivon": ("Shen et al. (2024), code", {"beta1": 0.9, "beta2": 0.99999, "h0": 1.0, "weight_decay": 1e-4}),
+    "radam": ("Liu et al. (2020), code", ADAM),
+    "adabelief": ("Zhuang et al. (2020), code", {**ADAM, "eps": 1e-16}),
+    "adan": ("Xie et al. (2022), code", {"lr": 1e-3, "beta1": 0.98, "beta2": 0.92, "beta3": 0.99, "eps": 1e-8,
+                                         "weight_decay": 0.0}),
+    "lamb": ("You et al. (2020), Section 4", {"beta1": 0.9, "beta2": 0.999, "eps": 1e-6, "weight_decay": 1e-2}),
+    "kfac": ("Martens and Grosse (2015), Section 5", {"beta": 0.95, "labels": "sampled", "form": "expand"}),
+    "kfac_martens": ("Martens and Grosse (2015), Sections 5, 6.5, 6.6 and 8",
+                     {"T1": 5, "T2": 20, "T3": 20, "beta": 0.95, "damping": 150.0, "labels": "sampled",
+                      "form": "expand"}),
+    "soap": ("Vyas et al. (2024), code", {"lr": 3e-3, "beta1": 0.95, "beta2": 0.95, "eps": 1e-8,
+                                          "weight_decay": 0.01, "every": 10}),
+    "muon": ("Jordan et al. (2024), code", {"lr": 0.02, "mu": 0.95, "nesterov": True, "steps": 5,
+                                            "coefficients": (3.4445, -4.7750, 2.0315)}),
+    "scion": ("Pethick et al. (2025), code", {"mu": 0.0, "ball": "spectral"}),
+    "nltgcr": ("He et al. (2024), code", {"lr": 1.0, "window": 10, "restart": 50, "safeguard": 1e3}),
+    "nltgcr_adaptive": ("He et al. (2024), code", {"lr": 1.0, "cosine": 0.99, "every": 10, "window": 10,
+                                                   "safeguard": 1e3}),
+    "nltgcr_fisher": ("Memon et al. (2024)", {"lr": 1e-3, "labels": "sampled", "start": 1, "curvature": "fisher"}),
+    "fishleg": ("Garcia et al. (2023), code", {"lr": 5e-2, "beta": 0.9, "aux_lr": 1e-4, "damping": 0.5, "every": 10,
+                                               "scale": 1.0, "weight_decay": 1e-5}),
+    "lookahead": ("Zhang et al. (2019), Section 3", {"k": 5, "alpha": 0.5}),
+    "sam": ("Foret et al. (2021), Section 3.1", {"rho": 0.05})}
+
+# Numbers for which no source is followed: mostly the rates of methods whose rate is always tuned.
+OURS = {
+    "gradient_descent": {"lr": 1e-2}, "normalized_descent": {"lr": 1e-2}, "sign_descent": {"lr": 1e-3},
+    "proximal_descent": {"lr": 1e-2}, "momentum": {"lr": 1e-2}, "nesterov": {"lr": 1e-2},
+    "delta_bar_delta": {"lr": 1e-2, "mu": 0.0}, "rmsprop": {"lr": 1e-3},
+    "gradient_rate": {"alpha": 1e-2, "beta": 0.0, "delta": 1e-6, "lr": 1e-2},
+    "newton_rate": {"epsilon": 0.1, "beta": 0.0, "delta": 1e-6, "most": 2.0, "lr": 1e-2},
+    "newton_rate_printed": {"beta": 0.0, "delta": 1e-6, "lr": 1e-2}, "vsgd": {"tau": 1.0},
+    "barzilai_borwein": {"lr": 1e-2}, "sps": {"lower": 0.0}, "dog": {"share": 1e-4}, "damped_newton": {"damping": 1e-3},
+    "trust_region": {"cg_steps": 250}, "newton_cg": {"cg_steps": 250}, "sr1": {"radius": 1.0},
+    "natural_gradient": {"lr": 1.0, "damping": 1e-2, "cg_steps": 50},
+    "normalized_natural_gradient": {"lr": 0.1, "damping": 1e-2},
+    "gradient_norm_normalized": {"lr": 0.1, "damping": 1e-2}, "eigenbasis_normalized": {"lr": 1e-2, "damping": 1e-2},
+    "clipped_natural_gradient": {"lr": 1.0, "epsilon": 0.1, "damping": 1e-2},
+    "gradient_norm_clipped": {"lr": 1.0, "epsilon": 1.0, "damping": 1e-2},
+    "eigenbasis_clipped": {"lr": 1.0, "epsilon": 0.02, "damping": 1e-2},
+    "ivon": {"lr": 0.1, "ess": 1e4}, "lamb": {"lr": 1e-3}, "full_matrix_adagrad": {"lr": 1e-2, "eps": 1e-10},
+    "kfac": {"lr": 0.1, "mu": 0.9, "damping": 1e-3, "kappa": 1e-3, "every": 10}, "kfac_martens": {"eta": 0.0},
+    "ekfac": {"lr": 0.1, "damping": 1e-3, "beta": 0.95, "every": 10},
+    "shampoo": {"lr": 0.1, "mu": 0.0, "eps": 1e-4, "every": 1}, "muon": {"weight_decay": 0.0},
+    "scion": {"lr": 1e-3, "weight_decay": 0.0}, "anderson": {"lr": 0.1, "window": 5},
+    "nltgcr": {"damping": 0.0}, "nltgcr_adaptive": {"damping": 0.0}, "nltgcr_fisher": {"damping": 1e-2, "window": 10},
+    "sam": {"lr": 1e-2}, "svrg": {"lr": 1e-2, "every": 100}}
+
+
+def defaults(method):
+    return method.__wrapped__.__kwdefaults__
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+@pytest.mark.parametrize("name", numopt.optimizers.__all__)
+def test_every_number_is_the_published_one_or_said_to_be_ours(name):
+    method, (_, published), ours = (getattr(numopt.optimizers, name), PUBLISHED.get(name, ("", {})),
+                                    OURS.get(name, {}))
+    assert not published.keys() & ours.keys()
+    listed = {**published, **ours}
+    assert {key: defaults(method)[key] for key in listed} == listed
+    # t, seeds, and memory that starts at nothing are not constants of a method.
+    assert {key for key, value in defaults(method).items() if is_number(value) and key not in ("t", "seed")
+            and not (key in method.memory and value == 0)} <= listed.keys()
+
+
+def test_the_tables_speak_of_methods_that_there_are():
+    assert {*PUBLISHED, *OURS} <= set(numopt.optimizers.__all__)
+
+
+@pytest.mark.parametrize("function, numbers", [
+    (line_search.backtracking, {"c": 1e-4, "shrink": 0.5}),         # Nocedal and Wright (2006), Algorithm 3.1
+    (line_search.strong_wolfe, {"c1": 1e-4, "c2": 0.9}),            # the same, Section 3.1: Newton and quasi-Newton
+    (systems.truncated_conjugate_gradient, {"eps": 5e-4, "most": 250})])   # Martens (2010), Section 4.4
+def test_searches_and_inner_iterations_have_the_published_numbers(function, numbers):
+    assert {key: function.__kwdefaults__[key] for key in numbers} == numbers
+
+
+def test_conjugate_gradients_look_along_a_line_more_exactly_than_quasi_newton_methods_do():
+    """Nocedal and Wright (2006), Section 3.1: c₂ = 0.1 for nonlinear conjugate gradients, 0.9 for the others."""
+    search = defaults(numopt.optimizers.nonlinear_cg)["search"]
+    assert isinstance(search, partial) and (search.func, search.keywords) == (line_search.strong_wolfe, {"c2": 0.1})
+    for name in ("bfgs", "lbfgs"):
+        assert defaults(getattr(numopt.optimizers, name))["search"] is line_search.strong_wolfe
+    assert defaults(numopt.optimizers.gauss_newton)["search"] is line_search.backtracking
