@@ -10,6 +10,7 @@ import pytest  # noqa: E402
 import figures  # noqa: E402
 from numopt.kernels.twins import Kernel  # noqa: E402
 from numopt.record import load, save  # noqa: E402
+from tests.draws import afresh  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -18,6 +19,12 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     Kernel.reading = config.getoption("--reading")
+
+
+@pytest.fixture(autouse=True)
+def draws_of_its_own(request):
+    """The order in which tests run, and which of them do, changes no test's data."""
+    afresh(request.module)
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,7 @@ def put(place, where, block):
         file.write_text(text.replace(mark, mark + block if after else block + mark), encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", SECTIONS)
 def test_what_it_says_of_adding_can_be_done_and_does_what_it_says(section, copy):
     steps = STEP.findall(SECTIONS[section])

@@ -21,6 +21,7 @@ import pytest
 
 import numopt.networks
 import numopt.optimizers
+from tests.draws import afresh
 
 TESTS = Path(__file__).parent
 NONSENSE = TypeError, NameError, AttributeError, LookupError, SyntaxError
@@ -87,6 +88,7 @@ def cases(test):
 def failure(test):
     """What the test raises in the first of its cases that fails; None if all of them pass."""
     for arguments in cases(test):
+        afresh(inspect.getmodule(test))
         try:
             test(**arguments)
         except NONSENSE:

@@ -207,12 +207,14 @@ def test_a_folder_below_a_file_is_said_before_anything_is_computed(folder, tmp_p
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="signals of this kind are those of Unix")
 def test_ctrl_c_answers_130_and_leaves_only_whole_pictures(folder, tmp_path):
-    running = subprocess.Popen(**folder("-j", "1", "--out", "pictures", endless=ENDLESS), start_new_session=True)
+    # Who is started in the background of a script ignores Ctrl-C, and so do its children unless it is put back.
+    running = subprocess.Popen(**folder("-j", "1", "--out", "pictures", endless=ENDLESS), start_new_session=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         while not (tmp_path / "begun").exists() and running.poll() is None:
             time.sleep(0.02)
         os.killpg(running.pid, signal.SIGINT)
-        _, said = running.communicate()
+        _, said = running.communicate(timeout=60)
     finally:
         running.kill()
     assert running.returncode == 130 and "stopped; what has been drawn is whole" in said

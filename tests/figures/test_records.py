@@ -192,6 +192,7 @@ def test_a_job_that_always_kills_its_process_is_given_up_with_the_reason():
     assert job == 1 and "terminated abruptly" in str(error)
 
 
+@pytest.mark.slow
 def test_on_a_cluster_of_which_a_worker_is_killed_each_job_is_counted_once(tmp_path):
     distributed = pytest.importorskip("distributed", reason="the extra 'cluster' (Dask) is not installed")
     from figures.making.sweep import cluster

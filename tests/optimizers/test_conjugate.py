@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize
 
 from numopt.linalg import conjugate_gradient_iterates
-from numopt.line_search import backtracking, exact, strong_wolfe
+from numopt.line_search import backtracking, exact, full_step, strong_wolfe
 from numopt.networks import mlp
 from numopt.optimizers import nonlinear_cg, steepest_descent
 from numopt.optimizers.conjugate import FORMULAS
@@ -121,7 +121,8 @@ def test_the_first_trial_of_a_step_is_to_change_f_to_first_order_as_much_as_the_
 def test_a_direction_that_leads_uphill_is_not_taken():
     g = BOWL.gradient(START)
     uphill = {"t": 1, "p": 100 * g, "g_last": g, "fall": -1.0}
-    run = nonlinear_cg(BOWL, START, formula="fletcher_reeves", overlap=1e9, **uphill)
+    run = nonlinear_cg(BOWL, START, formula="fletcher_reeves", overlap=1e9, **uphill,
+                       search=lambda loss, theta, p, f, g, alpha: full_step(loss, theta, p))
     next(run)
     assert_array_equal(run["p"], -g)
 

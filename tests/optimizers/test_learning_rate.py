@@ -146,10 +146,11 @@ def test_a_rate_learned_at_one_point_can_be_too_high_at_the_next():
 def test_momentum_on_the_rate_sums_its_past_steps():
     beta, settings = 0.9, {"lr": 0.05, "alpha": 1e-4}
     run = gradient_rate(BOWL, START, beta=beta, **settings)
-    x = path(run, 2)
+    x = path(run, 3)
     g = [BOWL.gradient(theta) for theta in x]
-    first, second = 1e-4 * g[0] @ g[1], 1e-4 * g[1] @ g[2]
-    assert_allclose(run["lr"], 0.05 + first + (beta * first + second))
+    first, second, third = (1e-4 * g[k] @ g[k + 1] for k in range(3))
+    step = beta * first + second
+    assert_allclose(run["lr"], 0.05 + first + step + (beta * step + third))
 
 
 @pytest.mark.parametrize("method", [gradient_rate, newton_rate, newton_rate_printed])
@@ -355,8 +356,8 @@ MISTAKES = [
      "loss",
      "test_a_probe_judges_the_rate_and_leaves_the_step_to_the_batch"),
     ("gradient_rate", "momentum keeps the last gradient, not the last step",
-     "beta * v - alpha * slope",
-     "beta * alpha - alpha * slope",
+     "v = lr - before",
+     "v = -alpha * slope",
      "test_momentum_on_the_rate_sums_its_past_steps"),
     ("newton_rate", "† f'' without its absolute value: the rate goes to a maximum",
      "abs(bend)",

@@ -52,6 +52,7 @@ def test_a_long_gradient_keeps_its_direction_and_gets_the_length_norm():
 
 def test_a_short_gradient_stays_as_it_is():
     assert_array_equal(Clipped(Slope(3.0, -4.0), norm=5).gradient(np.zeros(2)), [3, -4])
+    assert_array_equal(Clipped(Slope(0.3, -0.4), norm=5).gradient(np.zeros(2)), [0.3, -0.4])
     assert_array_equal(Clipped(Slope(0.0, 0.0), norm=5).gradient(np.zeros(2)), [0, 0])
 
 

@@ -84,6 +84,7 @@ ATTACKS = {
 }
 
 
+@pytest.mark.slow
 @needs_jail
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_costs_its_own_points_and_nothing_else(attack, tmp_path, monkeypatch):
@@ -96,6 +97,7 @@ def test_an_attack_costs_its_own_points_and_nothing_else(attack, tmp_path, monke
     assert all(claim["message"] for claim in report["claims"] if claim["about"] == "adam")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", JAILS)
 def test_nothing_that_a_program_starts_outlives_it(name, tmp_path):
     mark = f"daemon-{os.getpid()}-{name}"
@@ -185,6 +187,7 @@ OTHERWISE = {
 HELPERS = {"04 adam": "def moved(average, beta, t):\n    return average / (1 - beta**t)\n\n\n"}
 
 
+@pytest.mark.slow
 @needs_jail
 @pytest.mark.parametrize("which", OTHERWISE)
 @pytest.mark.parametrize("number", [0, 1])

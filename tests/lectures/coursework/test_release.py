@@ -63,6 +63,7 @@ def test_an_answer_that_is_left_somewhere_is_found(released, tmp_path):
     assert (tree / "notes.md").read_text() == "It is `…`, of course.\n"
 
 
+@pytest.mark.slow
 def test_every_blanked_tree_imports(released):
     program = ("import pkgutil, importlib, numopt;"
                "[importlib.import_module(m.name) for m in pkgutil.walk_packages(numopt.__path__, 'numopt.')"
@@ -73,6 +74,7 @@ def test_every_blanked_tree_imports(released):
         assert done.returncode == 0 and str(released(name)) in done.stdout, (name, done.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["03", "04b"])
 def test_the_tests_that_are_shown_fail_with_a_sentence_and_pass_with_the_answer(name, released, tmp_path):
     tree, assignment = shutil.copytree(released(name), tmp_path / "tree"), assignments.load(name)
@@ -131,6 +133,7 @@ def cells(file):
     return json.loads(file.read_text(encoding="utf-8"))["cells"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["nbgrader", "otter", "gradescope"])
 def test_what_a_platform_gets_is_the_same_twice_and_shows_no_answer_in_its_package(form, tmp_path):
     one, two = (release.written("04", tmp_path / name, form) for name in ("one", "two"))
@@ -141,6 +144,7 @@ def test_what_a_platform_gets_is_the_same_twice_and_shows_no_answer_in_its_packa
         assert not list(release.leaks(one / "package", release.answers(assignments.load("04"))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["01", "03b", "11", "12"])
 @pytest.mark.parametrize("form, file", [("nbgrader", "source/{0}/{0}.ipynb"), ("otter", "{0}.ipynb")])
 def test_the_cells_of_a_notebook_pass_with_the_answers_in_them(form, file, name, tmp_path):
@@ -155,6 +159,7 @@ def test_the_cells_of_a_notebook_pass_with_the_answers_in_them(form, file, name,
     assert done.stdout.endswith("all of it\n"), done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_gradescope_s_zip_file_grades_by_itself(tmp_path):
     from lectures.coursework import jail
     if jail.available() is None:
@@ -195,6 +200,7 @@ def answered(file, assignment):
     file.write_text(json.dumps(there), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_nbgrader_makes_the_students_notebook_and_gives_right_answers_full_marks(tmp_path):
     pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install nbgrader")
     place, assignment = release.written("03b", tmp_path / "course", "nbgrader"), assignments.load("03b")
@@ -215,6 +221,7 @@ def test_nbgrader_makes_the_students_notebook_and_gives_right_answers_full_marks
     assert scores == {"right": assignment.points, "blank": 0}
 
 
+@pytest.mark.slow
 def test_otter_makes_the_students_notebook_and_its_tests_pass_on_the_answers(tmp_path):
     pytest.importorskip("otter", reason="otter-grader is not installed: pip install 'otter-grader[grading]'")
     place, assignment = release.written("03", tmp_path / "course", "otter"), assignments.load("03")
