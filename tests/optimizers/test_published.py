@@ -70,7 +70,7 @@ PUBLISHED = {
     "fishleg": ("Garcia et al. (2023), code", {"lr": 5e-2, "beta": 0.9, "aux_lr": 1e-4, "damping": 0.5, "every": 10,
                                                "scale": 1.0, "weight_decay": 1e-5}),
     "lookahead": ("Zhang et al. (2019), Section 3", {"k": 5, "alpha": 0.5}),
-    "sam": ("Foret et al. (2021), Section 3.1", {"rho": 0.05})}
+    "sam": ("Foret et al. (2021), Section 3.1", {"rho": 0.05}), "decayed": ("PyTorch, AdamW", {"weight_decay": 1e-2})}
 
 # Numbers for which no source is followed: mostly the rates of methods whose rate is always tuned.
 OURS = {
@@ -94,7 +94,7 @@ OURS = {
     "shampoo": {"lr": 0.1, "mu": 0.0, "eps": 1e-4, "every": 1}, "muon": {"weight_decay": 0.0},
     "scion": {"lr": 1e-3, "weight_decay": 0.0}, "anderson": {"lr": 0.1, "window": 5},
     "nltgcr": {"damping": 0.0}, "nltgcr_adaptive": {"damping": 0.0}, "nltgcr_fisher": {"damping": 1e-2, "window": 10},
-    "sam": {"lr": 1e-2}, "svrg": {"lr": 1e-2, "every": 100}}
+    "decayed": {"lr": 1e-2}, "sam": {"lr": 1e-2}, "svrg": {"lr": 1e-2, "every": 100}}
 
 
 def defaults(method):
