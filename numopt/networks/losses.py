@@ -128,9 +128,17 @@ class SoftmaxCrossEntropy(Loss):
         return np.sqrt(softmax(z)).T[:, :, None] * np.array([self.gradient(z, np.full(len(z), c)) for c in labels])
 
     def fisher_parts(self, z):
-        """d, and arrays a_c and b_c, with F = diag(d) + Σ_c a_c b_cᵀ for each example: here diag(p) − p pᵀ."""
-        p = softmax(z)
-        return p, -p[None], p[None]
+        """d, and arrays a_c and b_c, with F = diag(d) + Σ_c a_c b_cᵀ for each example, here diag(p) − p pᵀ.
+
+        With m the most probable class, and p̄ = p but for p̄_m = 0, it is diag(p̄) − p (p − e_m)ᵀ − p̄ e_mᵀ:
+        near p_m = 1 the difference p_m − p_m² would be lost in rounding.
+        """
+        p, most = softmax(z), (np.arange(len(z)), z.argmax(axis=1))
+        others, one = p.copy(), np.zeros_like(p)
+        others[most], one[most] = 0, 1
+        b = others.copy()
+        b[most] = -others.sum(axis=1)  # p_m − 1
+        return others, np.array([-p, -others]), np.array([b, one])
 
     def sample(self, z, rng):
         """Labels drawn from the model, by inverting the distribution function."""

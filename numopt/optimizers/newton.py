@@ -63,6 +63,7 @@ def trust_region(problem, theta, *, curvature="hessian", eta=0.15, most=1000.0, 
 
     Nocedal and Wright (2006), Algorithm 4.1, with the step of their Algorithm 7.2 (Steihaug 1983).  The numbers are
     scipy's.  Where less than the share eta of the promised fall comes true, θ stays.  It ends when no radius helps.
+    How exactly a step is found, to min(1/2, √‖g‖) of ‖g‖, is theirs and scipy's as well, and depends on the units of f.
     """
     radius = radius if t else widest(radius, theta)
     for t, loss in remembering(problem.losses(after=t)):

@@ -48,6 +48,18 @@ def test_the_parts_of_the_fisher_matrix_add_up_to_it(loss, y):
                     loss.fisher_product(Z, U), rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("ahead", [5, 20, 50])
+def test_the_parts_of_a_confident_prediction_keep_its_small_variance(dtype, ahead):
+    """Of two classes F is p q (1, −1; −1, 1), with q = 1/(1 + e^ahead): p − p² would be 0 where p is rounded to 1."""
+    d, A, B = SoftmaxCrossEntropy().fisher_parts(np.array([[0, ahead], [ahead, 0]], dtype))
+    q = 1 / (1 + np.exp(float(ahead)))
+    for e in range(2):
+        F = np.diag(d[e]) + sum(np.outer(a[e], b[e]) for a, b in zip(A, B))
+        u = np.array([1, -1], dtype)
+        assert_allclose(u @ (F @ u), 4 * q * (1 - q), rtol=20 * np.finfo(dtype).eps)
+
+
 @BOTH
 def test_the_fisher_matrix_over_the_outputs_is_their_hessian(loss, y):
     assert_array_equal(loss.fisher_product(Z, U), loss.hessian_product(Z, y, U))
