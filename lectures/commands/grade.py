@@ -43,12 +43,16 @@ def run(options):
         under_way = {pool.submit(judge.graded, assignment.name, path, jailed, options.seed): path for path in todo}
         try:
             for future in tqdm(as_completed(under_way), total=len(todo), unit="submission", disable=len(todo) < 2):
-                done[under_way[future]] = future.result()
+                path = under_way[future]
+                try:
+                    done[path] = future.result()
+                except Exception as error:
+                    done[path] = judge.could_not_be(assignment.name, path, error)
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)
             print("stopped; nothing has been written", file=sys.stderr)
             return 130
-    graded = [done[path] for path in todo]
+    graded = reports.told_apart([done[path] for path in todo], todo)
     for report in graded:
         print(f"{reports.printable(report['submission']):30} {report['points']:3} of {report['of']}")
     if len(graded) == 1:

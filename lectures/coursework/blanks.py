@@ -138,5 +138,7 @@ def wanted(node, known):
     """Is it an import, or something new that an answer may call?"""
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return False
+    if any("twin" in ast.unparse(decorator) for decorator in getattr(node, "decorator_list", [])):
+        return False  # of what has none here
     names = set(defined(ast.Module([node], [])))
     return isinstance(node, (ast.Import, ast.ImportFrom)) or bool(names) and not names & known

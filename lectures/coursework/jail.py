@@ -5,10 +5,11 @@ write but another, no network, and limits of time, memory, processes, files and 
     run(jail, [file, ...], readable=[tree], writable=box)
 
 Bubblewrap is used where a probe shows that it works; it does not in every container, nor where users may not make
-namespaces.  Otherwise Landlock, by its three system calls (Linux 6.7 or later, for the network too): the child shuts
-itself in, and only then becomes the program.  Where there is neither, None: it is for the caller to refuse.  Root is
-given up first, for a user that nobody else is, so that its processes can be counted.  (Bubblewrap then works only where
-everybody may read Python.)  At the end all of them are killed, whatever is left.
+namespaces.  Otherwise Landlock, by its three system calls (Linux 6.7 or later, for the network too; 6.12, for signals,
+where it is not root who grades): the child shuts itself in, and only then becomes the program.  Where there is neither,
+None: it is for the caller to refuse.  Root is given up first, for a user that nobody else is, so that its processes can
+be counted.  (Bubblewrap then works only where everybody may read Python.)
+At the end all of them are killed, whatever is left.
 """
 import ctypes
 import os
@@ -27,12 +28,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 NOBODY = 65534
-SECONDS, MEMORY, FILE, OUTPUT, PROCESSES = 20.0, 3 * 2**30, 32 * 2**20, 2**20, 64
-HIDDEN = ("numopt", "lectures", "figures", "data_scripts", "__editable__")  # not to be read where they are installed
+SECONDS, MEMORY, FILE, OUTPUT, PROCESSES = 20.0, 3 * 2**30, 32 * 2**20, 2**20, 4
+FILES, WRITTEN = 2000, 2**28  # that may be in the folder, and their bytes together
+HIDDEN = ("numopt", "lectures", "figures", "data_scripts", "__editable__", "torch", "jax", "tensorflow", "sklearn",
+          "optax", "autograd")  # not to be read where they are installed
 
 
 class Ended(NamedTuple):
-    """How a program ended: "done", "failed", "late" or "loud", and the end of what it wrote to stderr."""
+    """How a program ended: "done", "failed", "late", "loud" or "heavy", and the end of what it wrote to stderr."""
     how: str
     said: str
 
@@ -65,9 +68,13 @@ def probed(name):
 @contextmanager
 def room():
     """A folder for what is to be read and written, which others may pass through to what they were given."""
-    with tempfile.TemporaryDirectory(prefix="numopt-") as folder:
-        os.chmod(folder, 0o711)
+    folder = tempfile.mkdtemp(prefix="numopt-")
+    os.chmod(folder, 0o711)
+    try:
         yield Path(folder)
+    finally:  # not by Python's own means: folders may be nested deeper than it can follow, and closed to all
+        subprocess.run(["chmod", "-R", "u+rwX", folder], capture_output=True)
+        subprocess.run(["rm", "-rf", "--", folder], capture_output=True)
 
 
 PROBE = """
@@ -107,7 +114,7 @@ def run(jail, arguments, *, readable, writable, seconds=None):
         child = subprocess.Popen(command, cwd=writable, env=environment, stdin=subprocess.DEVNULL, stdout=said,
                                  stderr=said, start_new_session=True, preexec_fn=lambda: limited(start),
                                  close_fds=True)
-        how, end = "late", time.monotonic() + (seconds or SECONDS)
+        how, end, look = "late", time.monotonic() + (seconds or SECONDS), 0.0
         try:
             while time.monotonic() < end:
                 if child.poll() is not None:
@@ -116,6 +123,11 @@ def run(jail, arguments, *, readable, writable, seconds=None):
                 if os.fstat(said.fileno()).st_size >= OUTPUT:
                     how = "loud"
                     break
+                if time.monotonic() > look:
+                    look = time.monotonic() + 0.2
+                    if heavy(writable):
+                        how = "heavy"
+                        break
                 time.sleep(0.01)
         finally:
             killed(child, None if user == os.getuid() else user, f"JAIL={name}".encode())
@@ -123,6 +135,22 @@ def run(jail, arguments, *, readable, writable, seconds=None):
         how = "loud" if size >= OUTPUT else how
         said.seek(max(0, size - 1000))
         return Ended(how, said.read(1000).decode("utf-8", "replace"))
+
+
+def heavy(folder):
+    """Does a folder hold more files, or more bytes, than results can be?"""
+    count, size, todo = 0, 0, [folder]
+    while todo:
+        with suppress(OSError), os.scandir(todo.pop()) as entries:
+            for entry in entries:
+                count += 1
+                with suppress(OSError):
+                    size += entry.stat(follow_symlinks=False).st_size
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.path)
+                if count > FILES or size > WRITTEN:
+                    return True
+    return False
 
 
 def network():
@@ -150,6 +178,15 @@ def nobody():
     return NOBODY + 1 + secrets.randbelow(2**30)
 
 
+def already(user):
+    """How many processes and threads a user has: the limit counts them too."""
+    count = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            count += len(os.listdir(process / "task")) if process.stat().st_uid == user else 0
+    return count
+
+
 def limited(start):
     """In the child, before it becomes the program: what it may use."""
     for limit, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, FILE), (resource.RLIMIT_CORE, 0),
@@ -162,9 +199,10 @@ def places():
     """What Python has to read, but for packages with answers in them: folders, packages' folders, their entries."""
     prefixes = {Path(sys.base_prefix).resolve(), *map(Path, ("/usr", "/lib", "/lib64", "/bin", "/etc/alternatives",
                                                              "/etc/ld.so.cache", "/etc/localtime"))}
-    packages = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}
-    others = {Path(sysconfig.get_path(kind, vars={"base": sys.base_prefix, "platbase": sys.base_prefix})).resolve()
-              for kind in ("purelib", "platlib")} - packages  # of the Python that an environment was made with
+    packages = {Path(place).resolve() for place in [*map(sysconfig.get_path, ("purelib", "platlib")), *(
+        place for place in sys.path if place.endswith("-packages"))]}
+    others = {folder.resolve() for prefix in (sys.base_prefix, "/usr", "/usr/local")  # of other Pythons
+              for folder in Path(prefix).glob("lib*/python3*/*-packages")} - packages
     entries = [entry for folder in packages if folder.is_dir() for entry in folder.iterdir()
                if not entry.name.lstrip("_").lower().startswith(tuple(name.lstrip("_") for name in HIDDEN))
                and entry.suffix not in (".pth", ".egg-link")]
@@ -191,9 +229,11 @@ def bubblewrap(command, readable, writable, user):
         how += ["--ro-bind", str(place), str(place)]
     how += ["--bind", str(writable), str(writable), "--chdir", str(writable)]
 
+    most = already(user) + 2 + PROCESSES  # bubblewrap itself is two
+
     def start():
         become(user)
-        resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES, PROCESSES))
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
 
     return [*how, "--", *command], start
 
@@ -223,18 +263,19 @@ def landlock(command, readable, writable, user):
     """The command after it has shut itself in: see landlock(7)."""
     libc = ctypes.CDLL(None, use_errno=True)
     version = libc.syscall(CREATE_RULESET, None, 0, 1)
-    if version < 4:  # before, it does not know of the network
-        raise OSError(f"Landlock is of version {version} here, and 4 is needed")
+    needed = 4 if os.geteuid() == 0 else 6  # the network; and that nobody of the same user is sent a signal
+    if version < needed:
+        raise OSError(f"Landlock is of version {version} here, and {needed} is needed")
     folders, packages, entries = places()
     whole = [*folders, Path(sys.prefix) / "bin", Path(sys.prefix) / "pyvenv.cfg", *entries, *readable,
              *map(Path, ("/dev/null", "/dev/urandom", "/dev/zero", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
                          "/sys/devices/system/cpu"))]
     whole = [place for place in whole if place.exists() and not hides(place, packages)]
-    for folder in {*packages, Path(sys.base_prefix)}:
+    listed = {*packages, *(place.resolve() for place in folders if hides(place, packages))}
+    for folder in listed:
         whole += without(folder, packages) if hides(folder, packages) or folder in packages else []
     everything = (1 << 13) - 1 | (1 << 13 if version >= 2 else 0) | 1 << 14 | (1 << 15 if version >= 5 else 0)
-    return command, lambda: shut_in(libc, version, everything, whole, {
-                                    *packages, Path(sys.base_prefix)}, writable, user)
+    return command, lambda: shut_in(libc, version, everything, whole, listed, writable, user, already(user) + PROCESSES)
 
 
 def hides(place, packages):
@@ -250,7 +291,7 @@ def without(folder, packages):
             (without(entry, packages) if entry.is_dir() and hides(entry, packages) else [entry])]
 
 
-def shut_in(libc, version, everything, whole, listed, writable, user):
+def shut_in(libc, version, everything, whole, listed, writable, user, processes):
     """In the child: give up root, and then everything that was not said to be free."""
     def call(*arguments):
         if (result := libc.syscall(*arguments)) < 0:
@@ -272,7 +313,7 @@ def shut_in(libc, version, everything, whole, listed, writable, user):
         libc.prctl(KEEP_CAPABILITIES, 1, 0, 0, 0)
         become(user)
         keep_reading(libc)
-    resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES, PROCESSES))
+    resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
     libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     call(RESTRICT_SELF, rules, 0)
 

@@ -8,7 +8,7 @@ A job is a dictionary of texts, numbers, lists and arrays, {"array": nested list
     {"do": "product", "net": {...}, "theta": array, "v": array, "matrix": "gauss_newton"}
 
 What is done gives arrays by name.  A run that "stops" after so many steps is begun anew from its memory, and must come
-to the same; a run gives the path it took and says whether it wrote into what it was given.
+to the same; a run gives the path it took, and what then stands in what it was given.
 """
 import sys
 from functools import partial
@@ -127,8 +127,7 @@ def run(method, on, theta, steps, stops=0, **how):
         if now is None:
             break
         path.append(np.array(now))
-    kept = np.array([float(np.array_equal(before, theta)), float(all(now.dtype == theta.dtype for now in path))])
-    return {"path": np.array([before, *path], float), "kept": kept}
+    return {"path": np.array([before, *path], float), "given": np.array(theta, float)}
 
 
 def call(function, arguments=(), keywords=None):

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
+import numopt.optimizers
 from lectures import assignments
 from lectures.coursework import blanks, jail, jobs
 from lectures.coursework.blanks import Unusable
@@ -22,7 +23,7 @@ from lectures.coursework.submissions import chosen, handed_in
 
 ROOT = Path(__file__).parents[2]
 DRAWS = 2  # fresh constants for each claim, besides those of the example that may be told
-ENDS = {"late": "it did not end in time", "loud": "it printed without end",
+ENDS = {"late": "it did not end in time", "loud": "it printed without end", "heavy": "it wrote files without end",
         "failed": "the program ended before it was done"}
 
 
@@ -58,7 +59,7 @@ def graded(name, submission, jailed, seed=0):
     try:
         found = handed_in(submission, ours)
     except (Unusable, OSError) as error:
-        found, words = {}, {about: str(error) for about in assignment.modules()}
+        found, words = {}, {about: printable(error) for about in assignment.modules()}
     if not found:
         words = words or {about: "there is none of its files in it: " + ", ".join(sorted(ours))
                           for about in assignment.modules()}
@@ -67,38 +68,68 @@ def graded(name, submission, jailed, seed=0):
         try:
             if about not in words:
                 theirs = chosen(found, file, alone=len(found) == 1)
-                sources[file] = blanks.answered(sources[file], theirs, about)
-                if blanks.same(sources[file], hollow(name)[file], about):
+                text = blanks.answered(sources[file], theirs, about)
+                if blanks.same(text, hollow(name)[file], about):
                     words[about] = f"{about} is as it was handed out"
+                sources[file] = text
         except Unusable as error:
-            words[about] = str(error)
+            words[about] = printable(error)
+        except (RecursionError, MemoryError):
+            words[about] = "something in it is nested too deeply to be read"
     random, claims = np.random.default_rng(), []
     for about in assignment.modules():
         mine = [claim for claim in assignment.claims if claim.about == about]
         work = [claim.job(drawn) for claim in mine
                 for drawn in [assignments.example(assignment, claim, seed), *random.spawn(DRAWS)]]
+        with np.errstate(all="ignore"):
+            truths = [jobs.perform(job) for job in work]
         if about in words:
             results = [words[about]] * len(work)
         else:
-            results = worked(sources, work, jailed)
+            results = worked(alone(sources, assignment, work), work, truths, jailed)
         for number, claim in enumerate(mine):
             here = slice(number * (DRAWS + 1), (number + 1) * (DRAWS + 1))
-            claims.append(judged(claim, work[here], results[here]))
+            claims.append(judged(claim, work[here], truths[here], results[here]))
     order = {claim.sentence: number for number, claim in enumerate(assignment.claims)}
     claims.sort(key=lambda claim: order[claim["sentence"]])
-    return {"submission": Path(submission).name, "assignment": name, "points": sum(claim["points"] for claim in claims),
-            "of": assignment.points, "words": sorted(set(words.values())), "claims": claims}
+    return {"submission": printable(Path(submission).resolve().name), "assignment": name,
+            "points": sum(claim["points"] for claim in claims), "of": assignment.points,
+            "words": sorted(set(words.values())), "claims": claims}
 
 
-def judged(claim, work, results):
+def could_not_be(name, submission, error):
+    """The report of a submission at which the judge itself stumbled: its own points, and nobody else's."""
+    assignment = assignments.load(name)
+    words = f"it could not be graded ({type(error).__name__}): look at it yourself"
+    return {"submission": printable(Path(submission).resolve().name), "assignment": name, "points": 0,
+            "of": assignment.points, "words": [words], "claims": [
+                {"about": claim.about, "sentence": claim.sentence, "points": 0, "of": claim.points,
+                 "shown": claim.shown, "message": words} for claim in assignment.claims]}
+
+
+def alone(sources, assignment, work):
+    """The sources, and the optimizers that no job is about without their loops: none does an answer's work."""
+    text = json.dumps(work)
+    stay = {name for name in numopt.optimizers.__all__ if f'"{name}"' in text or f'.{name}"' in text}
+    rest = {}
+    for path in sorted((ROOT / "numopt" / "optimizers").glob("*.py")):
+        file = str(path.relative_to(ROOT))
+        source = sources.get(file) or path.read_text(encoding="utf-8")
+        loops = [node.name for node in blanks.ast.parse(source).body if isinstance(node, blanks.ast.FunctionDef)
+                 and blanks.loop_of(node) is not None and node.name not in stay | set(assignment.modules())]
+        rest[file] = blanks.blanked(source, loops) if loops else source
+    compiled = "numopt/optimizers/compiled.py"
+    for method in numopt.optimizers.__all__:
+        rest[compiled] = blanks.without_twin(rest[compiled], method)
+    return sources | rest
+
+
+def judged(claim, work, truths, results):
     """One claim of the report: it holds if it does so for the example and for all that was drawn."""
     wrong = []
-    for job, got in zip(work, results):
-        if isinstance(got, str):
-            wrong.append(got)
-            continue
+    for job, truth, got in zip(work, truths, results):
         with np.errstate(all="ignore"):
-            wrong.append(claim.holds(job, got, jobs.perform(job)))
+            wrong.append(got if isinstance(got, str) else misshapen(got, truth) or claim.holds(job, got, truth))
     message = wrong[0] or ("it holds for the numbers of the example, and not for others" if any(wrong) else None)
     if not claim.shown and message and not isinstance(results[0], str):
         message = "it does not hold"
@@ -106,7 +137,19 @@ def judged(claim, work, results):
             "of": claim.points, "shown": claim.shown, "message": message}
 
 
-def worked(sources, work, jailed):
+def misshapen(got, truth):
+    """What keeps results from being compared, if something does: no claim has to look out for it."""
+    for name, right in truth.items():
+        if name not in got:
+            return f"there is no {name}"
+        if got[name].shape != np.shape(right):
+            return f"{name} has the shape {got[name].shape}; it should have {np.shape(right)}"
+        if not np.isfinite(got[name]).all():
+            return f"{name} has entries that are not finite"
+    return None
+
+
+def worked(sources, work, truths, jailed):
     """What the worker hands back for each job: {name: array}, or in words what became of it."""
     with jail.room() as folder:
         tree, box = folder / "tree", folder / "box"
@@ -116,14 +159,14 @@ def worked(sources, work, jailed):
         ended = jail.run(jailed, [tree / "lectures" / "coursework" / "worker.py", tree, tree / "jobs.json", box],
                          readable=[tree], writable=box)
         results = []
-        for number, job in enumerate(work):
+        for number in range(len(work)):
             if (box / f"{number}.done").is_file():
-                results.append(handed_back(box, number))
+                results.append(handed_back(box, number, truths[number]))
             elif (box / f"{number}.txt").is_file():
                 results.append(said(box / f"{number}.txt"))
             else:
                 last = ended.said.strip().splitlines()[-1:] if ended.how == "failed" else []
-                results.append(": ".join([ENDS.get(ended.how, "it ended without a result"), *last])[:300])
+                results.append(printable(": ".join([ENDS.get(ended.how, "it ended without a result"), *last]))[:300])
         return results
 
 
@@ -138,14 +181,17 @@ def planted(tree, sources):
         (tree / file).write_text(text, encoding="utf-8")
 
 
-def handed_back(box, number):
-    """The arrays of a job: ordinary files of numbers, no larger than an answer can be."""
-    arrays, prefix = {}, f"{number}-"
-    for file in sorted(box.glob(f"{prefix}*.npy"))[:20]:
+def handed_back(box, number, names):
+    """The arrays of a job, of the names that it has: ordinary files of numbers, no larger than an answer can be."""
+    arrays = {}
+    for name in names:
         try:
-            arrays[file.name.removeprefix(prefix).removesuffix(".npy")] = numbers(file)
-        except (ValueError, OSError, SyntaxError, EOFError) as error:
-            return f"what it handed back is not an array of numbers ({error})"
+            arrays[name] = numbers(box / f"{number}-{name}.npy")
+        except FileNotFoundError:
+            continue
+        except (ValueError, OSError, SyntaxError, EOFError, MemoryError, RecursionError, OverflowError,
+                TypeError) as error:
+            return printable(f"what it handed back is not an array of numbers ({error})")[:300]
     return arrays
 
 
@@ -173,4 +219,9 @@ def said(file):
             text = opened.read(500).decode("utf-8", "replace")
     except OSError:
         return "it ended without a result"
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip() or "it ended without a result"
+    return printable(text) or "it ended without a result"
+
+
+def printable(text):
+    """One line of it, of letters that change nothing on a screen."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(text)).strip()

@@ -19,7 +19,7 @@ from lectures.coursework import blanks, jobs
 from lectures.coursework.judge import hollow
 
 ROOT = Path(__file__).parents[2]
-FILES = "setup.cfg", "pyproject.toml", "LICENSE", "README.md", "CITATION.cff"
+FILES = "setup.cfg", "setup.py", "MANIFEST.in", "pyproject.toml", "LICENSE", "README.md", "CITATION.cff"
 JUDGE = [f"commands/{name}.py" for name in ("grade", "release")] + [f"coursework/{name}.py" for name in (
     "blanks", "handouts", "jail", "judge", "release", "reports", "submissions", "worker")]
 FLOW = "for", "if", "else", "elif", "while", "return", "def", "raise"
@@ -117,9 +117,13 @@ def silenced(place, lines):
 
 
 def quoted(place):
-    """Quote the lectures anew, by the tree's own command, if it has one."""
-    if (place / "lectures" / "quoting.py").exists():
-        subprocess.run([sys.executable, "-B", "-m", "lectures", "quote"], cwd=place, check=True, capture_output=True)
+    """Quote the lectures anew, by the tree's own command; the records that they quote too are there meanwhile."""
+    records = place / "figures" / "records"
+    records.symlink_to(ROOT / "figures" / "records")
+    done = subprocess.run([sys.executable, "-B", "-m", "lectures", "quote"], cwd=place, capture_output=True, text=True)
+    records.unlink()
+    if done.returncode:
+        raise OSError(f"the lectures of the tree cannot be quoted anew: {done.stderr.strip()}")
 
 
 def shown(assignment, seed):

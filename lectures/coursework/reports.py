@@ -31,7 +31,28 @@ def written(options, assignment, reports):
         folder = Path(options.pages)
         folder.mkdir(parents=True, exist_ok=True)
         for report in reports:
-            save(folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', report['submission'])}.md", page(assignment, report))
+            save(folder / file_name(report["submission"]), page(assignment, report))
+
+
+def told_apart(reports, paths):
+    """The reports, those of submissions of one name with their folders' names too, or a number."""
+    names = [report["submission"] for report in reports]
+    known = set()
+    for report, path in zip(reports, paths):
+        name = report["submission"]
+        if names.count(name) > 1:
+            name = f"{printable(Path(path).resolve().parent.name)}/{name}"
+        report["submission"], number = name, 1
+        while file_name(report["submission"]) in known:
+            number += 1
+            report["submission"] = f"{name} ({number})"
+        known.add(file_name(report["submission"]))
+    return reports
+
+
+def file_name(submission):
+    """The name of a submission's page."""
+    return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', submission)}.md".casefold()
 
 
 def safe(text):
@@ -75,5 +96,6 @@ def page(assignment, report):
         mark = "✘" if claim["message"] else "✔"
         lines.append(f"- {mark} {claim['points']}/{claim['of']} {claim['sentence']}")
         if claim["message"]:
-            lines.append(f"  {claim['about']}: {printable(claim['message'])}")
+            said = printable(claim["message"]).replace("`", "'")
+            lines.append(f"  {claim['about']}: `{said}`")  # as it is, whatever Markdown or HTML would make of it
     return "\n".join(lines) + "\n"

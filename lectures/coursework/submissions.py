@@ -4,25 +4,33 @@ import os
 import re
 import stat
 import zipfile
+import zlib
 from pathlib import Path
 
 from lectures.coursework.blanks import Unusable
 
-LARGEST, MEMBERS = 2**20, 2000    # bytes of a source file; members of a zip file
+LARGEST, MEMBERS = 2**20, 2000    # bytes of a source file; files of a folder or a zip file
+MOST = 20                         # of them that are read
 
 
 def handed_in(submission, names):
     """{file name: source} of the Python files and notebooks in a submission, small and bounded."""
-    submission = Path(submission)
+    submission, seen = Path(submission), 0
+    if submission.is_symlink():
+        raise Unusable(f"{submission.name} is a link: hand in the files themselves")
     if submission.is_dir():
         found = {}
         for place, folders, there in os.walk(submission, followlinks=False):
+            seen += len(there) + len(folders)
+            if seen > MEMBERS:
+                raise Unusable(f"{submission.name} holds more than {MEMBERS} files; hand in only yours")
             folders[:] = sorted(folder for folder in folders if not folder.startswith(".") and folder != "__pycache__")
             for file in map(Path(place).joinpath, sorted(there)):
                 if file.suffix in (".py", ".ipynb") and file.name in names | {f"{Path(n).stem}.ipynb" for n in names}:
                     found[str(file.relative_to(submission))] = read(file)
                 elif file.suffix == ".ipynb":
                     found.setdefault(str(file.relative_to(submission)), read(file))
+                few(found)
         zips = [file for file in sorted(submission.glob("*.zip")) if not found]
         return handed_in(zips[0], names) if len(zips) == 1 else found
     if not submission.exists():
@@ -32,6 +40,11 @@ def handed_in(submission, names):
     if submission.suffix not in (".py", ".ipynb"):
         raise Unusable(f"{submission.name} is neither a folder, a zip file, a module (.py) nor a notebook (.ipynb)")
     return {submission.name: read(submission)}
+
+
+def few(found):
+    if len(found) > MOST:
+        raise Unusable(f"it holds more than {MOST} files of the assignment's names: hand in one of each")
 
 
 def read(file):
@@ -64,6 +77,8 @@ def text_of(name, content):
 def unzipped(submission, names):
     """The sources in a zip file, by their names alone: nothing is written to the disk."""
     try:
+        if not stat.S_ISREG(os.lstat(submission).st_mode):
+            raise Unusable(f"{submission.name} is not an ordinary file")
         with zipfile.ZipFile(submission) as archive:
             members = archive.infolist()
             if len(members) > MEMBERS:
@@ -78,8 +93,9 @@ def unzipped(submission, names):
                     raise Unusable(f"{member.filename} has more than {LARGEST:,} bytes")
                 with archive.open(member) as opened:
                     found[member.filename] = text_of(member.filename, opened.read(LARGEST + 1))
+                few(found)
             return found
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise Unusable(f"{submission.name} is not a whole zip file ({error})") from None
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from lectures import assignments
 from lectures.__main__ import main
-from lectures.coursework import blanks, jail, judge, submissions
+from lectures.coursework import blanks, jail, judge, reports, submissions
 from lectures.coursework.judge import ROOT
 
 ADAPTIVE = (ROOT / "numopt" / "optimizers" / "adaptive.py").read_text(encoding="utf-8")
@@ -80,6 +80,20 @@ ATTACKS = {
     "writes links for results": ("import os", "[os.symlink('/etc/hostname', f'{i}-path.npy') for i in range(30)];"
                                               "[open(f'{i}.done', 'w') for i in range(30)]; os._exit(0)\n"
                                               "        yield theta\n"),
+    "fills the disk with files": ("i = [0]", "while True: i.append(1); open(f'{len(i)}.x', 'w')\n"),
+    "nests folders deeper than can be followed": ("import os", "for _ in range(1500): os.mkdir('d'); os.chdir('d')\n"
+                                                               "        yield theta * 0\n"),
+    "hands back numbers of no shape": ("import os\nimport numpy as np", "[np.save(f'{i}-path.npy', np.array(1.0)) "
+                                       "for i in range(60)]; [open(f'{i}.done', 'w') for i in range(60)]\n"
+                                       "        os._exit(0); yield theta\n"),
+    "says that it kept what it wrote into": ("import numpy as np\nnp.array_equal = lambda *a, **k: True",
+                                             "theta -= lr(t) * loss.gradient(theta)\n        yield theta\n"),
+    "raises what cannot be printed": ("class Evil(Exception):\n    __str__ = __repr__ = lambda self: 1 / 0",
+                                      "raise Evil; yield theta\n"),
+    "has another optimizer do its work": ("", "from numopt.optimizers import adahessian, lion as other\n"
+                                          "        yield from iter(other(problem, theta, lr=lr(1)))\n"),
+    "has scipy's minimiser do its work": ("import importlib", "o = importlib.import_module('scipy.optimize')\n"
+                                                              "        yield o.minimize(loss.value, theta).x\n"),
     "sleeps until the limit": ("import time", "time.sleep(1000)\n        yield theta\n"),
 }
 
@@ -163,6 +177,64 @@ def test_where_there_is_no_jail_nothing_is_run_unless_it_is_asked_for(tmp_path, 
     assert main(["grade", "04", str(one)]) == 1
     assert "no jail here" in capsys.readouterr().err
     assert main(["grade", "04", str(one), "--unsafe"]) == 0
+
+
+def test_an_expression_that_is_nested_too_deeply_costs_nobody_else_anything(tmp_path, monkeypatch):
+    monkeypatch.setattr(judge, "worked", lambda sources, work, truths, jailed: ["was not run"] * len(work))
+    for number in 500, 980, 2_000, 100_000:
+        deep = submission(tmp_path / str(number), "x = " + "+".join(["1"] * number) + "\n        yield theta\n")
+        report = judge.graded("04", deep, None)
+        assert report["points"] == 0
+        assert number < 100_000 or re.search("recursion|nested too deeply", report["words"][0])
+
+
+def test_no_other_optimizer_is_there_to_do_an_answers_work():
+    assignment = assignments.load("04")
+    work = [claim.job(np.random.default_rng(0)) for claim in assignment.claims if claim.about == "adam"]
+    sources = judge.alone(judge.hollow("04"), assignment, work)
+    for file, text in sources.items():
+        if file.startswith("numopt/optimizers/") and "compiled" not in file:
+            loops = [node for node in blanks.ast.parse(text).body if isinstance(node, blanks.ast.FunctionDef)
+                     and blanks.loop_of(node) is not None]
+            assert all("yours to write" in blanks.ast.unparse(loop) for loop in loops)
+    assert "twin_of(" not in sources["numopt/optimizers/compiled.py"].replace("def twin_of(", "")
+
+
+def test_links_pipes_and_heaps_of_files_are_not_read(tmp_path):
+    submission(tmp_path / "key")
+    (tmp_path / "link").symlink_to(tmp_path / "key")
+    os.mkfifo(tmp_path / "pipe.zip")
+    (tmp_path / "heap").mkdir()
+    for number in range(submissions.MEMBERS + 1):
+        (tmp_path / "heap" / f"{number}.txt").touch()
+    for number in range(submissions.MOST + 1):
+        submission(tmp_path / "many" / str(number))
+    for name, words in (("link", "is a link"), ("pipe.zip", "not an ordinary file"), ("heap", "more than 2000 files"),
+                        ("many", "hand in one of each")):
+        with pytest.raises(blanks.Unusable, match=words):
+            submissions.handed_in(tmp_path / name, {"adaptive.py"})
+
+
+def test_submissions_of_one_name_have_pages_of_their_own():
+    def report():
+        return {"submission": "hw.py"}
+
+    told = reports.told_apart([report(), report(), report()], [Path("/x/ann/hw.py"), Path("/x/bob/hw.py"),
+                                                               Path("/y/bob/hw.py")])
+    assert [report["submission"] for report in told] == ["ann/hw.py", "bob/hw.py", "bob/hw.py (2)"]
+    assert len({reports.file_name(report["submission"]) for report in told}) == 3
+
+
+def test_where_the_judge_itself_stumbles_the_others_have_their_grades(tmp_path, monkeypatch, capsys):
+    graded = judge.graded
+    monkeypatch.setattr(judge, "graded", lambda name, path, *how: 1 / 0 if path.name == "b" else graded(
+        name, path, *how))
+    monkeypatch.setattr(judge, "worked", lambda sources, work, truths, jailed: truths)
+    for name in "ab":
+        submission(tmp_path / name)
+    assert main(["grade", "04", str(tmp_path), "--unsafe", "--csv", str(tmp_path / "grades.csv")]) == 0
+    lines = (tmp_path / "grades.csv").read_text().splitlines()
+    assert lines[1].startswith(f"a,{FULL},") and lines[2].startswith("b,0,") and "could not be graded" in lines[2]
 
 
 # --------------------------------------------------------------------------------------------- honest answers
@@ -267,7 +339,7 @@ def test_it_may_come_as_a_tree_a_module_a_zip_file_or_a_notebook(tmp_path):
     (lambda folder: (folder / "adaptive.py").symlink_to("/etc/passwd") or folder, "Too many levels of symbolic links"),
 ])
 def test_what_cannot_be_graded_is_told_in_plain_words(make, words, tmp_path, monkeypatch):
-    monkeypatch.setattr(judge, "worked", lambda sources, work, jailed: ["was not run"] * len(work))
+    monkeypatch.setattr(judge, "worked", lambda sources, work, truths, jailed: ["was not run"] * len(work))
     report = judge.graded("04", make(tmp_path), None)
     assert report["points"] == 0 and any(words in word for word in report["words"]), report["words"]
 

@@ -1,0 +1,35 @@
+"""Break it: a batch normalisation whose mean is taken for a constant.          Lecture 13.
+
+Its backward pass runs, has the right shape, and its γ and β learn as they should.  Mend what it hands further back.
+"""
+from lectures.assignments import Claim
+from lectures.assignments.assignment13 import ALSO as OTHERS
+from lectures.assignments.assignment13 import normalised
+
+BLANKS = {"numopt.networks.normalization": ["BatchNorm.backward"]}
+ALSO = OTHERS
+WRONG = {"BatchNorm.backward": '''gamma, _ = w.reshape(-1, 2).T
+x_hat, s, training, shape = saved
+dy = dy.reshape(x_hat.shape)
+if dw is not None:
+    dw.reshape(-1, 2).T[:] = (dy * x_hat).sum(axis=0), dy.sum(axis=0)
+d = gamma * dy
+if training:
+    d = d - x_hat * (d * x_hat).mean(axis=0)
+return (s * d).reshape(shape)'''}
+
+
+def balance(job, got, truth):
+    """What moves all examples alike changes nothing: the derivatives by x sum to zero in every channel."""
+    if "dx" not in got:
+        return "there is no dx"
+    off = abs(got["dx"].sum(axis=0)).max()
+    return None if off <= 1e-9 * (1 + abs(truth["dx"]).max()) else f"in a channel they sum to {off:.6g}; expected 0"
+
+
+CLAIMS = [
+    Claim("BatchNorm.backward", "A derivative goes back through the mean and the variance, too.", normalised(True), 4),
+    Claim("BatchNorm.backward", "Moving all examples alike changes nothing: the derivatives by x sum to zero.",
+          normalised(True), 2, holds=balance),
+    Claim("BatchNorm.backward", "It holds for any batch and number of channels.", normalised(True), 2, shown=False),
+]
