@@ -11,7 +11,7 @@ if not curved(s, y):
     return M
 s, y = balanced(s, y)
 if M is None:
-    M = (s @ y) / (y @ y) * np.eye(len(s), dtype=s.dtype)
+    M = np.eye(len(s), dtype=s.dtype) * ((s @ y) / (y @ y))
 My, ys = M @ y, y @ s
 return M - (1 + y @ My / ys) / ys * np.outer(s, s) - (np.outer(s, My) + np.outer(My, s)) / ys'''}
 CLAIMS = [claim for claim in CLAIMS if claim.about == "bfgs_update"]

@@ -2,7 +2,7 @@
 
     blanks        answers taken out of a source, and a student's put in
     jobs          what an answer is asked to do, as plain data: judge and worker run the same lines
-    worker, jail  a student's functions, run where they can do no harm
+    worker, jail, bounds    a student's functions, run where they can do no harm
     submissions   what was handed in, of which nothing is trusted
     judge         holds the claims of assignments/, and never imports what was handed in
     reports       what becomes of a grading

@@ -27,11 +27,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from lectures.coursework.bounds import already, heavy
+
 NOBODY = 65534
 SECONDS, MEMORY, FILE, OUTPUT, PROCESSES = 20.0, 3 * 2**30, 32 * 2**20, 2**20, 4
-FILES, WRITTEN = 2000, 2**28  # that may be in the folder, and their bytes together
-HIDDEN = ("numopt", "lectures", "figures", "data_scripts", "__editable__", "torch", "jax", "tensorflow", "sklearn",
-          "optax", "autograd")  # not to be read where they are installed
+HIDDEN = "numopt lectures figures data_scripts __editable__ torch jax tensorflow sklearn optax autograd".split()
 
 
 class Ended(NamedTuple):
@@ -73,8 +73,8 @@ def room():
     try:
         yield Path(folder)
     finally:  # not by Python's own means: folders may be nested deeper than it can follow, and closed to all
-        subprocess.run(["chmod", "-R", "u+rwX", folder], capture_output=True)
-        subprocess.run(["rm", "-rf", "--", folder], capture_output=True)
+        for command in ("chmod", "-R", "u+rwX"), ("rm", "-rf", "--"):
+            subprocess.run([*command, folder], capture_output=True)
 
 
 PROBE = """
@@ -137,22 +137,6 @@ def run(jail, arguments, *, readable, writable, seconds=None):
         return Ended(how, said.read(1000).decode("utf-8", "replace"))
 
 
-def heavy(folder):
-    """Does a folder hold more files, or more bytes, than results can be?"""
-    count, size, todo = 0, 0, [folder]
-    while todo:
-        with suppress(OSError), os.scandir(todo.pop()) as entries:
-            for entry in entries:
-                count += 1
-                with suppress(OSError):
-                    size += entry.stat(follow_symlinks=False).st_size
-                    if entry.is_dir(follow_symlinks=False):
-                        todo.append(entry.path)
-                if count > FILES or size > WRITTEN:
-                    return True
-    return False
-
-
 def network():
     """Which network this process has: in a jail it must be another."""
     try:
@@ -176,15 +160,6 @@ def killed(child, user, name):
 def nobody():
     """A user that nobody is: its processes can be counted, and found."""
     return NOBODY + 1 + secrets.randbelow(2**30)
-
-
-def already(user):
-    """How many processes and threads a user has: the limit counts them too."""
-    count = 0
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            count += len(os.listdir(process / "task")) if process.stat().st_uid == user else 0
-    return count
 
 
 def limited(start):
@@ -215,17 +190,15 @@ def bubblewrap(command, readable, writable, user):
     how = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--uid", str(NOBODY), "--gid", str(NOBODY),
            "--proc", "/proc", "--dev", "/dev"]
     for place in folders:
-        link = Path(place).is_symlink()
-        how += ["--symlink", os.readlink(place), str(place)] if link else ["--ro-bind", str(place), str(place)]
+        how += (["--symlink", os.readlink(place), str(place)] if place.is_symlink() else
+                ["--ro-bind", str(place), str(place)])
     venv = Path(sys.prefix)
     if venv.resolve() != Path(sys.base_prefix).resolve():
         for part in ("bin", "pyvenv.cfg"):
             how += ["--ro-bind", str(venv / part), str(venv / part)]
     for folder in packages:
         how += ["--tmpfs", str(folder)]
-    for entry in entries:
-        how += ["--ro-bind", str(entry), str(entry)]
-    for place in readable:
+    for place in [*entries, *readable]:
         how += ["--ro-bind", str(place), str(place)]
     how += ["--bind", str(writable), str(writable), "--chdir", str(writable)]
 
@@ -246,7 +219,7 @@ def become(user):
         os.setresuid(user, user, user)
 
 
-def unsafe(command, readable, writable, user):
+def unsafe(command, *places):
     """No jail at all."""
     return command, lambda: None
 

@@ -21,7 +21,7 @@ from lectures.coursework.judge import hollow
 ROOT = Path(__file__).parents[2]
 FILES = "setup.cfg", "setup.py", "MANIFEST.in", "pyproject.toml", "LICENSE", "README.md", "CITATION.cff"
 JUDGE = [f"commands/{name}.py" for name in ("grade", "release")] + [f"coursework/{name}.py" for name in (
-    "blanks", "handouts", "jail", "judge", "release", "reports", "submissions", "worker")]
+    "blanks", "bounds", "handouts", "jail", "judge", "release", "reports", "submissions", "worker")]
 FLOW = "for", "if", "else", "elif", "while", "return", "def", "raise"
 LEAST = 18  # an answer's line is recognised by so many characters, blanks apart
 

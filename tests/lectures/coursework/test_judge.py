@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -100,7 +101,8 @@ ATTACKS = {
 
 @pytest.mark.slow
 @needs_jail
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", [attack if attack in ("exits", "patches NumPy") else pytest.param(
+    attack, marks=pytest.mark.slow) for attack in ATTACKS])
 def test_an_attack_costs_its_own_points_and_nothing_else(attack, tmp_path, monkeypatch):
     monkeypatch.setattr(jail, "SECONDS", 4.0)
     before, loop = ATTACKS[attack]
@@ -177,6 +179,15 @@ def test_where_there_is_no_jail_nothing_is_run_unless_it_is_asked_for(tmp_path, 
     assert main(["grade", "04", str(one)]) == 1
     assert "no jail here" in capsys.readouterr().err
     assert main(["grade", "04", str(one), "--unsafe"]) == 0
+
+
+@pytest.mark.slow
+@needs_jail
+@pytest.mark.parametrize("name", ["01", "06", "07", "12"])
+def test_whole_modules_with_what_they_import_and_their_twins_have_full_marks(name, tmp_path):
+    shutil.copytree(ROOT / "numopt", tmp_path / "tree" / "numopt", ignore=shutil.ignore_patterns("__pycache__"))
+    report = judge.graded(name, tmp_path / "tree", jail.available())
+    assert report["points"] == report["of"], report
 
 
 def test_an_expression_that_is_nested_too_deeply_costs_nobody_else_anything(tmp_path, monkeypatch):

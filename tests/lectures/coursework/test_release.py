@@ -36,7 +36,8 @@ def student(tree, *arguments):
                           env=os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": ""})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name if name in ("04", "08b") else pytest.param(name, marks=pytest.mark.slow)
+                                  for name in NAMES])
 def test_no_answer_shows_anywhere_in_the_tree(name, released):
     tree, assignment = released(name), assignments.load(name)
     lines = release.answers(assignment)
@@ -90,6 +91,7 @@ def test_the_tests_that_are_shown_fail_with_a_sentence_and_pass_with_the_answer(
     assert done.returncode == 0 and f"{len(shown)} passed" in done.stdout, done.stdout
 
 
+@pytest.mark.slow
 def test_lectures_are_quoted_anew_in_the_tree(tmp_path):
     tree = release.written("03", tmp_path / "03")
     page = (tree / "lectures" / "03-momentum.md").read_text(encoding="utf-8")
