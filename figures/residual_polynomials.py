@@ -39,7 +39,7 @@ def methods(valley, start, low, high, steps):
             "anderson": anderson(valley, start, lr=middle, window=steps)}
 
 
-def compute(eigenvalues=(1, 1.3, 1.6, 2, 2.4, 2.8, 3.3, 4, 20, 45, 100), steps=20):
+def compute(eigenvalues=(1.0, 1.3, 1.6, 2.0, 2.4, 2.8, 3.3, 4.0, 20.0, 45.0, 100.0), steps=20):
     lam = np.array(eigenvalues, float)
     valley, start = Quadratic(np.diag(lam)), np.ones(len(lam))
     left = {name: path(run, steps) for name, run in methods(valley, start, lam.min(), lam.max(), steps).items()}

@@ -24,8 +24,9 @@ def best_within(H, g, dampings):
     return -((Q.T @ g) / (lam + np.asarray(dampings)[:, None])) @ Q.T
 
 
-def compute(H=((1.0, 0.0), (0.0, 6.0)), newton=(4.0, 1.5), radii=(0.75, 1.5, 3.0), start=(-1.2, 1.0), steps=26):
-    H, newton, valley = np.array(H), np.array(newton), Rosenbrock()
+def compute(curvatures=(1.0, 6.0), angle=0.0, newton=(4.0, 1.5), radii=(0.75, 1.5, 3.0), start=(-1.2, 1.0), steps=26):
+    Q = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    H, newton, valley = Q @ np.diag(curvatures) @ Q.T, np.array(newton), Rosenbrock()
     g = -H @ newton
     run = trust_region(valley, np.array(start))
     theta, centres, radius, trials, rho = run.theta, [], [], [], []

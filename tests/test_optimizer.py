@@ -519,8 +519,8 @@ def test_a_run_with_a_function_of_its_own_says_why_it_cannot_be_pickled():
 
 MISTAKES = [
     ("Run.__next__", "what is remembered can be written into",
-     "            frozen(variables[name])",
-     "            variables[name]",
+     "                frozen(value)",
+     "                value",
      "test_writing_into_an_iterate_or_into_what_is_remembered_is_named"),
     ("frozen", "arrays in tuples are forgotten",
      "elif isinstance(value, (tuple, list)):",

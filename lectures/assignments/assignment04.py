@@ -9,7 +9,9 @@ from lectures.assignments import Claim, between, laws, run, slopes
 BLANKS = {"numopt.optimizers.adaptive": ["rmsprop", "adam"]}
 ALSO = {"numopt.optimizers.adaptive": ["adadelta", "amsgrad", "nadam", "adamw"],
         "numopt.kernels.vectors": ["rmsprop", "adam", "adahessian"],
-        "numopt.optimizers.diagonal": ["adahessian"],
+        "numopt.optimizers.adam_family": ["radam", "adabelief", "adan", "lamb"],
+        "numopt.optimizers.rate_free": ["prodigy", "schedule_free_adamw"],
+        "numopt.optimizers.diagonal": ["adahessian", "ivon"],
         "numopt.optimizers.kronecker": ["soap"]}
 KNOWN = ["m = beta1 * m + (1 - beta1) * g"]
 

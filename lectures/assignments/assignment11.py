@@ -41,5 +41,7 @@ CLAIMS = [
           on_a_net("shampoo", lr=0.1, mu=0.7, every=2, steps=7), 2, shown=False),
     Claim("muon", "Muon's step is the orthogonal matrix next to its averaged gradient.",
           on_a_net("muon", lr=0.02, mu=lambda random: float(random.uniform(0.5, 0.95))), 3),
+    Claim("muon", "It looks ahead, and does not where it is told not to.",
+          on_a_net("muon", lr=0.02, nesterov=False), 1, shown=False),
     Claim("muon", "Its weights decay apart from that.", on_a_net("muon", lr=0.02, weight_decay=0.1), 1, shown=False),
 ]

@@ -107,7 +107,7 @@ def leaks(place, lines):
 
 def silenced(place, lines):
     """Leave out the figures that show an answer, and the words of lectures and of the README that do."""
-    for file, line in list(leaks(place, lines)):
+    for file, line in sorted(leaks(place, lines), key=lambda leak: -len(leak[1])):
         if file.suffix == ".md":
             text = file.read_text(encoding="utf-8")
             loose = r"\s*".join(map(re.escape, line))

@@ -79,6 +79,7 @@ def test_the_parts_of_a_set_do_not_overlap_and_leave_nothing_out():
 def test_of_cifar10_four_batches_are_trained_on_and_the_fifth_chooses_and_reports(tmp_path, monkeypatch):
     random = np.random.default_rng(0)
     monkeypatch.setenv("NUMOPT_DATA", str(tmp_path))
+    monkeypatch.setitem(sets.STORED, "cifar10", ((1, 1, 3), (10,)))  # images of one point, or it would take seconds
     (tmp_path / "cifar10").mkdir()
     for part, n in ("train", 50_000), ("test", 7):
         np.save(tmp_path / "cifar10" / f"X_{part}.npy", random.integers(0, 256, (n, 1, 1, 3), np.uint8))

@@ -84,7 +84,7 @@ def test_the_time_to_compile_is_that_of_every_kernel(monkeypatch):
 
 def test_the_table_has_every_net_and_method_and_says_what_was_measured_with():
     epochs = {"CNN | Adam | NumPy": 12.345, "2x90 MLP | nlTGCR | Python": 4321.0}
-    record = {"made_with": "a machine", "runs": {
+    record = {"made": {"epochs": {"versions": "a machine"}}, "runs": {
         "epochs": epochs, "batches": 0.25, "compile": 21.0, "products": {"Fisher solve, digits net, compiled": 1.5},
         "kernels": {"adam, 5 weights": [0.5, 0.125]}}}
     table = timing.report(record)

@@ -102,8 +102,9 @@ def test_residual_polynomials_draws_these_shares(arrays):
 
 # ---------------------------------------------------------------------------------------------- trust_region_path
 
-MODELS = {"drawn": {}, "turned": {"H": ((2.0, 0.8), (0.8, 1.0)), "newton": (1.0, 2.0), "radii": (0.3, 1.0, 1.9)},
-          "wide": {"H": ((0.1, 0.0), (0.0, 20.0)), "newton": (6.0, 0.5), "radii": (0.4, 2.0, 5.0),
+MODELS = {"drawn": {},
+          "turned": {"curvatures": (0.6, 2.4), "angle": 0.6, "newton": (1.0, 2.0), "radii": (0.3, 1.0, 1.9)},
+          "wide": {"curvatures": (0.1, 20.0), "newton": (6.0, 0.5), "radii": (0.4, 2.0, 5.0),
                    "start": (-0.5, 2.0), "steps": 12}}
 
 
