@@ -169,6 +169,7 @@ def test_who_reads_in_one_thread_makes_no_other_thread_read():
     assert at_once(one, other) == [False, (False, True, False)] and not twins.reads()
 
 
+@needs_numba
 def test_a_twin_whose_results_are_not_finite_leaves_them_to_the_numpy_version():
     x = np.ones(3)
     p = np.array([-np.inf, 1.0, 1.0])

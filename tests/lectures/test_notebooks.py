@@ -1,6 +1,7 @@
 """Lectures as notebooks: every quoted loop defines what it says, puts it to use, and changes its picture."""
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -18,14 +19,15 @@ def cells(file):
 @pytest.fixture
 def put_back(monkeypatch):
     """Whatever a cell puts in place of the package's own is taken out again."""
-    import sys
-    before = {name: dict(vars(module)) for name, module in sys.modules.items()
-              if name.partition(".")[0] in ("numopt", "figures")}
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("numopt", "figures")]
+    classes = [value for module in modules for value in vars(module).values()
+               if isinstance(value, type) and value.__module__.startswith("numopt")]
+    before = [(holder, dict(vars(holder))) for holder in [*modules, *classes]]
     yield
-    for name, namespace in before.items():
+    for holder, namespace in before:
         for key, value in namespace.items():
-            if vars(sys.modules[name]).get(key) is not value:
-                setattr(sys.modules[name], key, value)
+            if vars(holder).get(key) is not value:
+                setattr(holder, key, value)
 
 
 @pytest.mark.parametrize("file", quoting.files(), ids=lambda file: file.stem)
