@@ -8,7 +8,7 @@ from lectures.assignments import Claim, between, call, laws, run, slopes
 
 BLANKS = {"numopt.optimizers.descent": ["gradient_descent", "normalized_descent", "sign_descent"],
           "numopt.line_search": ["backtracking"]}
-ALSO = {"numopt.optimizers.descent": ["proximal_descent"]}
+ALSO = {"numopt.optimizers.descent": ["proximal_descent"], "numopt.optimizers.two_gradients": ["sam", "svrg"]}
 
 
 def rate(random):

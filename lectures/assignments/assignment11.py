@@ -7,7 +7,8 @@ from lectures.assignments import Claim, call, net, positive, run
 BLANKS = {"numopt.linalg.roots": ["newton_schulz"],
           "numopt.optimizers.kronecker": ["damped_inverses", "shampoo", "muon"],
           "numopt.networks.layers": ["Dense.kronecker_factors"]}
-ALSO = {}
+ALSO = {"numopt.optimizers.lmo": ["scion"]}
+KNOWN = ["theta = theta - lr(t) * (d + weight_decay * theta)"]  # decoupled decay, of lecture 4
 SIZES = (4, 3, 2)
 WEIGHTS = sum((i + 1) * o for i, o in zip(SIZES, SIZES[1:]))
 

@@ -7,7 +7,8 @@ from lectures.assignments import Claim, between, bowl, layer, run
 BLANKS = {"numopt.optimizers.averaging": ["polyak", "lookahead"],
           "numopt.networks.normalization": ["BatchNorm.forward", "BatchNorm.backward"]}
 
-ALSO = {"numopt.networks.normalization": ["BatchNorm.jvp", "BatchNorm.r_normalize", "BatchNorm.r_backward"]}
+ALSO = {"numopt.networks.normalization": ["BatchNorm.jvp", "BatchNorm.r_normalize", "BatchNorm.r_backward"],
+        "numopt.optimizers.around": ["decayed", "by_layer"]}
 
 
 def inner(random):

@@ -6,6 +6,7 @@ from lectures.assignments import Claim
 from lectures.assignments.assignment13 import ALSO as OTHERS
 from lectures.assignments.assignment13 import normalised
 
+KNOWN = ['t, memory = run["t"], run.memory']
 BLANKS = {"numopt.networks.normalization": ["BatchNorm.backward"]}
 ALSO = OTHERS
 WRONG = {"BatchNorm.backward": '''gamma, _ = w.reshape(-1, 2).T

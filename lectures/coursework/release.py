@@ -172,8 +172,8 @@ def tests(assignment, place, seed):
     (folder / f"test_assignment{assignment.name}.py").write_text(
         TEST.format(name=assignment.name, title=assignment.title, lecture=assignment.lecture), encoding="utf-8")
     settings = place / "setup.cfg"
-    marker = f"[tool:pytest]\nmarkers =\n    assignment{assignment.name}: {assignment.title}\n"
-    settings.write_text(settings.read_text(encoding="utf-8").replace("[tool:pytest]\n", marker), encoding="utf-8")
+    text, marker = settings.read_text(encoding="utf-8"), f"    assignment{assignment.name}: {assignment.title}\n"
+    settings.write_text(text.replace("markers =\n", f"markers =\n{marker}"), encoding="utf-8")
 
 
 def sheet(assignment):
