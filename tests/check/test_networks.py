@@ -109,6 +109,18 @@ class Scaled(SquaredError):
         return z + rng.standard_normal(z.shape) / np.sqrt(2)
 
 
+def test_labels_of_all_classes_are_asked_about_where_the_loss_draws_none():
+    class Undrawn(SoftmaxCrossEntropy):
+        sample = Loss.sample
+
+    class Wrong(Undrawn):
+        def gradient(self, z, y):
+            return super().gradient(z, y) * np.where(y == 0, 1, 2)[:, None]
+
+    for seed in range(3):
+        assert loss_errors(Undrawn(), seed=seed).right and loss_errors(Wrong(), seed=seed)["gradient"] > 0.1
+
+
 def test_a_fisher_product_of_ones_own_is_held_against_labels_that_are_drawn():
     assert loss_errors(Scaled()).right and network_errors(mlp([5, 4, 3], loss=Scaled())).right
     wrong = type("Wrong", (Scaled,), {"fisher_product": SquaredError.fisher_product})()

@@ -9,7 +9,7 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, eigsh, minres
 
 from numopt.linalg import (
-    conjugate_gradient, conjugate_gradient_iterates, damped, dense, gcr, gcr_iterates, nystrom,
+    conjugate_gradient, conjugate_gradient_iterates, damped, dense, gcr, gcr_iterates, nystrom, steihaug,
     truncated_conjugate_gradient)
 
 EPS = {np.float32: 1e-5, np.float64: 1e-13}
@@ -213,6 +213,20 @@ def test_steihaugs_method_is_a_small_loop_over_the_iterates():
         tau = 1 if curvature <= 0 else min(1, length**3 / (0.5 * curvature))
         cauchy = -tau * 0.5 / length * g
         assert g @ p + p @ B @ p / 2 <= g @ cauchy + cauchy @ B @ cauchy / 2 + 1e-12
+
+
+def test_along_negative_curvature_steihaug_goes_to_the_lower_of_both_ends_which_may_lie_behind():
+    behind = []
+    for seed in range(30):
+        B, g = symmetric([-3.0, -0.2, 0.1, 1, 10], seed), vector(5, seed)
+        *_, (x, _, d, curvature) = conjugate_gradient_iterates(B, -g)
+        if curvature < 0 and x.any():
+            radius = 1.5 * np.linalg.norm(x)
+            ends = np.roots([d @ d, 2 * x @ d, x @ x - radius**2])
+            lowest = min(ends, key=lambda tau: g @ (x + tau * d) + (x + tau * d) @ B @ (x + tau * d) / 2)
+            assert_allclose(steihaug(B, g, radius), x + lowest * d, rtol=1e-7)
+            behind.append(bool(lowest < 0))
+    assert {*behind} == {False, True}
 
 
 # ---- truncated conjugate gradients
@@ -484,6 +498,9 @@ MISTAKES = [
      "return p + min(to_radius(p, d, radius), key=lambda tau: tau * (tau * curvature / 2 - inner(r, d))) * d",
      "return p",
      "optimizers.test_newton::test_the_guarded_methods_are_repelled_by_the_saddle_and_reach_a_minimum"),
+    ("steihaug", "along negative curvature it goes on, though it is lower behind",
+     "key=lambda tau: tau * (tau * curvature / 2 - inner(r, d))", "key=lambda tau: -tau",
+     "test_along_negative_curvature_steihaug_goes_to_the_lower_of_both_ends_which_may_lie_behind"),
     ("steihaug", "on the radius, but behind",
      "max(to_radius(p, d, radius)) * d",
      "min(to_radius(p, d, radius)) * d",

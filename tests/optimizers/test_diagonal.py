@@ -286,9 +286,10 @@ def test_where_the_curvature_is_negative_it_steps_by_the_sign_too():
     assert d[0] == pytest.approx(0.1) and 0 < d[1] < 0.1
 
 
-def test_if_everything_is_clipped_it_is_lion_with_one_momentum():
+@pytest.mark.parametrize("gamma", [1e-9, 0.0])
+def test_if_everything_is_clipped_it_is_lion_with_one_momentum(gamma):
     """Liu et al. (2024): Sophia is then the sign of the momentum, as Lion is with beta1 = beta2 for its memory."""
-    clipped = path(sophia(BOWL, START, lr=0.01, beta1=0.9, gamma=1e-9, weight_decay=0.1), 8)
+    clipped = path(sophia(BOWL, START, lr=0.01, beta1=0.9, gamma=gamma, weight_decay=0.1, h=1e4), 8)
     assert_allclose(clipped[1], path(lion(BOWL, START, lr=0.01, weight_decay=0.1), 1)[1])
     m, theta = 0.0, START
     for t in range(1, 9):
@@ -484,6 +485,9 @@ MISTAKES = [
      "np.clip(m / np.maximum(gamma * h, eps), -1, 1)",
      "np.minimum(m / np.maximum(gamma * h, eps), 1)",
      "test_no_coordinate_moves_further_than_the_rate"),
+    ("sophia", "a gamma of 0 is taken for none",
+     "usual_gamma if gamma is None else gamma", "gamma or usual_gamma",
+     "test_if_everything_is_clipped_it_is_lion_with_one_momentum"),
     ("sophia", "† negative curvature is divided by: uphill",
      "np.maximum(gamma * h, eps)",
      "(gamma * h + eps)",

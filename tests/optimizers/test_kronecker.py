@@ -358,13 +358,17 @@ def test_a_step_is_no_longer_than_the_root_of_kappa_as_the_damped_factors_measur
     assert_allclose(d_free, -0.5 * np.linalg.solve(F, risk.loss(1).gradient(WEIGHTS)))
 
 
-def test_the_inverses_are_renewed_at_the_first_three_steps_and_then_now_and_then():
-    run = kfac(EmpiricalRisk(CLASSIFIER, X, LABELS, batch_size=10), WEIGHTS, every=4)
+@pytest.mark.parametrize("method, settings, steps", [
+    (kfac, {"every": 4}, [1, 2, 3, 4, 8, 12]),
+    (kfac_martens, {"T2": 100, "T3": 4}, [1, 2, 3, 4, 8, 12]),
+    (kfac_martens, {"T2": 5, "T3": 100}, [1, 2, 3, 5, 10])])
+def test_the_inverses_are_renewed_at_the_first_three_steps_and_then_now_and_then(method, settings, steps):
+    run = method(EmpiricalRisk(CLASSIFIER, X, LABELS, batch_size=10), WEIGHTS, **settings)
     renewed, before = [], ()
     for t in range(1, 13):
         next(run)
         renewed, before = renewed + [t] * (run["A_inv"] is not before), run["A_inv"]
-    assert renewed == [1, 2, 3, 4, 8, 12]
+    assert renewed == steps
 
 
 @pytest.mark.parametrize("form", ["expand", "reduce"])
@@ -792,6 +796,9 @@ MISTAKES = [
      "gamma / omega2]",
      "omega2 * gamma]",
      "test_gamma_goes_where_the_model_is_least_which_may_be_down_up_or_nowhere"),
+    ("kfac_martens", "the inverses are renewed with gamma alone",
+     "t <= 3 or t % T2 == 0 or t % T3 == 0", "t <= 3 or t % T2 == 0",
+     "test_the_inverses_are_renewed_at_the_first_three_steps_and_then_now_and_then"),
     ("kfac_martens", "damping rises where the model is right",
      "omega1 * damping if rho > 3 / 4 else damping / omega1 if rho < 1 / 4",
      "omega1 * damping if rho < 1 / 4 else damping / omega1 if rho > 3 / 4",
