@@ -24,7 +24,7 @@ def dense(*passes, bias=True):
     return job
 
 
-def conv(by):
+def conv(by, bias=True):
     def job(random):
         channels, outputs, k, stride, padding = (int(random.integers(low, high)) for low, high in
                                                  ((1, 4), (1, 4), (2, 4), (1, 3), (0, 2)))
@@ -32,7 +32,7 @@ def conv(by):
         x = random.standard_normal((3, h, w, channels))
         dy = random.standard_normal((3, *((side + 2 * padding - k) // stride + 1 for side in (h, w)), outputs))
         if by == "weights":
-            return call("numopt.kernels.convolution.convolution_by_weights", x, dy, k, stride, padding, True)
+            return call("numopt.kernels.convolution.convolution_by_weights", x, dy, k, stride, padding, bias)
         W = random.standard_normal((outputs, k * k * channels))
         return call("numopt.kernels.convolution.convolution_by_inputs", dy, W, list(x.shape), k, stride, padding)
     return job
@@ -57,6 +57,8 @@ CLAIMS = [
     Claim("Dense.r_backward", "The R-operator of backward has the product rule in every line.", dense("r_backward"), 3),
     Claim("Dense.r_backward", "It has it without a bias, too.", dense("r_backward", bias=False), 1, shown=False),
     Claim("convolution_by_weights", "A convolution's weights collect what every patch has to say.", conv("weights"), 3),
+    Claim("convolution_by_weights", "Those without a bias have no column for one.", conv("weights", bias=False), 1,
+          shown=False),
     Claim("convolution_by_inputs", "A pixel collects the derivatives of all patches that it is in.", conv("inputs"), 3),
     Claim("SoftmaxCrossEntropy.gradient", "The derivatives of the cross-entropy by the outputs are p − y.",
           lambda random: call("lectures.coursework.jobs.derivatives", 3 * random.standard_normal((4, 3)),

@@ -71,11 +71,11 @@ def twins(tree, name):
                 yield decorator.lineno, decorator.end_lineno, [f"@kernel({form}, pays=lambda *arguments: False)"]
 
 
-def without_twin(source, method):
-    """optimizers/compiled.py without the loop that is the twin of a method."""
-    lines, tree = source.splitlines(), ast.parse(source)
+def without_twins(source, methods):
+    """optimizers/compiled.py without the loops that are the twins of these methods."""
+    lines, tree, texts = source.splitlines(), ast.parse(source), {f"twin_of({method})" for method in methods}
     for node in reversed(tree.body):
-        if any(ast.unparse(decorator) == f"twin_of({method})" for decorator in getattr(node, "decorator_list", [])):
+        if any(ast.unparse(decorator) in texts for decorator in getattr(node, "decorator_list", [])):
             del lines[node.decorator_list[0].lineno - 1:node.end_lineno]
     return "\n".join(lines) + "\n"
 
@@ -102,11 +102,11 @@ def answered(ours, theirs, name):
     outer = found(ast.parse(ours), name.split(".")[0])
     start, top = (min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 1
                   for node in (mine, outer))
-    lines, known = ours.splitlines(), set(defined(ast.parse(ours)))
+    lines, known = ours.splitlines(), {name for node in ast.parse(ours).body for name in bound(node)}
     function.decorator_list = []  # ours stay
     lines[mine.lineno - 1:mine.end_lineno] = textwrap.indent(ast.unparse(function), " " * mine.col_offset).splitlines()
     assert start >= top
-    new = [ast.unparse(node) for node in tree.body if wanted(node, known | {name})]
+    new = map(ast.unparse, called(tree, function, known | {name}))
     return "\n".join([*lines[:top], *new, "", "", *lines[top:]]) + "\n"
 
 
@@ -134,11 +134,38 @@ def defined(tree):
             yield from (part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))
 
 
-def wanted(node, known):
-    """Is it an import, or something new that an answer may call?"""
-    if isinstance(node, ast.ImportFrom) and node.module == "__future__":
-        return False
-    if any("twin" in ast.unparse(decorator) for decorator in getattr(node, "decorator_list", [])):
-        return False  # of what has none here
-    names = set(defined(ast.Module([node], [])))
-    return isinstance(node, (ast.Import, ast.ImportFrom)) or bool(names) and not names & known
+def bound(node):
+    """The names that a statement at the top of a module gives something to."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    return set(defined(ast.Module([node], [])))
+
+
+def called(tree, function, known):
+    """What a module has at its top that an answer needs, directly or not, and that is not `known` where it will stand.
+
+    Of the package's own names those that are known are not imported again: their modules may import each other.
+    """
+    there, found, todo = {}, [], [function]
+    for node in tree.body:
+        for name in bound(node):
+            there.setdefault(name, []).append(node)
+    while todo:
+        used = {part.id for part in ast.walk(todo.pop()) if isinstance(part, ast.Name)} | {"*"}
+        new = [node for name in used for node in there.get(name, []) if node not in found and node is not function
+               and (isinstance(node, (ast.Import, ast.ImportFrom)) or not bound(node) & known)]
+        found += new
+        todo += new
+    needed = {part.id for node in [function, *found] for part in ast.walk(node) if isinstance(part, ast.Name)}
+    for node in tree.body:
+        if node not in found or isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            continue
+        if any("twin" in ast.unparse(decorator) for decorator in getattr(node, "decorator_list", [])):
+            continue  # of what has none here
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "numopt":
+            names = [alias for alias in node.names if (own := alias.asname or alias.name) == "*"
+                     or own in needed - known]
+            if names:
+                yield ast.ImportFrom(node.module, names, node.level)
+        else:
+            yield node

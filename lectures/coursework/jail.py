@@ -170,6 +170,7 @@ def limited(start):
     start()
 
 
+@cache
 def places():
     """What Python has to read, but for packages with answers in them: folders, packages' folders, their entries."""
     prefixes = {Path(sys.base_prefix).resolve(), *map(Path, ("/usr", "/lib", "/lib64", "/bin", "/etc/alternatives",
@@ -239,16 +240,24 @@ def landlock(command, readable, writable, user):
     needed = 4 if os.geteuid() == 0 else 6  # the network; and that nobody of the same user is sent a signal
     if version < needed:
         raise OSError(f"Landlock is of version {version} here, and {needed} is needed")
+    whole, listed = opened()
+    everything = (1 << 13) - 1 | (1 << 13 if version >= 2 else 0) | 1 << 14 | (1 << 15 if version >= 5 else 0)
+    return command, lambda: shut_in(libc, version, everything, [*whole, *readable], listed, writable, user,
+                                    already(user) + PROCESSES)
+
+
+@cache
+def opened():
+    """What Python may read: whole folders and files, and folders that it may only list."""
     folders, packages, entries = places()
-    whole = [*folders, Path(sys.prefix) / "bin", Path(sys.prefix) / "pyvenv.cfg", *entries, *readable,
+    whole = [*folders, Path(sys.prefix) / "bin", Path(sys.prefix) / "pyvenv.cfg", *entries,
              *map(Path, ("/dev/null", "/dev/urandom", "/dev/zero", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
                          "/sys/devices/system/cpu"))]
     whole = [place for place in whole if place.exists() and not hides(place, packages)]
     listed = {*packages, *(place.resolve() for place in folders if hides(place, packages))}
     for folder in listed:
-        whole += without(folder, packages) if hides(folder, packages) or folder in packages else []
-    everything = (1 << 13) - 1 | (1 << 13 if version >= 2 else 0) | 1 << 14 | (1 << 15 if version >= 5 else 0)
-    return command, lambda: shut_in(libc, version, everything, whole, listed, writable, user, already(user) + PROCESSES)
+        whole += without(folder, packages)
+    return whole, listed
 
 
 def hides(place, packages):

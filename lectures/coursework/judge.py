@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import stat
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from lectures import assignments
 from lectures.coursework import blanks, jail, jobs
 from lectures.coursework.blanks import Unusable
 from lectures.coursework.submissions import chosen, handed_in
+from numopt.kernels import reading
 
 ROOT = Path(__file__).parents[2]
 DRAWS = 2  # fresh constants for each claim, besides those of the example that may be told
@@ -47,9 +48,7 @@ def hollow(name):
         sources[file] = blanks.blanked((ROOT / file).read_text(encoding="utf-8"), taken[module], assignment.wrong)
     compiled = "numopt/optimizers/compiled.py"
     text = sources.get(compiled) or (ROOT / compiled).read_text(encoding="utf-8")
-    for method in (name for names in taken.values() for name in names):
-        text = blanks.without_twin(text, method)
-    return sources | {compiled: text}
+    return sources | {compiled: blanks.without_twins(text, {name for names in taken.values() for name in names})}
 
 
 def graded(name, submission, jailed, seed=0):
@@ -81,7 +80,7 @@ def graded(name, submission, jailed, seed=0):
         mine = [claim for claim in assignment.claims if claim.about == about]
         work = [claim.job(drawn) for claim in mine
                 for drawn in [assignments.example(assignment, claim, seed), *random.spawn(DRAWS)]]
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), reading():  # in NumPy, as the worker does
             truths = [jobs.perform(job) for job in work]
         if about in words:
             results = [words[about]] * len(work)
@@ -110,18 +109,23 @@ def could_not_be(name, submission, error):
 def alone(sources, assignment, work):
     """The sources, and the optimizers that no job is about without their loops: none does an answer's work."""
     text = json.dumps(work)
-    stay = {name for name in numopt.optimizers.__all__ if f'"{name}"' in text or f'.{name}"' in text}
-    rest = {}
-    for path in sorted((ROOT / "numopt" / "optimizers").glob("*.py")):
+    stay = frozenset(name for name in numopt.optimizers.__all__ if f'"{name}"' in text or f'.{name}"' in text)
+    rest, optimizers = {}, ROOT / "numopt" / "optimizers"
+    for path in sorted(optimizers.glob("*.py")):
         file = str(path.relative_to(ROOT))
         source = sources.get(file) or path.read_text(encoding="utf-8")
-        loops = [node.name for node in blanks.ast.parse(source).body if isinstance(node, blanks.ast.FunctionDef)
-                 and blanks.loop_of(node) is not None and node.name not in stay | set(assignment.modules())]
-        rest[file] = blanks.blanked(source, loops) if loops else source
-    compiled = "numopt/optimizers/compiled.py"
-    for method in numopt.optimizers.__all__:
-        rest[compiled] = blanks.without_twin(rest[compiled], method)
+        rest[file] = without_loops(source, stay | set(assignment.modules()))
+    rest["numopt/optimizers/compiled.py"] = blanks.without_twins(rest["numopt/optimizers/compiled.py"],
+                                                                 numopt.optimizers.__all__)
     return sources | rest
+
+
+@lru_cache(200)
+def without_loops(source, stay):
+    """A module of optimizers without the loops of all but these."""
+    loops = [node.name for node in blanks.ast.parse(source).body if isinstance(node, blanks.ast.FunctionDef)
+             and blanks.loop_of(node) is not None and node.name not in stay]
+    return blanks.blanked(source, loops) if loops else source
 
 
 def judged(claim, work, truths, results):
