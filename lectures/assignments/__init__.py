@@ -6,6 +6,7 @@ An assignment is a module with a docstring, whose first line is its title, and
     ALSO      {module: [names]}: what would show the answer, and goes as well
     KNOWN     lines of answers that stand elsewhere too, as an earlier lecture has taught them
     WRONG     {name: text}: a wrong version that stands in the place of a blank, to be diagnosed and mended
+    FAULTS    {name: Fault}: what is wrong with it
     CLAIMS    [Claim]: sentences, each with its points and a job whose result must be that of the lecture
 
 A claim draws its job from a random generator, so that nobody can know the numbers; `shown` claims are the tests that
@@ -55,6 +56,29 @@ class Claim(NamedTuple):
     holds: Callable = agrees
 
 
+class Fault(NamedTuple):
+    """What is wrong with a version: the lines one of which is to be named, and what to choose from."""
+    lines: tuple
+    what: str
+    others: tuple
+
+    def choices(self):
+        """{letter: what may be wrong}."""
+        return dict(zip("abcdefgh", sorted([self.what, *self.others])))
+
+    def letter(self):
+        return next(letter for letter, what in self.choices().items() if what == self.what)
+
+
+class Question(NamedTuple):
+    """What is asked about a wrong version, as a part of a report."""
+    about: str
+    part: str
+    sentence: str
+    points: int = 1
+    shown: bool = False
+
+
 class Assignment(NamedTuple):
     name: str
     title: str
@@ -64,10 +88,19 @@ class Assignment(NamedTuple):
     known: list
     claims: list
     lecture: int
+    faults: dict = {}
 
     @property
     def points(self):
-        return sum(claim.points for claim in self.claims)
+        return sum(part.points for part in self.parts())
+
+    def parts(self):
+        """Everything that is worth points: claims, and questions about what is wrong."""
+        return [*self.claims, *self.questions()]
+
+    def questions(self):
+        return [Question(name, part, sentence.format(name)) for name in self.faults for part, sentence in (
+            ("line", "The line of {} that was wrong is named."), ("what", "What was wrong with {} is said."))]
 
     def modules(self):
         """{name of a blank: its module}."""
@@ -87,7 +120,7 @@ def load(name):
     title = module.__doc__.strip().splitlines()[0].split("   ")[0].strip()
     return Assignment(name, title, module.BLANKS,
                       getattr(module, "ALSO", {}), getattr(module, "WRONG", {}), getattr(module, "KNOWN", []),
-                      list(module.CLAIMS), int(name[:2]))
+                      list(module.CLAIMS), int(name[:2]), getattr(module, "FAULTS", {}))
 
 
 def example(assignment, claim, seed):

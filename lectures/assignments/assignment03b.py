@@ -1,8 +1,8 @@
-"""Break it: a look ahead that leads astray.          Lecture 3.
+"""Break it: Nesterov's method, as somebody has it.          Lecture 3.
 
-Somebody keeps the velocity with the other sign and looks the wrong way.  It still learns.  Mend the loop.
+Somebody's loop: it runs, and it learns, later than it should.  Find out why, and mend it.
 """
-from lectures.assignments import Claim, laws, run
+from lectures.assignments import Claim, Fault, laws, run
 from lectures.assignments.assignment03 import ALSO as KERNELS
 from lectures.assignments.assignment03 import draw
 
@@ -12,6 +12,12 @@ WRONG = {"nesterov": """g = loss.gradient(theta + mu(t) * v)
 v = mu(t) * v + lr(t) * g
 theta = theta - v
 yield theta"""}
+FAULTS = {"nesterov": Fault(
+    ("g = loss.gradient(theta + mu(t) * v)",),
+    "the gradient is asked for at a place that the velocity leads away from",
+    ("the gradient is asked for at θ, before the velocity has moved it",
+     "the rate multiplies the velocity once more at every step",
+     "the velocity is added to θ before it has been made shorter"))}
 
 CLAIMS = [
     *laws("nesterov", draw, points=2),

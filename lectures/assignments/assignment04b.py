@@ -1,8 +1,8 @@
 """Break it: Adam, as a dozen repositories have it.          Lecture 4.
 
-Its averages are corrected once and for all in place: each step corrects what was corrected before.  Mend the loop.
+It runs, and its first step is right.  Find out what is wrong with the others, and mend it.
 """
-from lectures.assignments import laws, slopes
+from lectures.assignments import Fault, laws, slopes
 from lectures.assignments.assignment04 import ALSO, CLAIMS, moments
 
 BLANKS = {"numopt.optimizers.adaptive": ["adam"]}
@@ -15,5 +15,11 @@ m = m / (1 - beta1**t)
 v = v / (1 - beta2**t)
 theta = theta - lr(t) * m / (np.sqrt(v) + eps)
 yield theta"""}
+FAULTS = {"adam": Fault(
+    ("m = m / (1 - beta1**t)", "v = v / (1 - beta2**t)"),
+    "what is remembered is corrected itself, and then once more at every step",
+    ("the corrections are of step t − 1, for t begins at 1",
+     "m and v are averages of the wrong gradients, those of the step before",
+     "ε stands beside the root of what is not corrected"))}
 CLAIMS = [*laws("adam", moments, on=slopes, points=2),
           *[claim for claim in CLAIMS if claim.about == "adam" and "corrections" in claim.sentence]]

@@ -1,8 +1,8 @@
-"""Break it: a batch normalisation whose mean is taken for a constant.          Lecture 13.
+"""Break it: what a batch normalisation hands back.          Lecture 13.
 
-Its backward pass runs, has the right shape, and its γ and β learn as they should.  Mend what it hands further back.
+The backward pass runs, has the right shape, and γ and β learn as they should.  Find out what is wrong, and mend it.
 """
-from lectures.assignments import Claim
+from lectures.assignments import Claim, Fault
 from lectures.assignments.assignment13 import ALSO as OTHERS
 from lectures.assignments.assignment13 import normalised
 
@@ -18,6 +18,12 @@ d = gamma * dy
 if training:
     d = d - x_hat * (d * x_hat).mean(axis=0)
 return (s * d).reshape(shape)'''}
+FAULTS = {"BatchNorm.backward": Fault(
+    ("d = d - x_hat * (d * x_hat).mean(axis=0)",),
+    "the mean of the batch is taken for a constant",
+    ("the variance of the batch is taken for a constant",
+     "the derivative by x̂ is without γ",
+     "it is done in training, and should be in evaluation"))}
 
 
 def balance(job, got, truth):

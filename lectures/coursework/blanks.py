@@ -6,6 +6,7 @@ after the docstring.  Twins go with what they are twins of: a kernel whose answe
 of optimizers/compiled.py disappears.
 """
 import ast
+import re
 import textwrap
 
 # What an answer has no need of: it would be somebody else's.  The jail, not this list, keeps everything else out.
@@ -108,6 +109,11 @@ def answered(ours, theirs, name):
     assert start >= top
     new = map(ast.unparse, called(tree, function, known | {name}))
     return "\n".join([*lines[:top], *new, "", "", *lines[top:]]) + "\n"
+
+
+def packed(line):
+    """A line without blanks and comment, by which it is recognised."""
+    return re.sub(r"\s+", "", line.split("  # ")[0])
 
 
 def same(source, other, name):

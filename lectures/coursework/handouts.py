@@ -86,6 +86,21 @@ def mended(about, before, instead):
            f"```python\n{before}\n{instead}\n```"
 
 
+def asked(assignment):
+    """The questions about what is wrong, and what an answer looks like."""
+    from lectures.coursework import release
+    words = blanks.ast.get_docstring(blanks.ast.parse(release.diagnosis(assignment)))
+    return f"{words}\n\n```python\n{release.said(assignment)}```"
+
+
+def right(assignment):
+    """Asserts of what is wrong."""
+    rows = [(name, sorted(map(blanks.packed, fault.lines)), fault.letter())
+            for name, fault in assignment.faults.items()]
+    return (f"for name, lines, letter in {rows!r}:\n    assert ''.join(DIAGNOSIS[name]['line'].split()) in lines, "
+            "'it is another line'\n    assert DIAGNOSIS[name]['what'].strip() == letter, 'it is something else'\n")
+
+
 def names_of(assignment, about):
     """The names that a blank's own module gives it to work with, but for those that other cells define."""
     module = assignment.modules()[about]
@@ -98,6 +113,8 @@ def names_of(assignment, about):
 
 def nbgrader(assignment, place, solution=False, seed=0):
     """source/NN/NN.ipynb of a course, with answers between the markers of nbgrader: for its generate_assignment."""
+    from lectures.coursework import release
+
     def graded(identity, points=None, **kinds):
         about = {"grade": False, "solution": False, "locked": False, "task": False, "schema_version": 3,
                  "grade_id": identity} | kinds
@@ -121,6 +138,12 @@ def nbgrader(assignment, place, solution=False, seed=0):
                 text = text if shown else f"### BEGIN HIDDEN TESTS\n{text}\n### END HIDDEN TESTS"
                 cells.append(cell("code", text, f"{name}-{kind}",
                                   **graded(f"{name}-{kind}", points, grade=True, locked=True)))
+    if assignment.faults:
+        cells += [cell("markdown", asked(assignment), "diagnosis-words", **graded("diagnosis-words", locked=True)),
+                  cell("code", f"### BEGIN SOLUTION\n{release.said(assignment, True)}### END SOLUTION", "diagnosis",
+                       **graded("diagnosis", solution=True)),
+                  cell("code", f"### BEGIN HIDDEN TESTS\n{right(assignment)}### END HIDDEN TESTS", "diagnosis-hidden",
+                       **graded("diagnosis-hidden", len(assignment.questions()), grade=True, locked=True))]
     folder = place / "source" / assignment.name
     folder.mkdir(parents=True)
     (folder / f"{assignment.name}.ipynb").write_text(notebook(cells), encoding="utf-8")
@@ -129,6 +152,8 @@ def nbgrader(assignment, place, solution=False, seed=0):
 
 def otter(assignment, place, solution=False, seed=0):
     """The master notebook for otter assign, NN.ipynb: raw cells say what is what, and test cells assert."""
+    from lectures.coursework import release
+
     def raw(text, identity):
         return cell("raw", text, identity)
 
@@ -153,6 +178,15 @@ def otter(assignment, place, solution=False, seed=0):
                 cells.append(cell("code", ("" if shown else "# HIDDEN\n") + tested(assignment, about, rows),
                                   f"{name}-{kind}"))
         cells += [raw("# END TESTS", f"{name}-tested"), raw("# END QUESTION", f"{name}-end")]
+    if assignment.faults:
+        points = len(assignment.questions())
+        cells += [raw(f"# BEGIN QUESTION\nname: diagnosis\npoints: {points}\n", "diagnosis-question"),
+                  cell("markdown", asked(assignment), "diagnosis-words"), raw("# BEGIN SOLUTION", "diagnosis-solution"),
+                  cell("code", f"# BEGIN SOLUTION NO PROMPT\n{release.said(assignment, True)}# END SOLUTION\n"
+                       f'""" # BEGIN PROMPT\n{release.said(assignment)}""" # END PROMPT', "diagnosis-answer"),
+                  raw("# END SOLUTION", "diagnosis-solved"), raw("# BEGIN TESTS", "diagnosis-tests"),
+                  cell("code", f"# HIDDEN\n{right(assignment)}", "diagnosis-hidden"),
+                  raw("# END TESTS", "diagnosis-tested"), raw("# END QUESTION", "diagnosis-end")]
     place.mkdir()
     (place / f"{assignment.name}.ipynb").write_text(notebook(cells), encoding="utf-8")
     support(assignment, place, solution)

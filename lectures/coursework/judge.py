@@ -23,6 +23,7 @@ from lectures.coursework.submissions import chosen, handed_in
 from numopt.kernels import reading
 
 ROOT = Path(__file__).parents[2]
+DIAGNOSIS = "diagnosis.py"
 DRAWS = 2  # fresh constants for each claim, besides those of the example that may be told
 ENDS = {"late": "it did not end in time", "loud": "it printed without end", "heavy": "it wrote files without end",
         "failed": "the program ended before it was done"}
@@ -30,7 +31,7 @@ ENDS = {"late": "it did not end in time", "loud": "it printed without end", "hea
 
 def file_names(assignment):
     """The names of the files that answers stand in."""
-    return {Path(file).name for file in files(assignment).values()}
+    return {Path(file).name for file in files(assignment).values()} | ({DIAGNOSIS} if assignment.faults else set())
 
 
 def files(assignment):
@@ -62,12 +63,13 @@ def graded(name, submission, jailed, seed=0):
     if not found:
         words = words or {about: "there is none of its files in it: " + ", ".join(sorted(ours))
                           for about in assignment.modules()}
+    theirs, found = diagnosed(found), {file: text for file, text in found.items() if Path(file).name != DIAGNOSIS}
+    asked = [answered(question, assignment.faults[question.about], theirs) for question in assignment.questions()]
     for about, module in assignment.modules().items():
         file = files(assignment)[module]
         try:
             if about not in words:
-                theirs = chosen(found, file, alone=len(found) == 1)
-                text = blanks.answered(sources[file], theirs, about)
+                text = blanks.answered(sources[file], chosen(found, file, alone=len(found) == 1), about)
                 if blanks.same(text, hollow(name)[file], about):
                     words[about] = f"{about} is as it was handed out"
                 sources[file] = text
@@ -90,7 +92,7 @@ def graded(name, submission, jailed, seed=0):
             here = slice(number * (DRAWS + 1), (number + 1) * (DRAWS + 1))
             claims.append(judged(claim, work[here], truths[here], results[here]))
     order = {claim.sentence: number for number, claim in enumerate(assignment.claims)}
-    claims.sort(key=lambda claim: order[claim["sentence"]])
+    claims = sorted(claims, key=lambda claim: order[claim["sentence"]]) + asked
     return {"submission": printable(Path(submission).resolve().name), "assignment": name,
             "points": sum(claim["points"] for claim in claims), "of": assignment.points,
             "words": sorted(set(words.values())), "claims": claims}
@@ -102,8 +104,31 @@ def could_not_be(name, submission, error):
     words = f"it could not be graded ({type(error).__name__}): look at it yourself"
     return {"submission": printable(Path(submission).resolve().name), "assignment": name, "points": 0,
             "of": assignment.points, "words": [words], "claims": [
-                {"about": claim.about, "sentence": claim.sentence, "points": 0, "of": claim.points,
-                 "shown": claim.shown, "message": words} for claim in assignment.claims]}
+                {"about": part.about, "sentence": part.sentence, "points": 0, "of": part.points,
+                 "shown": part.shown, "message": words} for part in assignment.parts()]}
+
+
+def diagnosed(found):
+    """{name: {"line": ..., "what": ...}}: what a submission says about what was wrong, read and not run."""
+    for text in found.values():
+        try:
+            for node in blanks.ast.parse(text).body:
+                if isinstance(node, blanks.ast.Assign) and blanks.bound(node) == {"DIAGNOSIS"}:
+                    said = blanks.ast.literal_eval(node.value)
+                    return {name: part for name, part in said.items() if isinstance(part, dict)}
+        except (SyntaxError, ValueError, TypeError, AttributeError, RecursionError, MemoryError):
+            continue
+    return {}
+
+
+def answered(question, fault, said):
+    """One question of the report."""
+    part = str(said.get(question.about, {}).get(question.part, ""))[:1000].strip()
+    right = (blanks.packed(part) in map(blanks.packed, fault.lines) if question.part == "line" else
+             part.lower() == fault.letter())
+    message = None if right else "it is something else" if part else f"{DIAGNOSIS} does not say it"
+    return {"about": question.about, "sentence": question.sentence, "points": question.points if right else 0,
+            "of": question.points, "shown": question.shown, "message": message}
 
 
 def alone(sources, assignment, work):

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from lectures import assignments
 from lectures.coursework import blanks, jobs
-from lectures.coursework.judge import hollow
+from lectures.coursework.blanks import packed
+from lectures.coursework.judge import DIAGNOSIS, hollow
 
 ROOT = Path(__file__).parents[2]
 FILES = "setup.cfg", "setup.py", "MANIFEST.in", "pyproject.toml", "LICENSE", "README.md", "CITATION.cff"
@@ -67,6 +68,8 @@ def tree(assignment, place, solution=False, seed=0, requote=True):
             quoted(place)
         silenced(place, answers(assignment))
     tests(assignment, place, seed)
+    if assignment.faults:
+        (place / DIAGNOSIS).write_text(diagnosis(assignment, solution), encoding="utf-8")
     (place / "ASSIGNMENT.md").write_text(sheet(assignment), encoding="utf-8")
 
 
@@ -86,10 +89,6 @@ def answers(assignment):
         stay.update(packed_lines(hollow(assignment.name).get(name) or file.read_text(encoding="utf-8")))
     wrong = {line for text in assignment.wrong.values() for line in packed_lines(text)}
     return {line for line in lines if stay[line] < 3} - wrong - set(map(packed, assignment.known))
-
-
-def packed(line):
-    return re.sub(r"\s+", "", line.split("  # ")[0])
 
 
 def packed_lines(text):
@@ -133,6 +132,23 @@ def shown(assignment, seed):
             job = claim.job(assignments.example(assignment, claim, seed))
             expected = {name: part.tolist() for name, part in jobs.perform(json.loads(json.dumps(job))).items()}
             yield {"about": claim.about, "sentence": claim.sentence, "job": job, "expected": expected}
+
+
+def diagnosis(assignment, solution=False):
+    """The file in which a student says what was wrong."""
+    asked = "\n\n".join(f"{name}: which line is wrong (one of them, if there are several)? Copy it, as it stood there. "
+                        f"And what is wrong?\nOne letter:\n\n" + "\n".join(
+                            f"    {letter}  {what}" for letter, what in fault.choices().items())
+                        for name, fault in assignment.faults.items())
+    return f'"""What is wrong?\n\n{asked}\n"""\n{said(assignment, solution)}'
+
+
+def said(assignment, solution=False):
+    """DIAGNOSIS = ..., with the answers or without."""
+    rows = [f'    "{name}": {{\n        "line": "{fault.lines[0] if solution else ""}",\n'
+            f'        "what": "{fault.letter() if solution else ""}",\n    }},'
+            for name, fault in assignment.faults.items()]
+    return "\n".join(["DIAGNOSIS = {", *rows, "}"]) + "\n"
 
 
 TEST = '''"""Assignment {name}: {title}  Run them with  python -m pytest -m assignment{name}
@@ -192,6 +208,9 @@ def sheet(assignment):
     lines += [f"- ({claim.points}) {claim.sentence}" for claim in assignment.claims if claim.shown]
     others = sum(claim.points for claim in assignment.claims if not claim.shown)
     lines += [f"- ({others}) what you are not shown"] if others else []
+    lines += [f"- ({question.points}) {question.sentence}" for question in assignment.questions()]
+    lines += ["", f"The last {len(assignment.questions())} are asked in `{DIAGNOSIS}`, which you hand in too."
+              ] if assignment.faults else []
     loops = [name for name, module in assignment.modules().items() if ".optimizers." in module and "." not in name]
     lines += ["", "What every optimizer has to satisfy, `python -m numopt.check` says of yours:", "", "```sh",
               *(f".venv/bin/python -m numopt.check {assignment.modules()[name].replace('.', '/')}.py:{name}"

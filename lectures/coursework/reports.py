@@ -18,7 +18,7 @@ def written(options, assignment, reports):
     if options.csv:
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["submission", "points", "of", *(claim.sentence for claim in assignment.claims), "words"])
+        writer.writerow(["submission", "points", "of", *(part.sentence for part in assignment.parts()), "words"])
         writer.writerows([safe(report["submission"]), report["points"], report["of"],
                           *(claim["points"] for claim in report["claims"]), safe("; ".join(report["words"]))]
                          for report in reports)

@@ -267,6 +267,24 @@ def test_a_failure_tells_the_sentence_and_what_the_example_shows_and_no_hidden_n
         None, "it does not hold", "rmsprop is as it was handed out"}
 
 
+@pytest.mark.parametrize("said, marks", [
+    ('{"nesterov": {"line": "  g = loss.gradient(theta+mu(t) * v)  # so", "what": "LETTER"}}', (1, 1)),
+    ('{"nesterov": {"line": "theta = theta - v", "what": "LETTER"}}', (0, 1)),
+    ('{"nesterov": {"line": "", "what": "abcd"}}', (0, 0)), ('{"nesterov": "everything"}', (0, 0)), ("[1]", (0, 0)),
+    ("__import__('os')._exit(0)", (0, 0)), ("{", (0, 0))])
+def test_what_was_wrong_is_read_and_not_run(said, marks, tmp_path, monkeypatch):
+    monkeypatch.setattr(judge, "worked", lambda sources, work, truths, jailed: ["was not run"] * len(work))
+    assignment = assignments.load("03b")
+    said = said.replace("LETTER", assignment.faults["nesterov"].letter())
+    shutil.copy(ROOT / "numopt" / "optimizers" / "momentum.py", tmp_path)
+    (tmp_path / "diagnosis.py").write_text(f"DIAGNOSIS = {said}\n")
+    report = judge.graded("03b", tmp_path, None)
+    asked = report["claims"][-2:]
+    assert tuple(claim["points"] for claim in asked) == marks and report["of"] == assignment.points
+    assert all((claim["message"] is None) == bool(claim["points"]) for claim in asked)
+    assert {claim["message"] for claim in report["claims"][:-2]} == {"was not run"}
+
+
 # -------------------------------------------------------------------------------------------------- what comes
 
 def zipped(file, **members):

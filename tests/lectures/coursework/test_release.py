@@ -11,6 +11,7 @@ import pytest
 from lectures import assignments
 from lectures.__main__ import main
 from lectures.coursework import handouts, release
+from lectures.coursework.blanks import packed
 from lectures.coursework.judge import ROOT
 
 NAMES = assignments.names()
@@ -129,6 +130,21 @@ def test_the_sheet_says_what_to_write_and_how_to_try_it(released):
     assert hidden and not any(sentence in sheet for sentence in hidden)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if assignments.load(name).faults])
+def test_what_is_wrong_is_asked_in_a_file_of_its_own_and_said_nowhere(name, released):
+    tree, assignment = released(name), assignments.load(name)
+    asked = (tree / "diagnosis.py").read_text(encoding="utf-8")
+    for about, fault in assignment.faults.items():
+        assert all(f"    {letter}  {what}\n" in asked for letter, what in fault.choices().items())
+        assert set(map(packed, fault.lines)) <= set(map(packed, assignment.wrong[about].splitlines()))
+    namespace = {}
+    exec(asked, namespace)
+    assert namespace["DIAGNOSIS"] == {about: {"line": "", "what": ""} for about in assignment.faults}
+    assert "diagnosis.py" in (tree / "ASSIGNMENT.md").read_text(encoding="utf-8")
+    for file in tree.rglob("*.md"):
+        assert not any(fault.what in file.read_text(encoding="utf-8") for fault in assignment.faults.values())
+
+
 # ---------------------------------------------------------------------------------------------- platforms
 
 def cells(file):
@@ -199,6 +215,10 @@ def answered(file, assignment):
             text = "".join(cell["source"])
             if cell["cell_type"] == "code" and before in text and "CLAIMS" not in text:
                 cell["source"] = handouts.names_of(assignment, about) + before + "\n" + answer
+    for cell in there["cells"]:
+        if assignment.faults and cell["cell_type"] == "code" and (
+                cell["id"] == "diagnosis" or "DIAGNOSIS = {" in "".join(cell["source"])):
+            cell["source"] = release.said(assignment, solution=True)
     file.write_text(json.dumps(there), encoding="utf-8")
 
 
