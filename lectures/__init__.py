@@ -7,7 +7,8 @@ Commands are files of their own: see commands/__init__.py.
 
 A lecture is NN-name.md and begins with "# N Title" and a line "> **The question.** …".  Its last three sections are
 "## The card", "## Exercises" and "## Sources"; before them are "## What goes wrong…" and "## As the sources print it".
-150 to 400 lines, quotations included.  Letters are those of notation.md, which code can read.
+150 to 400 lines, quotations included, but not tables of all methods.  Letters are those of notation.md, which code can
+read.
 
 Quotations stand between markers, and the command writes what is between them:
 
@@ -18,8 +19,10 @@ Quotations stand between markers, and the command writes what is between them:
     <!-- figure: zigzag -->                         the picture, with its caption and a link to its script
     <!-- end -->
     <!-- number: rate_lenet; fixed, seed *; test accuracy; last mean percent; .1f -->97.1<!-- end -->
-    <!-- table: reading -->                         the reading table of README.md
+    <!-- table: reading -->                         the reading table of README.md; "unified" is Table 1 of lecture 9
     <!-- end -->
+    <!-- card: 4 -->                                a table, of which the columns "length limited", "curvature from",
+    <!-- end -->                                    "structure" and "over time" are written, and the others kept
 
 A number names a record, a run of it (with * for several, which are stacked), an array of the run (nothing where the
 run is one number), what to do with it (words from quoting.REDUCTIONS, in turn), and a format.  It may be in a line.

@@ -14,7 +14,7 @@ import numpy as np
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 README = ROOT / "README.md"
-QUOTATION = re.compile(r"(<!-- (code|difference|figure|number|table): ([^>]+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
+QUOTATION = re.compile(r"(<!-- (card|code|difference|figure|number|table): ([^>]+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
 
 REDUCTIONS = {
     "first": lambda x: x[..., 0], "last": lambda x: x[..., -1],
@@ -36,13 +36,18 @@ def pages():
 def rewritten(file):
     """The text of a page with every quotation brought up to date; ValueError, with its name, where one cannot be."""
     text = file.read_text(encoding="utf-8")
-    opened = len(re.findall(r"<!-- (?:code|difference|figure|number|table): ", text))
+    opened = len(re.findall(r"<!-- (?:card|code|difference|figure|number|table): ", text))
     if opened != len(QUOTATION.findall(text)) or opened != text.count("<!-- end -->"):
         raise ValueError(f"{file.name}: a marker is not closed by <!-- end -->, or closed twice")
     try:
-        return QUOTATION.sub(lambda found: found[1] + QUOTED[found[2]](found[3], file) + found[5], text)
+        return QUOTATION.sub(lambda found: found[1] + QUOTED[found[2]](*quoted_as(found), file) + found[5], text)
     except ValueError as error:
         raise ValueError(f"{file.name}: {error}") from None
+
+
+def quoted_as(found):
+    """What a quotation is written from: its name, and of a card, whose own cells stay, what stands there."""
+    return (found[3], found[4]) if found[2] == "card" else (found[3],)
 
 
 def quoted(text, kind):
@@ -186,12 +191,18 @@ def loaded(name):
 
 
 def table(name, file):
-    """The reading table of the README: from the lectures, the registry, and the docstrings of modules and figures."""
-    from lectures.reading import rows
-    if name != "reading":
-        raise ValueError(f"there is no table {name!r}; there is 'reading'")
-    lines = ["| lecture | module | methods | figures | exercises |", "|---|---|---|---|---|"]
-    return "\n" + "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows(file)]) + "\n"
+    """A table that is written by what it is about: "reading", that of the README, or "unified", that of lecture 9."""
+    from lectures import reading, unified
+    tables = {"reading": reading.table, "unified": unified.table}
+    if name not in tables:
+        raise ValueError(f"there is no table {name!r}; there is {', '.join(map(repr, tables))}")
+    return "\n" + "\n".join("| " + " | ".join(row) + " |" for row in tables[name](file)) + "\n"
 
 
-QUOTED = {"code": code, "difference": difference, "figure": figure, "number": number, "table": table}
+def card(lecture, text, file=None):
+    """The card of a lecture, whose columns about length and curvature are what the loops say of themselves."""
+    from lectures import unified
+    return unified.card(text)
+
+
+QUOTED = {"card": card, "code": code, "difference": difference, "figure": figure, "number": number, "table": table}

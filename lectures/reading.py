@@ -75,8 +75,15 @@ def pages():
     return {int(file.name[:2]): file for file in quoting.files()}
 
 
+def table(file):
+    """The reading table, row by row, for the page that it stands on."""
+    yield "lecture", "module", "methods", "figures", "exercises"
+    yield ("---",) * 5
+    yield from rows(file)
+
+
 def rows(file):
-    """The rows of the reading table, for the page that it stands on."""
+    """Its rows, without the head."""
     there, modules, named, drawn = pages(), belonging("numopt", "data_scripts"), methods(), figures()
     for number in sorted(there.keys() | modules.keys() | named.keys() | drawn.keys()):
         first, last = f"{number}", ""

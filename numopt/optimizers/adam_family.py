@@ -14,6 +14,7 @@ def radam(problem, theta, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, t=0, m=0
 
     Liu et al. (2020), Algorithm 2.  rho is the number of gradients that v is worth; r is the rectification.  Their
     code, and PyTorch's, wait until rho > 5, the paper until rho > 4, which is one step earlier with beta2 = 0.999.
+    In Table 1: length each by gradient; curvature F̃; structure diagonal; over time average, momentum.
     """
     lr = schedule(lr)
     rho_inf = 2 / (1 - beta2) - 1
@@ -38,6 +39,7 @@ def adabelief(problem, theta, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-16, t=0
 
     Zhuang et al. (2020), Algorithm 2, whose s is v here.  eps is added twice, to v at every step and to its root, and
     is 1e-16, as in their code (1e-8 in the paper): under gradients that do not change, it is all that there is.
+    In Table 1: length each by gradient; curvature covariance; structure diagonal; over time average, momentum.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -57,6 +59,7 @@ def adan(problem, theta, *, lr=1e-3, beta1=0.98, beta2=0.92, beta3=0.99, eps=1e-
 
     Xie et al. (2022), Algorithm 1, with u for their v and v for their n.  The betas are the shares that are kept, as in
     their code, which also corrects the three averages (the paper does not); the paper's are one minus these.
+    In Table 1: length each by gradient; curvature F̃; structure diagonal; over time average, momentum.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -80,6 +83,7 @@ def lamb(problem, theta, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-6, weight_de
 
     You et al. (2020), Algorithm 2, with φ(x) = x.  A layer is a block [W | b] of the problem, its bias included.  Where
     the weights or the step are 0 the step is as it is.
+    In Table 1: length layers by their weights; curvature F̃; structure diagonal by layer; over time average, momentum.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):

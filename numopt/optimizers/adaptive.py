@@ -18,6 +18,7 @@ def delta_bar_delta(problem, theta, *, lr=1e-2, mu=0.0, kappa=0.05, phi=0.05, rh
     kappa = phi = 0.05 are Hinton's (2012), lecture 6d.  For whole batches, or large ones: a sign must not be chance.
     The sign is compared with that of the average ḡ of the past; Kashyap (2022) and Ravasi's lecture print the previous
     gradient, which is rho = 0.  With mu > 0 the weights have momentum.
+    In Table 1: curvature signs; structure diagonal; over time gains.
     """
     lr, mu = schedule(lr), schedule(mu, "mu", below=1)
     gain = np.full_like(theta, gain)
@@ -41,6 +42,7 @@ def rprop(problem, theta, *, eta_minus=0.5, eta_plus=1.2, least=1e-6, most=50.0,
     lr is the length of the first step, and from then on what was learned, a length for every coordinate.  For whole
     batches: gradients of 0.1 on nine mini-batches and −0.9 on a tenth should cancel, and here are nine growing steps
     one way and none back (Hinton 2012, lecture 6e).
+    In Table 1: length each; curvature signs; structure diagonal; over time lengths.
     """
     lr = np.full_like(theta, lr)
     for t, loss in problem.losses(after=t):
@@ -60,6 +62,7 @@ def adagrad(problem, theta, *, lr=1e-2, eps=1e-10, t=0, s=0.0):
 
     Duchi, Hazan and Singer (2011), Figure 1, with a diagonal matrix.  The rate lr / √s never increases; Ravasi's
     lecture says that small gradients "will have an increase of the LR", where it only falls less.
+    In Table 1: length each by gradient; curvature F̃; structure diagonal; over time sum.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -76,6 +79,7 @@ def rmsprop(problem, theta, *, lr=1e-3, rho=0.9, eps=1e-8, t=0, s=0.0):
     Hinton (2012), lecture 6e.  The average starts at zero and is not corrected for it, so the first steps are longer
     than lr by up to 1/√(1 − rho).  (Memon et al. (2024) print the mean of all squares for s, which forgets nothing:
     AdaGrad with a rate lr √t.  And their M⁻¹ = diag(√s + ε) is M.)
+    In Table 1: length each by gradient; curvature F̃; structure diagonal; over time average.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -91,6 +95,7 @@ def adadelta(problem, theta, *, rho=0.95, eps=1e-6, t=0, s=0.0, u=0.0):
 
     Zeiler (2012), Algorithm 1: s averages g², u averages d².  But for eps, the step has the units of θ and does not
     change if the loss is multiplied by a number.  As u starts at zero, eps sets how long the first steps are.
+    In Table 1: length each by gradient and the way gone; curvature F̃; structure diagonal; over time average.
     """
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
@@ -107,6 +112,7 @@ def adam(problem, theta, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, t=0, m=0.
 
     Kingma and Ba (2015), Algorithm 1.  (Ravasi's lecture has 1e-6 for eps; Memon et al. (2024) leave out both
     corrections, and their M⁻¹ = diag(√s + ε) is M.)
+    In Table 1: length each by gradient; curvature F̃; structure diagonal; over time average, momentum.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -126,6 +132,7 @@ def amsgrad(problem, theta, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, t=0, m
     Reddi, Kale and Kumar (2018), Algorithm 2, to which eps is added.  As printed there, the maximum is of v, and
     neither average is corrected: the first steps are longer than Adam's, up to 6.6 times.  PyTorch corrects m and then
     the maximum, which is this with lr(t) = α √(1 − beta2ᵗ) / (1 − beta1ᵗ); a rate may then increase.
+    In Table 1: length each by gradient; curvature F̃; structure diagonal; over time average, largest, momentum.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -143,6 +150,7 @@ def nadam(problem, theta, *, lr=2e-3, beta1=0.9, beta2=0.999, eps=1e-8, psi=4e-3
 
     Dozat (2016), Algorithm 2, with its schedule μ_t = β₁ (1 − ½ 0.96^(t psi)).  As in PyTorch, m itself decays by β₁,
     where the paper has μ_t there as well.
+    In Table 1: length each by gradient; curvature F̃; structure diagonal; over time average, momentum.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -164,6 +172,7 @@ def adamw(problem, theta, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_d
 
     Loshchilov and Hutter (2019), Algorithm 2, with lr for their η α.  As in PyTorch, every step shrinks θ by the share
     lr · weight_decay; the paper's share is η λ, so that its λ is α · weight_decay.
+    In Table 1: length each by gradient; curvature F̃; structure diagonal; over time average, momentum.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -182,6 +191,7 @@ def lion(problem, theta, *, lr=1e-4, beta1=0.9, beta2=0.99, weight_decay=0.0, t=
 
     Chen et al. (2023), Algorithm 2: found by a search over programs.  Every coordinate moves by the whole of lr,
     further than under Adam; Section 5 advises a rate 3 to 10 times smaller and a weight_decay as many times larger.
+    In Table 1: length each; structure LI; over time momentum.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):

@@ -17,6 +17,7 @@ def decayed(problem, theta, *, inner=gradient_descent, lr=1e-2, weight_decay=1e-
 
     Loshchilov and Hutter (2019), Algorithms 1 and 2: decoupled.  Coupled is wrappers.Ridge around the problem, whose
     gradient the method sees.  lr is that of the decay: give it what the inner method has.
+    In Table 1: the inner method's.
     """
     lr = schedule(lr)
     while True:
@@ -36,6 +37,7 @@ def by_layer(problem, theta, *, inner=gradient_descent, rates=(), t=0, memory=No
     Howard and Ruder (2018), Section 3.2, "discriminative fine-tuning".  `rates` has a number for each block of the
     problem; 0 leaves a layer as it is, and none at all is 1 for each.  The memory is the inner method's, of whole
     steps.
+    In Table 1: the inner method's.
     """
     blocks = problem.blocks(theta)
     if len(rates) not in (0, len(blocks)):

@@ -21,6 +21,7 @@ def polyak(problem, theta, *, inner=gradient_descent, window=None,
     Polyak and Juditsky (1992) take all; the last N are the formula of Ravasi's lecture.  The inner method does not
     notice: it goes on from its own iterate, `last`.  To leave out the first steps, take them with the inner method,
     and then start here, from where it got to, with its memory: polyak(risk, run.theta, t=run["t"], memory=run.memory).
+    In Table 1: the inner method's; over time mean of iterates.
     """
     run = inner(problem, theta if last is None else last, **(memory or {"t": t}))
     for last in run:
@@ -42,6 +43,7 @@ def lookahead(problem, theta, *, inner=gradient_descent, k=5, alpha=0.5, t=0, me
     (The paper and Kashyap (2022) print this with the last exponents one too low.)  The inner method keeps its memory
     from one excursion to the next; to clear it, as a variant in the paper does, would mislead corrections such as
     Adam's, which count mini-batches from the start of the run.
+    In Table 1: the inner method's; over time mean of iterates.
     """
     while True:
         run, fast = inner(problem, theta, **(memory or {"t": t})), None

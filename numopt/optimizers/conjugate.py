@@ -37,6 +37,7 @@ def nonlinear_cg(problem, theta, *, formula="polak_ribiere_plus", overlap=0.1, s
     down.  To first order, the first trial is to change f by as much as the last step did, which is `fall` (their
     Section 3.5).  It needs a `loss` that is the same at every step.  (Kashyap (2022) prints p = +g + βp, which leads
     uphill, and sets β to zero at each step, which is steepest descent: it is set to zero now and then.)
+    In Table 1: length search; curvature changes of g; over time last direction.
     """
     beta = named(formula)
     for t, loss in remembering(problem.losses(after=t)):

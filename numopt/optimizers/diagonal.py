@@ -20,6 +20,7 @@ def adahessian(problem, theta, *, lr=0.15, beta1=0.9, beta2=0.999, eps=1e-4, pow
     its equation 10; averaging="absolute" averages |D|, as the authors' code does, and there chance does not cancel.
     (Their code leaves the biases out, and averages a convolution over the pixels of its kernel for each channel.)
     With power and eps zero it is momentum.  Kashyap (2022) prints Δw = diag(H)^(−k) g: that climbs; a minus is missing.
+    In Table 1: curvature H sampled; structure diagonal by row; over time average, momentum.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -45,6 +46,7 @@ def sophia(problem, theta, *, lr=1e-4, beta1=0.96, beta2=0.99, gamma=None, eps=1
     on data.  gamma is 0.01 for H and 0.05 for G unless it is given: the larger, the fewer coordinates are clipped; the
     authors have half to nine tenths of them clipped.  Where h ≤ 0 the step is lr by the sign of m, and nearly
     everywhere at the start, as h starts at zero and is not corrected for it.  weight_decay is 0.1 as in their code.
+    In Table 1: length each number at most; curvature H or F sampled; structure diagonal; over time average, momentum.
     """
     estimate, usual_gamma = known_estimator(estimator)
     lr, gamma = schedule(lr), usual_gamma if gamma is None else gamma
@@ -69,6 +71,7 @@ def ivon(problem, theta, *, lr=0.1, beta1=0.9, beta2=0.99999, ess=1e4, h0=1.0, w
     h_hat, by Price's theorem, is on average the diagonal of the Hessian, smoothed over that distribution.  h cannot
     become negative: its update stays on the manifold of variances (their line 5).  ess is the effective number of
     examples, which the code wants to be told: the less, the wider the distribution.  h0 is the first h.
+    In Table 1: curvature H sampled; structure diagonal; over time average, momentum.
     """
     lr = schedule(lr)
     h = np.full_like(theta, h0) if h is None else h

@@ -34,6 +34,7 @@ def full_matrix_adagrad(problem, theta, *, lr=1e-2, eps=1e-10, t=0, S=0.0):
     in Gupta, Koren and Singer (2018); Duchi et al. add it to the root.  It is AdaGrad without a choice of coordinates:
     if θ is turned, so is its path.  (Memon et al. (2024) call S smoothed, where it is a sum, and have it inverted "at
     each epoch": it is the inverse square root, at each step.)
+    In Table 1: length each by gradient; curvature F̃; over time sum.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -54,6 +55,7 @@ def kfac(problem, theta, *, lr=0.1, mu=0.9, damping=1e-3, kappa=1e-3, beta=0.95,
     the inverses are renewed at the first three steps and then at `every` so many.  A step lr d whose squared length
     lr² dᵀF̃d = lr² gᵀd exceeds kappa, F̃ being the damped matrix, is shortened to it (Ba, Grosse and Martens 2017).
     (Memon et al. (2024) call A the gradient of the inputs; it is about the inputs themselves.)
+    In Table 1: length whole at most; curvature F; structure G ⊗ A; over time average, momentum.
     """
     lr, mu = schedule(lr), schedule(mu, "mu", below=1)
     for t, loss in problem.losses(after=t):
@@ -82,6 +84,7 @@ def kfac_martens(problem, theta, *, eta=0.0, T1=5, T2=20, T3=20, beta=0.95, labe
     with the least M.  Every T3 steps, and at the first three, the inverses are renewed.  λ = 150 is for losses as large
     as those of the paper's autoencoders, sums over pixels: start near 1 for a classifier.  eta is the strength of a
     Ridge around the problem, 1e-5 in the paper, which g has in it and F has not.
+    In Table 1: length damping; curvature F; structure G ⊗ A; over time average, damping, last direction.
     """
     omega1, omega2 = (19 / 20)**T1, sqrt(19 / 20)**T2
     gamma = sqrt(damping + eta) if gamma is None else gamma
@@ -117,6 +120,7 @@ def ekfac(problem, theta, *, lr=0.1, damping=1e-3, beta=0.95, every=10, labels="
     matrices with these eigenvectors, that of the moments s is the nearest to the Fisher matrix (Section 3.1), and so
     never further from it than K-FAC's.  The eigenvectors are renewed at the first three steps and then at `every` so
     many, s at every step, by single examples' gradients; A, G and s are averages over the past.
+    In Table 1: curvature F; structure diagonal turned; over time average.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -143,6 +147,7 @@ def shampoo(problem, theta, *, lr=0.1, mu=0.0, eps=1e-4, every=1, graft=None, t=
     with one row or one column is a vector, with k = 1: there it is full-matrix AdaGrad.  The lengths of these steps
     are hard to foresee; with graft="sgd" or "adagrad" each block of a step gets the length that its gradient or its
     AdaGrad step has (Anil et al. 2020).  With mu > 0 the weights have momentum.
+    In Table 1: length each by gradient; curvature F̃; structure √(L ⊗ R); over time sum.
     """
     lr, mu = schedule(lr), schedule(mu, "mu", below=1)
     L = L or [eps * np.eye(W_i.shape[0], dtype=theta.dtype) for W_i in problem.blocks(theta)]
@@ -171,6 +176,7 @@ def soap(problem, theta, *, lr=3e-3, beta1=0.95, beta2=0.95, eps=1e-8, weight_de
     Vyas et al. (2024), Algorithm 3, with the defaults of their code, which also skips the first step: its gradient
     only says what the coordinates are.  At `every` so many steps they are renewed by a product and a QR decomposition
     (Algorithm 4), which keeps the order of the columns of Q, and so what v stands for; the code sorts both.
+    In Table 1: length each by gradient; curvature F̃; structure diagonal turned; over time average, momentum.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -207,6 +213,7 @@ def muon(problem, theta, *, lr=0.02, mu=0.95, weight_decay=0.0, nesterov=True, s
     `scale` is what an m x n step is multiplied by: √max(1, m/n) in the "original"; 0.2 √max(m, n) in "match_rms_adamw",
     whose numbers are as large as those of Adam's steps (Liu et al. 2025, equation 4; its users take lr=1e-3,
     weight_decay=0.1); √(m/n) in "spectral", as scion has it.  Some of them leave out Nesterov's look ahead.
+    In Table 1: length each by gradient; curvature F̃; structure L ⊗ I; over time momentum.
     """
     lr, mu, factor = schedule(lr), schedule(mu, "mu", below=1), known(SCALES, "scale", scale)
     for t, loss in problem.losses(after=t):

@@ -25,6 +25,7 @@ def gradient_rate(problem, theta, *, alpha=1e-2, beta=0.0, delta=1e-6, probe=Non
     hypergradient descent (Almeida et al. 1998; Baydin et al. 2018), which the paper does not name.  It is not
     invariant to the scale of the loss: ten times the loss calls for a thousandth of alpha.  (Equation 3 has
     f : ℝⁿ → ℝ; η is one number.)
+    In Table 1: curvature agreement; structure cI; over time rate.
     """
     for t, loss in problem.losses(after=t):
         g = np.array(loss.gradient(theta))
@@ -45,6 +46,7 @@ def newton_rate(problem, theta, *, epsilon=0.1, beta=0.0, delta=1e-6, most=2.0, 
     epsilon · η, so that they are not lost in the rounding of f, in single precision either.  And the rate changes by
     no more than a factor of `most` a step, which also keeps it positive.  `newton_rate_printed` has none of this.
     What no guard here prevents: the rate is learned at one point and used at the next, where the loss may be steeper.
+    In Table 1: length rate at most; curvature H along g; structure cI; over time rate.
     """
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
@@ -74,6 +76,7 @@ def newton_rate_printed(problem, theta, *, epsilon=1e-5, beta=0.0, delta=1e-6, n
     near=0       where it is 0 ("underflow"): Newton steps from what is, in single precision, rounding
 
     A denominator of −δ is made zero, not safe, by the first two.
+    In Table 1: curvature δ; structure cI; over time rate.
     """
     near = delta if near is None else near
     for t, loss in problem.losses(after=t):
@@ -97,6 +100,7 @@ def vsgd(problem, theta, *, samples=10, slow=2.0, eps=1e-9, t=0, g_bar=0.0, v_ba
     more where it is noise.  The first steps only look, at so many `samples`; then v̄ is made `slow` times larger.
     The curvature h is a difference of gradients at a distance of ḡ (Schaul and LeCun 2013, vSGD-fd), which any problem
     can answer, in place of the paper's backpropagated diagonal.
+    In Table 1: curvature changes of g; structure diagonal; over time average.
     """
     least = math.sqrt(np.finfo(theta.dtype).eps)  # a shorter difference would be rounding
     g_bar = np.zeros_like(theta) + g_bar

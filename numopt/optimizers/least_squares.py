@@ -25,6 +25,7 @@ def gauss_newton(problem, theta, *, search=backtracking, t=0):
     may diverge.  Where JᵀJ is singular, p is the shortest of many; where it is nearly so, as for most networks, p is
     far too long.  What is singular is judged with the columns of J brought to length 1, so that a parameter may be in
     any units.  It ends when no step lowers f.  (Kashyap (2022), Section 3.1, prints p without its minus: uphill.)
+    In Table 1: length search; curvature G.
     """
     for t, loss in remembering(problem.losses(after=t)):
         r, J = residuals_and_jacobian(loss, theta)
@@ -46,6 +47,7 @@ def levenberg_marquardt(problem, theta, *, scaling="marquardt", tau=1e-3, t=0, m
     μ follows the gain ratio as Nielsen (1999) has it: Madsen, Nielsen and Tingleff (2004), Algorithm 3.16.  At first μ
     is tau times the largest entry of the diagonal of JᵀJ, in units of D²; they take a tau of 1e-6 for a start that is
     believed to be good, otherwise 1e-3 or 1.  It ends when no step is left that changes θ.
+    In Table 1: length damping; curvature G; over time damping.
     """
     for t, loss in remembering(problem.losses(after=t)):
         r, J = residuals_and_jacobian(loss, theta)

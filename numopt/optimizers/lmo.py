@@ -16,6 +16,7 @@ def scion(problem, theta, *, lr=1e-3, mu=0.0, ball="spectral", weight_decay=0.0,
     largest number, the ball "sign", it is sign descent; by its length, "euclidean", normalised descent; by the largest
     singular value of each matrix in units of √(m/n), "spectral", Muon without look ahead.  Their Algorithm 2, which
     keeps θ in the ball of radius ρ, is weight_decay = 1/ρ.
+    In Table 1: length each by gradient; curvature F̃; structure L ⊗ I; over time momentum.
     """
     lr, mu, furthest = schedule(lr), schedule(mu, "mu", below=1), known(BALLS, "ball", ball)
     for t, loss in problem.losses(after=t):

@@ -24,6 +24,7 @@ def natural_gradient(problem, theta, *, lr=1.0, curvature="fisher", damping=1e-2
     Amari (1998), equation 5; Martens (2020), Section 5.  H⁻¹g comes from so many steps of conjugate gradients, which
     serve networks of any size; with solver="dense" from elimination, for small ones; with "diagonal" from a division.
     (Zheng writes that KL(p(θ) ‖ p(θ + d)) is about ½‖d‖_H; it is half the square, ½‖d‖²_H.)
+    In Table 1: curvature F.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -39,6 +40,7 @@ def normalized_natural_gradient(problem, theta, *, lr=0.1, curvature="fisher", d
 
     Zheng, "Normalized Natural Gradient Descent".  (Its diagonal form is printed with the denominator λᵀd², where
     √(Σ g²/λ) is meant.)
+    In Table 1: length whole; curvature F.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -55,6 +57,7 @@ def gradient_norm_normalized(problem, theta, *, lr=0.1, curvature="fisher", damp
 
     Zheng, "Gradient-Norm Normalized NGD", whose ε is lr.  It gains along every eigenvector if ε < 2/√λ_max.  (Δ_d is
     printed as a matrix times a norm; it is ε gᵀH^(−½)g − ½ε²‖g‖².)
+    In Table 1: length each by gradient; curvature F.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -71,6 +74,7 @@ def eigenbasis_normalized(problem, theta, *, lr=0.01, curvature="fisher", dampin
 
     Zheng, "Eigenbasis Normalized NGD", whose ε is lr.  (d̂ is printed as −ε sign(ĝ), without the division by √λ that
     its own formula for d has; so is the gain, ε|ĝ|/√λ − ½ε².)
+    In Table 1: length each; curvature F.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -87,6 +91,7 @@ def clipped_natural_gradient(problem, theta, *, lr=1.0, epsilon=0.1, curvature="
     """A natural gradient step, shortened to the length ‖d‖_H = ε where it is longer.
 
     Zheng, "Clipped NGD", with lr for α: C = ε/α, and the norm in the quotient is not squared, as it is in print.
+    In Table 1: length whole at most; curvature F.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -104,6 +109,7 @@ def gradient_norm_clipped(problem, theta, *, lr=1.0, epsilon=1.0, curvature="fis
     """A natural gradient step, no longer along any eigenvector than ε |ĝ|.
 
     Zheng, "Gradient-Norm Clipped NGD", with lr for α: it clips where α > ε √λ, where the curvature is small.
+    In Table 1: length each by gradient at most; curvature F.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -120,6 +126,7 @@ def eigenbasis_clipped(problem, theta, *, lr=1.0, epsilon=0.02, curvature="fishe
     """A natural gradient step, no longer than ε along any eigenvector.
 
     Zheng, "Eigenbasis Clipped NGD", with lr for α.  Sophia clips to |d̂| ≤ ε instead, in its diagonal form.
+    In Table 1: length each at most; curvature F.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):

@@ -29,6 +29,7 @@ def newton(problem, theta, *, t=0):
 
     Nocedal and Wright (2006), equation 2.15; Kashyap (2022), Section 3.  Near a minimum the number of right digits
     doubles at every step, in whatever coordinates.  But any point without gradient will do, and saddles attract it.
+    In Table 1: curvature H.
     """
     for t, loss in problem.losses(after=t):
         g, H = loss.gradient(theta), dense(loss.hessian(theta), theta.size)
@@ -45,6 +46,7 @@ def damped_newton(problem, theta, *, damping=1e-3, t=0):
     (A shift H + μI with μ above |λ_min|, as in Levenberg (1944), repels too, but shortens the step in all directions.)
     With damping = 0, and where H is positive definite, the direction is Newton's; where neither H nor g has a share in
     a direction, it is left out.  It ends when no step lowers f.
+    In Table 1: length damping and search; curvature |H|.
     """
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
@@ -64,6 +66,7 @@ def trust_region(problem, theta, *, curvature="hessian", eta=0.15, most=1000.0, 
     Nocedal and Wright (2006), Algorithm 4.1, with the step of their Algorithm 7.2 (Steihaug 1983).  The numbers are
     scipy's.  Where less than the share eta of the promised fall comes true, θ stays.  It ends when no radius helps.
     How exactly a step is found, to min(1/2, √‖g‖) of ‖g‖, is theirs and scipy's as well, and depends on the units of f.
+    In Table 1: length radius; curvature H; over time radius.
     """
     radius = radius if t else widest(radius, theta)
     for t, loss in remembering(problem.losses(after=t)):
@@ -89,6 +92,7 @@ def newton_cg(problem, theta, *, curvature="hessian", cg_steps=250, t=0):
     Nocedal and Wright (2006), Algorithm 7.1; Kashyap (2022), Section 3.6.  curvature="differences" multiplies with H
     by differences of gradients, as Kashyap prints, which any problem can answer; otherwise the products are exact.
     He calls the Gauss-Newton matrix always positive definite: it is semidefinite.
+    In Table 1: length search; curvature H.
     """
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
@@ -108,6 +112,7 @@ def hessian_free(problem, theta, *, curvature="gauss_newton", preconditioned=Tru
     that α is 3/2, compares f with the damped model.  Conjugate gradients go on from 0.95 times the last p, until the
     model has all but stopped falling; then it goes back along the points on their way as long as f falls.  For
     networks, on large mini-batches, for p fits the batch.  With damping = 0 it is Newton's method with that curvature.
+    In Table 1: length damping and search; curvature G; over time damping, last direction.
     """
     p = np.zeros_like(theta) + p
     for t, loss in remembering(problem.losses(after=t)):

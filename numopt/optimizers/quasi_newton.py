@@ -28,6 +28,7 @@ def sr1(problem, theta, *, eta=1e-3, t=0, radius=1.0, B=None, first=None):
     negative curvature.  −B⁻¹g may then lead uphill; so in place of a search there is a radius to trust B in, within
     which `steihaug` finds the step.  B learns from steps that are not taken, too.  It starts as so many times I that
     the first step ends on the radius: scaled to the curvature sᵀy / sᵀs of that step, it would skip the pair.
+    In Table 1: length radius; curvature changes of g; structure rank 1; over time all pairs, radius.
     """
     radius = radius if t else widest(radius, theta)
     for t, loss in remembering(problem.losses(after=t)):
@@ -55,6 +56,7 @@ def bfgs(problem, theta, *, search=strong_wolfe, t=0, M=None):
 
     Broyden, Fletcher, Goldfarb and Shanno (1970): Nocedal and Wright (2006), Algorithm 6.1; Kashyap (2022), Section
     3.3, with δ for s and φ for y, who prints p = +M g, which leads uphill.  M takes n² numbers.
+    In Table 1: length search; curvature changes of g; structure rank 2; over time all pairs.
     """
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
@@ -75,6 +77,7 @@ def lbfgs(problem, theta, *, history=10, search=strong_wolfe, t=0, pairs=()):
 
     Nocedal (1980); Nocedal and Wright (2006), Algorithm 7.5.  With the Wolfe search every pair has positive curvature;
     with backtracking alone many have not, and are left out.
+    In Table 1: length search; curvature changes of g; structure rank 2; over time last pairs.
     """
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)

@@ -22,6 +22,7 @@ def barzilai_borwein(problem, theta, *, formula="long", t=0, lr=1e-2, s=0.0, g_l
     is one over the number that brings B s nearest to y; the "short" one, sᵀy / yᵀy, is the number that brings B⁻¹y
     nearest to s.  Where sᵀy ≤ 0 there is no such rate, and the last one stays.  The loss need not fall at every step.
     It needs a `loss` that is the same at every step: the gradients of two mini-batches differ by more than curvature.
+    In Table 1: curvature changes of g; structure cI; over time last pair.
     """
     if formula not in ("long", "short"):
         raise ValueError(f"formula is {formula!r}; it is long or short")
@@ -43,6 +44,7 @@ def sps(problem, theta, *, c=0.5, lower=0.0, gamma=2.0, every=500, eps=1e-8, t=0
     Loizou et al. (2021), equation 2, SPS_max, which is Polyak's step at c = 1.  `lower` is a bound below the loss of
     every mini-batch, 0 for most losses of networks.  The rate grows by no more than a factor of gamma in `every` steps,
     one epoch of the code, whose defaults are these.  It suits models that can fit all their data; others never settle.
+    In Table 1: length rate at most; curvature fall; structure cI; over time rate.
     """
     for t, loss in problem.losses(after=t):
         f, g = loss.value_and_gradient(theta)
@@ -58,6 +60,7 @@ def momo(problem, theta, *, lr=1.0, beta=0.9, lower=0.0, t=0, d=None, f_bar=None
     Schaipp et al. (2024), Algorithm 1.  The model of the past is f̄ + dᵀx − γ, of averages of f, of g and of gᵀθ, and
     h is what it says at θ.  lr is the longest rate, not the usual one.  As in the paper and the code, the first
     averages are the first values.
+    In Table 1: length rate at most; curvature fall; structure cI; over time average, momentum.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -80,6 +83,7 @@ def dog(problem, theta, *, lr=1.0, share=1e-4, eps=1e-8, t=0, way=0.0, r=None, G
     length share · (1 + ‖θ₀‖), and may be far too short: the distance grows by itself, up to that of a minimum.  Their
     code has a share of 1e-6, with which that takes hundreds of steps.  lr = 1 is the method.  As in the code eps is
     added once, to the sum.  What the paper vouches for is an average of the iterates: optimizers.polyak around it.
+    In Table 1: length each by gradient and the way gone; curvature F̃; structure cI; over time sum.
     """
     lr = schedule(lr)
     r, way = share * (1 + norm(theta)) if r is None else r, np.zeros_like(theta) + way
@@ -100,6 +104,7 @@ def prodigy(problem, theta, *, lr=1.0, beta1=0.9, beta2=0.999, eps=1e-8, share=1
     Mishchenko and Defazio (2024), Algorithm 4.  If f is convex and not noisy, d is no larger than the largest number of
     θ₀ − θ*: gᵀ(θ₀ − θ) adds up to less than sᵀ(θ₀ − θ*).  The first d is `share`.  m and v are those of d g, and not
     corrected, as in the code; lr = 1 is the method, and a schedule of the rate multiplies it.
+    In Table 1: length each by gradient and the way gone; curvature F̃; structure diagonal; over time average, momentum.
     """
     lr, beta3 = schedule(lr), sqrt(beta2)
     d, way = share if d is None else d, np.zeros_like(theta) + way
@@ -123,6 +128,7 @@ def schedule_free(problem, theta, *, lr=1.0, beta=0.9, t=0, z=None, most=0.0, to
     Defazio et al. (2024), equations 2 to 4, as in their code: the average weighs every z by the square of the largest
     rate so far.  With beta = 0 it is Polyak's average of gradient descent.  What is handed out is the average, their x;
     the gradient is that at their y, so that whoever saves or judges y has another model.
+    In Table 1: structure LI; over time mean of iterates.
     """
     lr = schedule(lr)
     z = theta if z is None else z
@@ -144,6 +150,7 @@ def schedule_free_adamw(problem, theta, *, lr=2.5e-3, beta1=0.9, beta2=0.999, ep
 
     Defazio et al. (2024), Algorithm 1, with the defaults of their code.  There v is corrected and then eps added; the
     paper multiplies the rate by √(1 − beta2ᵗ) instead, so that these first rates also weigh less.  Weights decay at y.
+    In Table 1: length each by gradient; curvature F̃; structure diagonal; over time average, mean of iterates.
     """
     lr = schedule(lr)
     z = theta if z is None else z

@@ -36,6 +36,7 @@ def gcr(problem, theta, *, curvature="hessian", window=None, t=0, pairs=()):
     can be watched: `linalg.gcr` solves a system in one go.  J need not be symmetric, only have xᵀJx > 0 for all x ≠ 0
     (Memon et al. (2024) say that it solves symmetric positive definite systems: for these a window of 1 is enough, and
     it becomes the method of conjugate residuals).  It is made for a quadratic f, and ends where no step is left.
+    In Table 1: curvature H; structure pairs; over time last pairs.
     """
     for t, loss in problem.losses(after=t):
         r = residual(loss, theta, curvature)
@@ -56,6 +57,7 @@ def anderson(problem, theta, *, lr=0.1, equations="gradient", window=5, t=0, the
     is gradient descent.  On a linear system and with a window that keeps all, the step goes from where GMRES has got
     to (their Theorem 2.2).  The equations are "gradient", r = −∇f, or "residuals", r = −f.  For losses that are the
     same at every step: between two mini-batches the difference of two residuals is noise.
+    In Table 1: curvature changes of g; structure pairs; over time last pairs.
     """
     lr = schedule(lr)
     if equations not in ("gradient", "residuals"):
@@ -83,7 +85,7 @@ def nltgcr(problem, theta, *, lr=1.0, curvature="hessian", damping=0.0, window=1
     dependent.  A step that would lead uphill is turned round.  A `search`, such as line_search.backtracking, looks for
     a point where f is lower, or ½‖f‖² for a system, first at lr times the step; if there is none, the method starts
     afresh or, having just done so, ends.  (The authors' first trial depends on the last one; their C code takes any
-    point, for it compares f with itself.)
+    point, for it compares f with itself.)  In Table 1: curvature H; structure pairs; over time last pairs.
     """
     lr = schedule(lr)
     for t, loss in remembering(problem.losses(after=t)):
@@ -116,6 +118,7 @@ def nltgcr_adaptive(problem, theta, *, lr=1.0, cosine=0.99, every=10, curvature=
     (A PyTorch code of theirs turns linear where the two are nearly orthogonal: it takes the cosine for a distance.)
     With cosine=1 it never turns linear, and is `nltgcr`; with −1 it does at once, and is their linear update: with
     a `restart` an inexact Newton method, of which each restart is a step.
+    In Table 1: curvature H; structure pairs; over time last pairs.
     """
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -155,6 +158,7 @@ def nltgcr_fisher(problem, theta, *, lr=1e-3, curvature="fisher", damping=1e-2, 
 
     The first step is preceded by `start` steps of conjugate gradients on all the data.  In the paper this helped dense
     networks, and made a convolutional one diverge: if the loss on all the data is higher afterwards, it is an error.
+    In Table 1: curvature F; structure pairs; over time last pairs.
     """
     lr = schedule(lr)
     indices = np.random.default_rng(seed).choice(theta.size, min(columns or 0, theta.size), replace=False)
@@ -186,6 +190,7 @@ def fishleg(problem, theta, *, lr=5e-2, beta=0.9, aux_lr=1e-4, damping=0.5, ever
     of Adam at `every` so many steps, with u = g/‖g‖, as in their other codes, and with the damped F of this mini-batch,
     where they take another one, at labels drawn from the model.  (The PyTorch code has (ĝᵀQu)² for uᵀQFQu, with the
     mean gradient ĝ of a batch of B at such labels: on average 1/B of it.)
+    In Table 1: curvature F sampled; structure triangles; over time learned, momentum.
     """
     lr = schedule(lr)
     lam = scaled_identity(problem.blocks(theta), scale) if lam is None else lam
