@@ -298,12 +298,12 @@ def test_an_empty_row_is_said_to_be_one():
 
 
 MISTAKES = [
-    ("numopt.optimizers.adaptive::adagrad", "divided by the sum, and not by its root", "np.sqrt(s)", "s",
+    ("numopt.optimizers.adaptive::rmsprop", "divided by the average, and not by its root", "np.sqrt(s)", "s",
      "test_loss_and_units_go_into_a_step_as_length_and_curvature_say"),
     ("numopt.optimizers.kronecker::inverse_roots", "the power −½ on either side", "inverse_root(L, 4)",
      "inverse_root(L, 2)", "test_loss_and_units_go_into_a_step_as_length_and_curvature_say"),
-    ("numopt.optimizers.natural::clipped_natural_gradient", "the square of the length", "epsilon / (step or epsilon)",
-     "epsilon / (step**2 or epsilon)", "test_where_a_limit_of_at_most_is_met_the_step_is_the_normalized_one"),
+    ("numopt.optimizers.natural::eigenbasis_clipped", "the length of θ is limited, and not that in H",
+     "epsilon / np.sqrt(lam)", "epsilon", "test_where_a_limit_of_at_most_is_met_the_step_is_the_normalized_one"),
     ("numopt.optimizers.kronecker::shampoo", "the rows only", "L_root, R_root = zip(*map(inverse_roots, L, R))",
      "L_root, R_root = zip(*((L_i, np.diag(np.diag(R_i))) for L_i, R_i in map(inverse_roots, L, R)))",
      "test_coordinates_may_be_changed_as_far_as_the_structure_says_and_no_further"),
