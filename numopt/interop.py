@@ -7,10 +7,10 @@ import inspect
 
 import numpy as np
 from scipy.optimize import OptimizeResult
-from scipy.sparse.linalg import LinearOperator
 
 from numopt.optimizer import Diverged
 from numopt.problems.functions import Function
+from numopt.problems.minibatch import symmetric
 
 # How a run ended, in scipy's numbers: 0 is success, 1 the limit of steps, 99 the callback.
 STATUS = {"gradient": 0, "change": 0, "steps": 1, "finished": 2, "diverged": 3, "callback": 99}
@@ -120,7 +120,7 @@ class Minimized(Function):
         def product(v):
             return np.asarray(self._hessp(theta, np.ravel(v)))
 
-        return LinearOperator((theta.size, theta.size), matvec=product, rmatvec=product, dtype=theta.dtype)
+        return symmetric(product, theta)
 
 
 def wants_no_more(callback, theta, f):

@@ -22,7 +22,7 @@ import numpy as np
 
 from numopt.signature import (
     SCHEDULES, checked_arguments, checked_gradient, checked_loop, checked_memory, checked_precision, defaults,
-    described, memory_names, ranges_of, said)
+    described, memory_names, ranges_of, said, short)
 
 
 class Diverged(ArithmeticError):
@@ -173,7 +173,9 @@ class Run:
         return {name: given[name] for name in defaults(self.method) if name not in self.method.memory}
 
     def __repr__(self):
-        return f"<{self.name} after {self['t']} mini-batches>"
+        t, given = self["t"], self.hyperparameters
+        said = ", ".join(f"{name}={getattr(value, '__name__', None) or short(value)}" for name, value in given.items())
+        return f"<{self.name}({said}) after {t} mini-batch{'es' * (t != 1)} of {self.problem!r}>"
 
     def _ipython_key_completions_(self):
         return list(self._variables)

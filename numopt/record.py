@@ -44,6 +44,14 @@ class Record(dict):
 
     reason = stopped = None
 
+    def __repr__(self):
+        """A table: a row each time that was measured, without the middle of many, and why it ended."""
+        columns = [[name, *(f"{value:.6g}" for value in values)] for name, values in self.items()]
+        widths = [max(map(len, column)) for column in columns]
+        head, *rows = ("  ".join(f"{text:>{width}}" for text, width in zip(row, widths)) for row in zip(*columns))
+        shown = rows if len(rows) <= 12 else [*rows[:5], f"... {len(rows) - 10} more ...", *rows[-5:]]
+        return "\n".join([head, *shown, *([self.stopped] if self.stopped else [])])
+
 
 def record(run, steps=None, *, every=1, measure={}, objective=None, gradient=None, change=None, target=None,
            seconds=None, plateau=None, stop=None, progress=False):

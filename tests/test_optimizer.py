@@ -108,10 +108,18 @@ def test_two_runs_do_not_share_anything():
     assert_array_equal(path(other, 5), path(adam(BOWL, START), 5))
 
 
+def falling(t):
+    return 0.1 / t
+
+
 def test_a_run_says_what_it_is_and_how_far_it_has_got():
     run = adam(BOWL, START)
     path(run, 5)
-    assert repr(run) == "<adam after 5 mini-batches>" and run.name == "adam"
+    assert repr(run) == (f"<adam(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08) after 5 mini-batches of {BOWL!r}>")
+    assert run.name == "adam"
+    assert "lr=falling) after 0 mini-batches" in repr(gradient_descent(BOWL, START, lr=falling))
+    next(run := gradient_descent(BOWL, START))
+    assert "after 1 mini-batch of" in repr(run)
     assert adam.__name__ == "adam" and "Kingma" in adam.__doc__
 
 

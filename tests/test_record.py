@@ -2,9 +2,13 @@
 import io
 import os
 import pickle
+import sys
 import zipfile
 from collections import namedtuple
 from math import inf, nan
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numopt.optimizer import optimizer
 from numopt.optimizers import adam, gradient_descent, lbfgs, lookahead, momentum, polyak, rprop
 from numopt.problems import Quadratic
-from numopt.record import load, path, record, save
+from numopt.record import load, packed, path, record, save, unpacked
 from numopt.schedules import constant
 
 BOWL, START = Quadratic(np.array([[3.0, 1.0], [1.0, 2.0]])), [1.0, -2.0]
@@ -218,6 +222,42 @@ def test_a_bar_shows_the_steps_and_changes_nothing(capsys):
     assert "7/7" in capsys.readouterr().err and seen["step"][-1] == 7
     record(halving(), steps=7)
     assert capsys.readouterr().err == ""
+
+
+def test_in_a_notebook_the_bar_is_that_of_notebooks():
+    """Which of its forms suits the place, tqdm.auto finds out."""
+    class Bar:
+        made = []
+
+        def __init__(self, **how):
+            self.how, self.count, self.closed = how, 0, False
+            self.made.append(self)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.closed = True
+
+        def update(self):
+            self.count += 1
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setitem(sys.modules, "tqdm.auto", SimpleNamespace(tqdm=Bar))
+        record(halving(), steps=7, every=3, progress=True)
+        record(three_steps(LINE, [8.0]), seconds=1000, progress=True)
+    assert [bar.count for bar in Bar.made] == [7, 3] and all(bar.closed for bar in Bar.made)
+    assert [bar.how["total"] for bar in Bar.made] == [7, None] and Bar.made[0].how["desc"] == "gradient_descent"
+
+
+def test_a_record_is_shown_as_a_table_without_the_middle_of_many_rows():
+    seen = record(halving(), steps=3, measure={"loss": LINE.value})
+    head, *rows, why = repr(seen).splitlines()
+    assert head.split() == ["step", "t", "seconds", "loss"] and why == "it took the 3 steps it was given"
+    assert [row.split()[-1] for row in rows] == ["0.5", "0.125", "0.03125", "0.0078125"]
+    assert len({len(line) for line in (head, *rows)}) == 1
+    head, *rows, why = repr(record(halving(), steps=99)).splitlines()
+    assert len(rows) == 11 and rows[5] == "... 90 more ..." and rows[-1].split()[0] == "99"
 
 
 # -------------------------------------------------------------------------------------------------- save and load
@@ -495,3 +535,62 @@ def test_a_schedule_is_not_saved_and_has_to_be_named_again(tmp_path):
     with pytest.raises(ValueError, match="lr is <a function, which a file cannot hold: name it again>; it must be"):
         adam(BOWL, **saved)
     assert_array_equal(path(adam(BOWL, **saved | {"lr": rate}), 3), path(run, 3))
+
+
+def kept(run, **values):
+    """What a file holds of a run."""
+    with TemporaryDirectory() as folder:
+        save(Path(folder) / "run.npz", run, **values)
+        return load(Path(folder) / "run.npz")
+
+
+def test_a_file_holds_hyperparameters_and_memory_and_says_what_it_cannot_hold():
+    run = adam(BOWL, START, beta1=0.8)
+    path(run, 3)
+    saved = kept(run)
+    assert list(saved) == ["theta", "lr", "beta1", "beta2", "eps", "t", "m", "v"]
+    assert saved["beta1"] == 0.8 and saved["t"] == 3 and same(saved["m"], run["m"])
+    assert "a function" in repr(kept(adam(BOWL, START, lr=constant(0.1))).get("lr"))
+    assert "inner" not in kept(lookahead(BOWL, START))    # a function too, but the usual one
+    assert kept(run, note="half way", beta1=0.7)["beta1"] == 0.7
+
+
+def test_a_number_is_written_to_its_last_bit():
+    for number in (1 / 3, 0.1, 5e-324, -0.0, inf):
+        assert unpacked(packed(number, {}, "x"), {}).hex() == number.hex()
+
+
+MISTAKES = [
+    ("state", "the hyperparameters are forgotten: it goes on with the usual ones",
+     "**kept, **run.memory",
+     "**run.memory",
+     "test_a_file_holds_hyperparameters_and_memory_and_says_what_it_cannot_hold"),
+    ("state", "the memory is forgotten: it begins anew where it was",
+     "**kept, **run.memory",
+     "**kept",
+     "test_a_file_holds_hyperparameters_and_memory_and_says_what_it_cannot_hold"),
+    ("state", "a schedule is dropped in silence, and the usual rate taken",
+     "value = Unsaved(type(value).__name__)",
+     "continue",
+     "test_a_file_holds_hyperparameters_and_memory_and_says_what_it_cannot_hold"),
+    ("packed", "numbers are written with fifteen digits",
+     "value.hex()",
+     "float(f'{value:.15g}').hex()",
+     "test_a_number_is_written_to_its_last_bit"),
+    ("record", "stop is not asked before the first step",
+     "if stop is not None and (why",
+     "if stop is not None and step and (why",
+     "test_stop_is_asked_at_every_look_and_may_say_why"),
+    ("record", "whatever stop gives ends the run",
+     "if stop is not None and (why := stop(seen)):",
+     "if stop is not None and ((why := stop(seen)) or True):",
+     "test_stop_is_asked_at_every_look_and_may_say_why"),
+    ("record", "why it was to stop is not said",
+     "why if isinstance(why, str) else f",
+     "f",
+     "test_stop_is_asked_at_every_look_and_may_say_why"),
+    ("counter", "the bar is always that of a terminal",
+     "from tqdm.auto import tqdm",
+     "from tqdm import tqdm",
+     "test_in_a_notebook_the_bar_is_that_of_notebooks"),
+]

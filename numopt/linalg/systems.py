@@ -4,7 +4,7 @@ A matrix A is anything that can be multiplied by a vector with @: an array where
 where it is not.  Results have the precision of the vectors: what is single stays single.
 
     systems     conjugate_gradient, truncated_conjugate_gradient, steihaug, gcr, and the iterates behind them
-    matrices    damped, dense, nystrom                                               Lectures 6, 9, 11 and 12.
+    matrices    damped, nystrom                                                      Lectures 6, 9, 11 and 12.
 """
 import math
 from collections import deque
@@ -12,11 +12,11 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
 
 from numopt.kernels.twins import worth_compiling
 from numopt.kernels.vectors import conjugate_step, dense_conjugate_gradient
 from numopt.linalg.norms import NotFinite, inner, norm, precision, real, scale, vector
+from numopt.linalg.operators import Operator, Symmetric
 
 
 class Iterate(NamedTuple):
@@ -250,7 +250,7 @@ def damped(A, damping):
     damping = np.asarray(damping, precision(A))
     if isinstance(A, np.ndarray):
         return A + np.diag(np.broadcast_to(damping, n))
-    B = LinearOperator(A.shape, lambda v: A @ v.ravel() + damping * v.ravel(), dtype=damping.dtype)
+    B = Operator(lambda v: A @ v + damping * v, lambda v: A.T @ v + damping * v, A.shape, damping.dtype)
     if damping.ndim == 0:
         B.parts = A, damping.item()
     if hasattr(A, "solve") and damping.ndim == 0 and damping > 0:
@@ -258,12 +258,7 @@ def damped(A, damping):
     return B
 
 
-def dense(A, n):
-    """The n x n array of a matrix that can only be multiplied by vectors: its products with the n unit vectors."""
-    return np.column_stack([A @ e for e in np.eye(n, dtype=precision(A))])
-
-
-class Nystrom(LinearOperator):
+class Nystrom(Symmetric):
     """C W⁺ Cᵀ, of rank at most k, for C with n rows and k columns and a symmetric W with k of each."""
 
     def __init__(self, C, W):
@@ -272,15 +267,12 @@ class Nystrom(LinearOperator):
         d = np.where(d > 0, d, 1)  # with a diagonal of 1, what is rounding does not depend on units
         self.W_inverse = np.linalg.pinv(W / d / d[:, None], rcond=10 * len(W) * np.finfo(W.dtype).eps,
                                         hermitian=True) / d / d[:, None]
-        super().__init__(C.dtype, (len(C), len(C)))
+        super().__init__(None, len(C), C.dtype)
 
     def _matvec(self, v):
         return self.C @ (self.W_inverse @ (self.C.T @ v))
 
     _matmat = _matvec
-
-    def _adjoint(self):
-        return self
 
 
 def nystrom(A, indices):

@@ -44,20 +44,25 @@ class Mode:
         return np.random.default_rng(self.seed)
 
 
+def call(made):
+    """The call that makes an object: its class, and those of its arguments that are not the usual ones."""
+    said = []
+    for name, parameter in inspect.signature(type(made)).parameters.items():
+        value = vars(made).get(name)
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            said += map(repr, value or ())
+        elif value is not None and value is not parameter.default and value != parameter.default:
+            said.append(repr(value) if parameter.default is parameter.empty else f"{name}={value!r}")
+    return f"{type(made).__name__}({', '.join(said)})"
+
+
 class Layer:
     """A layer without weights."""
 
     shapes = ()  # of its weight matrices, in the order in which theta holds them
 
     def __repr__(self):
-        said = []
-        for name, parameter in inspect.signature(type(self)).parameters.items():
-            value = vars(self).get(name)
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                said += map(repr, value)
-            elif value is not None and value != parameter.default:
-                said.append(repr(value) if parameter.default is parameter.empty else f"{name}={value!r}")
-        return f"{type(self).__name__}({', '.join(said)})"
+        return call(self)
 
     @property
     def size(self):

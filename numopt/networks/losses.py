@@ -8,6 +8,7 @@ Loss; `python -m numopt.check mine.py:Huber` says whether its derivatives are ri
 import numpy as np
 
 from numopt.kernels.dense import softmax_hessian_product
+from numopt.networks.layers import call
 
 
 class Loss:
@@ -26,6 +27,9 @@ class Loss:
     With the first two it can be trained by gradients; with the third there are Hessian and Gauss-Newton products, and
     with the rest, for a likelihood, Fisher products.
     """
+
+    def __repr__(self):
+        return call(self)
 
     def unanswered(self, what, unless):
         raise NotImplementedError(f"{type(self).__name__} {what}; {unless}")

@@ -74,7 +74,7 @@ class Network(Chain):
         lines = [f"  {name:<{first}}  {shape:<{second}}  {size:>{third}}  {matrix}".rstrip()
                  for name, shape, size, matrix in rows]
         head = f"{type(self).__name__}: {self.size:,} weights, examples of {' × '.join(map(str, self.inputs))}"
-        return "\n".join([f"{head}, {type(self.loss).__name__}()", *lines])
+        return "\n".join([f"{head}, {self.loss!r}", *lines])
 
     def threads(self):
         """The twins of convolutions share out the images; the products of the other layers leave them their cores."""

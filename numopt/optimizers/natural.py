@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from numopt.linalg.norms import norm
+from numopt.linalg.operators import dense
 from numopt.linalg.spectra import without_flat
-from numopt.linalg.systems import conjugate_gradient, damped, dense
+from numopt.linalg.systems import conjugate_gradient, damped
 from numopt.optimizer import optimizer
 from numopt.schedules import schedule
 

@@ -13,12 +13,12 @@ from itertools import islice
 
 import numpy as np
 from scipy.sparse import diags_array
-from scipy.sparse.linalg import LinearOperator
 
 from numopt.linalg.norms import inner, norm, reach, unit, widest
+from numopt.linalg.operators import Symmetric, dense
 from numopt.linalg.spectra import eigenbasis
 from numopt.linalg.systems import (
-    conjugate_gradient_iterates, damped, dense, forcing, steihaug, truncated_conjugate_gradient)
+    conjugate_gradient_iterates, damped, forcing, steihaug, truncated_conjugate_gradient)
 from numopt.line_search import backtracking, gain_ratio, remembering, slope
 from numopt.optimizer import optimizer
 
@@ -165,7 +165,7 @@ def differences(loss, theta, g):
         h = reach(theta, d, 2 * math.sqrt(np.finfo(theta.dtype).eps))
         return (loss.gradient(theta + h * d) - g) / h
 
-    return LinearOperator((theta.size, theta.size), product, dtype=theta.dtype)
+    return Symmetric(product, theta.size, theta.dtype)
 
 
 def preconditioner(loss, theta, damping):

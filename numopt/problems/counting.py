@@ -1,15 +1,15 @@
 """What a method asks of its problem, counted: values, gradients, and products with a curvature matrix."""
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
 
+from numopt.linalg.operators import Operator
 from numopt.problems.wrappers import Wrapped
 
 
-class CountedMatrix(LinearOperator):
+class CountedMatrix(Operator):
     """A curvature matrix that counts its products; made into an array, it counts as one product for each column."""
 
     def __init__(self, matrix, counts):
-        super().__init__(matrix.dtype, matrix.shape)
+        super().__init__(None, None, matrix.shape, matrix.dtype)
         self.matrix, self.counts = matrix, counts
 
     def _matvec(self, v):
@@ -20,15 +20,14 @@ class CountedMatrix(LinearOperator):
         self.counts["products"] += V.shape[1]
         return self.matrix @ V
 
+    def _rmatvec(self, v):
+        return self._adjoint() @ v
+
     def _adjoint(self):
         return CountedMatrix(self.matrix.T, self.counts)
 
-    def __array__(self, dtype=None, copy=None):
-        return np.asarray(self @ np.eye(self.shape[1], dtype=self.dtype), dtype)
-
-    def __add__(self, other):
-        return np.asarray(self) + other if isinstance(other, np.ndarray) else super().__add__(other)
-    __radd__ = __add__
+    def dense(self):
+        return self @ np.eye(self.shape[1], dtype=self.dtype)
 
 
 class Counted(Wrapped):
@@ -49,6 +48,9 @@ class Counted(Wrapped):
     def __init__(self, problem):
         super().__init__(problem)
         self.counts = {"values": 0, "gradients": 0, "products": 0}
+
+    def __repr__(self):
+        return f"{super().__repr__()[:-1]}: {', '.join(f'{count} {name}' for name, count in self.counts.items())}>"
 
     values = property(lambda self: self.counts["values"])
     gradients = property(lambda self: self.counts["gradients"])

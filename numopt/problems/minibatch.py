@@ -270,8 +270,6 @@ class DenseFisher(Symmetric):
             return self.F @ np.ravel(v)
         return dense_fisher_product(*self.arguments(), np.ravel(v).astype(self.dtype, copy=False))
 
-    _rmatvec = _matvec
-
     def solve(self, b, damping, steps, tolerance):
         """The solution of (F + damping I) x = b by so many steps of conjugate gradients."""
         return dense_fisher_solve(*self.arguments(), b, damping, steps, tolerance)

@@ -18,6 +18,10 @@ def fixed(numbers):
     return array
 
 
+def point(theta):
+    return f"({', '.join(f'{x:.4g}' for x in theta)})"
+
+
 class Landscape(Objective):
     """An objective, and what is known about its shape; None is what is not known, or not there.
 
@@ -28,6 +32,21 @@ class Landscape(Objective):
     """
 
     minimizers = minimum = box = start = None
+
+    def __repr__(self):
+        said = super().__repr__()
+        return said if self.size is None or self.size > 4 else f"{said[:-1]}{self.known()}>"
+
+    def known(self):
+        """What is known, in words, for a function of few numbers."""
+        said = []
+        if self.minimum is not None:
+            points = [] if self.minimizers is None else [point(theta) for theta in self.minimizers]
+            where = f" at {' and '.join(points)}" if 0 < len(points) <= 4 else f" at {len(points)} points" * bool(points)
+            said.append(f"least {self.minimum:.6g}{where}")
+        if self.start is not None:
+            said.append(f"start {point(self.start)}")
+        return ": " * bool(said) + ", ".join(said)
 
 
 class Plane(Landscape):

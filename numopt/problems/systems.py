@@ -8,8 +8,8 @@ jacobian(θ), the matrix J of ∂fᵢ/∂θⱼ, to be multiplied with by @.  Who
 b − Aθ = 0 has the sign turned round: r = −f, and a step p changes it by −Jp.
 """
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
 
+from numopt.linalg.operators import Operator, Symmetric
 from numopt.problems.functions import vector, whole_number
 from numopt.problems.shapes import Landscape, fixed
 
@@ -65,9 +65,8 @@ class Bratu(System):
     def jacobian(self, theta):
         u = vector(self, theta)
         heat = self.h**2 * self.lam * np.exp(u)
-        return LinearOperator(2 * u.shape, dtype=u.dtype,
-                              matvec=lambda v: self.differences(v, self.alpha) - heat * v.ravel(),
-                              rmatvec=lambda v: self.differences(v, -self.alpha) - heat * v.ravel())
+        return Operator(lambda v: self.differences(v, self.alpha) - heat * v,
+                        lambda v: self.differences(v, -self.alpha) - heat * v, 2 * u.shape, u.dtype)
 
 
 class HEquation(System):
@@ -140,7 +139,7 @@ class LennardJones(Landscape):
             along = (d * w).sum(axis=2)
             return (slope[:, :, None] * w + (bend * along)[:, :, None] * d).sum(axis=1).ravel()
 
-        return LinearOperator(2 * (self.size,), matvec=product, rmatvec=product, dtype=s.dtype)
+        return Symmetric(product, self.size, s.dtype)
 
 
 def piece_of_lattice(atoms, middle):

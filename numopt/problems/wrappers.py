@@ -18,6 +18,11 @@ class Wrapped(Objective):
     def __init__(self, problem):
         self.problem, self.size = problem, problem.size
 
+    def __repr__(self):
+        own = {name: value for name, value in vars(self).items() if name != "size" and isinstance(value, (int, float))}
+        said = ", ".join(f"{name}={value!r}" for name, value in own.items())
+        return f"<{type(self).__name__}{f'({said})' * bool(said)} of {self.problem!r}>"
+
     def around(self, problem):
         """The same change, on another problem."""
         changed = copy.copy(self)

@@ -11,8 +11,8 @@ from scipy.special import log_softmax
 
 from numopt.kernels.twins import reading
 from numopt.networks import (
-    INITIALISATIONS, AveragePool, Chain, Conv2D, Dense, Dropout, Flatten, LeakyReLU, MaxPool, Mode, Network, ReLU,
-    Residual, SoftmaxCrossEntropy, SquaredError, Tanh, cnn, lenet, lenet1, linear, logistic, mlp, resnet18)
+    INITIALISATIONS, AveragePool, Chain, Conv2D, Dense, Dropout, Flatten, LeakyReLU, Loss, MaxPool, Mode, Network,
+    ReLU, Residual, SoftmaxCrossEntropy, SquaredError, Tanh, cnn, lenet, lenet1, linear, logistic, mlp, resnet18)
 from numopt.problems import MiniBatch
 
 RANDOM = np.random.default_rng(5)
@@ -269,6 +269,15 @@ def test_a_network_is_shown_as_a_table_of_its_layers():
     assert sum(int(row[2].replace(",", "")) for row in rows if len(row) > 2) == network.size == 44_426
     assert repr(Chain(Conv2D(2, 3, 3, padding=1), Tanh())) == "Chain(Conv2D(2, 3, 3, padding=1), Tanh())"
     assert "Residual(...)" in repr(resnet18(width=2))
+
+
+def test_a_loss_says_what_it_is_with_what_it_was_given():
+    class Huber(Loss):
+        def __init__(self, delta=1.0):
+            self.delta = delta
+
+    assert repr(Huber()) == "Huber()" and repr(SquaredError()) == "SquaredError()"
+    assert repr(Network(Dense(2, 1), inputs=2, loss=Huber(2.0))).splitlines()[0].endswith(", Huber(delta=2.0)")
 
 
 @pytest.mark.parametrize("X, message", [

@@ -65,3 +65,9 @@ def test_a_copy_goes_on_counting_by_itself(duplicate):
     other = duplicate(counted)
     other.loss(1).gradient(np.array([1.0, 2.0]))
     assert (counted.gradients, other.gradients) == (1, 2)
+
+
+def test_it_says_what_it_has_counted():
+    problem = Counted(Beale())
+    problem.gradient(np.ones(2))
+    assert repr(problem) == f"<Counted of {Beale()!r}: 0 values, 1 gradients, 0 products>"

@@ -253,6 +253,10 @@ def test_a_matrix_that_is_symmetric_up_to_its_rounding_is_symmetric():
 
 def test_a_landscape_says_what_it_is():
     assert repr(Rosenbrock(5)) == "<Rosenbrock of 5 parameters>" and repr(Function(sum)) == "<Function>"
+    assert repr(Rosenbrock()) == "<Rosenbrock of 2 parameters: least 0 at (1, 1), start (-1.2, 1)>"
+    assert repr(Himmelblau()).startswith("<Himmelblau of 2 parameters: least 0 at (3, 2) and (")
+    flat = Quadratic(np.diag([1.0, -1.0]))
+    assert repr(flat) == "<Quadratic of 2 parameters>" and flat.minimum is None
 
 
 def test_landscapes_are_objectives():

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.networks import Dense, Network, SquaredError, linear, mlp
 from numopt.problems import (
-    Beale, Clipped, EmpiricalRisk, Lasso, MiniBatch, Noisy, Objective, Ridge, Wrapped)
+    Beale, Clipped, EmpiricalRisk, Lasso, MiniBatch, Noisy, Objective, Quadratic, Ridge, Wrapped)
 
 RANDOM = np.random.default_rng(4)
 X, LABELS = RANDOM.standard_normal((23, 4)), RANDOM.integers(3, size=23)
@@ -264,6 +264,14 @@ def test_a_strength_must_be_a_number(wrap, strength):
 
 
 # ------------------------------------------------------------------------------------------------------------ mistakes
+
+def test_a_wrapped_problem_says_what_is_changed_and_what_is_inside():
+    inside = Quadratic(np.diag([2.0, 4.0]))
+    assert repr(Ridge(inside, 0.5)) == f"<Ridge(strength=0.5) of {inside!r}>"
+    clipped = Clipped(inside, norm=2.0)
+    assert repr(clipped) == f"<Clipped(norm=2.0) of {inside!r}>"
+    assert repr(Noisy(clipped, 0.1)) == f"<Noisy(sigma=0.1, seed=0) of {clipped!r}>"
+
 
 MISTAKES = [
     ("Clipped.gradient", "† min(g, th), which leaves -100 as it is",
