@@ -76,7 +76,7 @@ class Run:
 
     def __init__(self, method, problem, theta, arguments):
         self.method, self.problem, self.name = method, problem, method.__name__
-        arguments = checked_arguments(method, arguments)
+        arguments = checked_arguments(method, arguments, problem)
         self.theta = starting_point(problem, theta, self.name)
         checked_precision(self.name, arguments, self.theta.dtype)
         self._given = [name for name in method.memory if isinstance(arguments.get(name), (np.ndarray, tuple, list))]

@@ -39,11 +39,23 @@ COSINE = Range("a number in [-1, 1]", lambda x: real(x) and -1 <= x <= 1)
 COUNT = Range("a whole number of at least 1", lambda x: whole(x) and x >= 1)
 WHOLE = Range("a whole number of at least 0", lambda x: whole(x) and x >= 0)
 NUMBER = Range("a number", real)
-NAME = Range("a text, one of those that its module names", lambda x: isinstance(x, str))
 SWITCH = Range("True or False", lambda x: isinstance(x, (bool, np.bool_)))
-CALLED = Range("a function", callable)
+SEARCH = Range("a function of numopt.line_search, exact, backtracking, strong_wolfe or full_step, or one like them: "
+               "search(loss, theta, p, f, g)", callable)
+METHOD = Range("a method, such as adam, or functools.partial(adam, lr=0.1)",
+               lambda x: callable(x) and hasattr(getattr(x, "func", x), "memory"))
 PROBLEM = Range("a problem, with a method loss(t)", lambda x: hasattr(x, "loss"))
 NUMBERS = Range("a tuple of numbers", lambda x: isinstance(x, (tuple, list)) and all(map(real, x)))
+
+
+def one_of(*texts):
+    """The range of a text."""
+    return Range(" or ".join(filter(None, [", ".join(map(repr, texts[:-1])), repr(texts[-1])])),
+                 lambda x: isinstance(x, str) and x in texts)
+
+
+# Those that a loss answers; what a problem answers besides, jacobian for example, is a curvature, too.
+CURVATURES = "hessian", "gauss_newton", "fisher", "sampled_fisher", "empirical_fisher"
 
 # The meaning and the range of what has this name, in every method, or in the one whose name stands before it.
 HYPERPARAMETERS = {
@@ -87,9 +99,9 @@ HYPERPARAMETERS = {
     "cosine": ("the cosine of residual and model above which the model is taken for right", COSINE),
     "safeguard": ("the error bound at which directions start afresh", RATE),
     "scale": ("the first Q is this times the identity", RATE),
-    "muon.scale": ("of a matrix of a step: original, match_rms_adamw, or spectral", NAME),
+    "muon.scale": ("of a matrix of a step", one_of("original", "match_rms_adamw", "spectral")),
     "nesterov": ("is the newest gradient counted twice?", SWITCH),
-    "ball": ("in which a step is furthest: sign, euclidean, or spectral", NAME),
+    "ball": ("in which a step is furthest", one_of("sign", "euclidean", "spectral")),
     "sps.c": ("the loss above its bound is divided by this", POSITIVE),
     "lower": ("what no mini-batch's loss is below", NUMBER),
     "sps.gamma": ("the largest factor by which the rate grows in `every` steps", GROWTH),
@@ -115,18 +127,28 @@ HYPERPARAMETERS = {
     "samples": ("how many first steps only look", COUNT),
     "seed": ("what the random numbers are a function of", WHOLE),
     "start": ("steps of conjugate gradients on all the data before the first", WHOLE),
-    "curvature": ("the matrix: hessian, gauss_newton, fisher, ..., as the problem's methods are called", NAME),
-    "structure": ("full, or diagonal", NAME), "solver": ("how the system is solved", NAME),
-    "scaling": ("marquardt, or levenberg", NAME), "formula": ("how β is computed", NAME),
-    "averaging": ("how the curvatures of neighbours are averaged", NAME),
-    "estimator": ("H, or G", NAME), "form": ("of the factors of convolutions: expand, or reduce", NAME),
-    "labels": ("of the Fisher matrix: sampled, exact, or data", NAME),
-    "graft": ("the method whose length of step is taken", NAME), "equations": ("what is to be zero", NAME),
+    "curvature": ("the matrix, as the problem's method is called", one_of(*CURVATURES)),
+    "newton_cg.curvature": ("the matrix, as the problem's method is called, or differences of gradients",
+                            one_of(*CURVATURES, "differences")),
+    **dict.fromkeys(("gcr.curvature", "nltgcr.curvature", "nltgcr_adaptive.curvature"),
+                    ("the matrix, as the problem's method is called", one_of(*CURVATURES, "jacobian"))),
+    "structure": ("how much of the matrix is used", one_of("full", "diagonal")),
+    "solver": ("how the system is solved", one_of("cg", "dense", "diagonal")),
+    "scaling": ("in which units steps are measured", one_of("marquardt", "levenberg")),
+    "formula": ("how β is computed", one_of("fletcher_reeves", "polak_ribiere", "polak_ribiere_plus",
+                                            "hestenes_stiefel")),
+    "barzilai_borwein.formula": ("the longer or the shorter of the two rates", one_of("long", "short")),
+    "averaging": ("how the curvatures of neighbours are averaged", one_of("signed", "absolute")),
+    "estimator": ("of the curvature: Hutchinson's, or from drawn labels", one_of("H", "G")),
+    "form": ("of the factors of convolutions", one_of("expand", "reduce")),
+    "labels": ("of the Fisher matrix", one_of("sampled", "exact", "data")),
+    "graft": ("the method whose length of step is taken", one_of("sgd", "adagrad")),
+    "equations": ("what is to be zero", one_of("gradient", "residuals")),
     "preconditioned": ("is the system preconditioned?", SWITCH),
     "rates": ("what each layer's part of a step is multiplied by", NUMBERS),
     "coefficients": ("of the Newton-Schulz iteration", NUMBERS),
-    "search": ("the line search", CALLED),
-    "inner": ("the method that is watched, its hyperparameters bound with functools.partial", CALLED),
+    "search": ("the line search", SEARCH),
+    "inner": ("the method that is watched, its hyperparameters bound with functools.partial", METHOD),
     "probe": ("the problem that judges a rate; None is the mini-batch itself", PROBLEM),
 }
 # These may be functions of t as well.
@@ -208,7 +230,7 @@ def checked_precision(name, arguments, dtype):
                              f"{np.finfo(dtype).smallest_subnormal:.1g}")
 
 
-def checked_arguments(method, arguments):
+def checked_arguments(method, arguments, problem=None):
     """The arguments, if the method has them and they are within their ranges; NumPy's numbers as Python's own.
 
     Python numbers leave single precision single, NumPy's double ones do not.
@@ -220,10 +242,12 @@ def checked_arguments(method, arguments):
         _, (wanted, good) = method.ranges.get(key, ("", (None, None)))
         remembered = key in method.memory
         may_be_other = (isinstance(value, (np.ndarray, np.generic)) if remembered
-                        else callable(value) and key in SCHEDULES)
+                        else callable(value) and key in SCHEDULES
+                        or key == "curvature" and isinstance(value, str) and callable(getattr(problem, value, None)))
         if wanted and not may_be_other and not (value is None and known[key] is None) and not good(value):
             raise ValueError(f"{name}: {key} is {short(value)}; it must be {wanted}"
-                             + (", or a schedule" if key in SCHEDULES and not remembered else ""))
+                             + (", or a schedule" if key in SCHEDULES and not remembered else "")
+                             + (", or another method of the problem" if key == "curvature" else ""))
         if isinstance(value, np.generic) and not remembered and real(value):
             value = int(value) if whole(value) else float(value)
         accepted[key] = value

@@ -1,14 +1,23 @@
 """What the signature of a loop says, and what is said to an author who has left something out."""
+import re
+from functools import partial
 from math import inf, nan
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 import numopt.optimizers
 from numopt import signature
+from numopt.networks import mlp
 from numopt.optimizer import optimizer
-from numopt.optimizers import adam, kfac, levenberg_marquardt, momentum, nadam, newton_rate, rprop
-from numopt.problems import Quadratic
+from numopt.optimizers import (
+    adam, kfac, lbfgs, levenberg_marquardt, momentum, muon, nadam, natural_gradient, newton_rate, nonlinear_cg, polyak,
+    rprop, scion)
+from numopt.optimizers.conjugate import FORMULAS
+from numopt.optimizers.kronecker import SCALES
+from numopt.optimizers.lmo import BALLS
+from numopt.problems import LeastSquares, MiniBatch, Quadratic
 from numopt.signature import DECAY, HYPERPARAMETERS, RATE, SCHEDULES, Range, memory_names
 
 BOWL, START = Quadratic(np.diag([3.0, 1.0])), [1.0, -2.0]
@@ -30,8 +39,10 @@ def test_the_memory_is_t_and_the_keywords_after_it():
     ("COUNT", [1, 7, np.int64(3)], [0, -1, 1.5, 2.0, inf, nan, True]),
     ("WHOLE", [0, np.int8(3)], [-1, 0.0, nan, False]),
     ("BOUND", [0, 7.5, inf], [-1, -inf, nan, True, "7"]),
-    ("NUMBER", [-7, 0.5], [inf, nan, "7", True]), ("NAME", ["H"], [0, None]), ("SWITCH", [True, np.False_], [1, "yes"]),
-    ("CALLED", [len], ["len"]), ("PROBLEM", [BOWL], [3.0, len]), ("NUMBERS", [(1, 2.0)], [1, ("1",), (nan,)])])
+    ("NUMBER", [-7, 0.5], [inf, nan, "7", True]), ("SWITCH", [True, np.False_], [1, "yes"]),
+    ("SEARCH", [len], ["exact"]),
+    ("METHOD", [adam, partial(adam, lr=0.1)], ["adam", len, partial(len), None]),
+    ("PROBLEM", [BOWL], [3.0, len]), ("NUMBERS", [(1, 2.0)], [1, ("1",), (nan,)])])
 def test_a_range_holds_what_it_says(name, inside, outside):
     _, good = RANGES[name]
     assert all(good(x) for x in inside) and not any(good(x) for x in outside)
@@ -42,10 +53,63 @@ def test_a_range_holds_what_it_says(name, inside, outside):
     (newton_rate, "most", 0, "at least 1"), (newton_rate, "epsilon", 1e300, r"in \(0, 1\]"),
     (adam, "lr", 10**400, "at least 0, or a schedule"),
     (adam, "eps", np.complex64(0.1), "at least 0"), (newton_rate, "probe", 3.0, "a problem"),
-    (kfac, "labels", 3, "a text"), (levenberg_marquardt, "mu", -1, "at least 0$"), (rprop, "lr", -1, "at least 0$")])
+    (kfac, "labels", 3, "'sampled', 'exact' or 'data'$"), (levenberg_marquardt, "mu", -1, "at least 0$"),
+    (rprop, "lr", -1, "at least 0$")])
 def test_a_use_of_its_own_has_a_range_of_its_own(method, name, value, wanted):
     with pytest.raises(ValueError, match=f"{method.__name__}: {name} is .*; it must be .*{wanted}"):
         method(BOWL, START, **{name: value})
+
+
+TEXTS = [(name, key) for name in numopt.optimizers.__all__
+         for key, default in getattr(numopt.optimizers, name).__wrapped__.__kwdefaults__.items()
+         if isinstance(default, str) or key == "graft"]
+
+
+def allowed(method, key):
+    """The texts that the range of a hyperparameter names."""
+    return re.findall(r"'(\w+)'", method.ranges[key][1].wanted)
+
+
+@pytest.mark.parametrize("name, key", TEXTS)
+def test_a_wrong_text_is_answered_with_those_that_are_allowed_and_each_of_these_runs(name, key):
+    method = getattr(numopt.optimizers, name)
+    with pytest.raises(ValueError, match=f"{name}: {key} is 'nonsense'; it must be '.*' or '") as error:
+        method(BOWL, START, **{key: "nonsense"})
+    texts = allowed(method, key)
+    assert len(texts) > 1 and all(repr(text) in str(error.value) for text in texts)
+    line = LeastSquares(lambda x: np.array([3 * x[0] - x[1] - 1, x[0] + x[1] - 2]),
+                        lambda x: np.array([[3.0, -1.0], [1.0, 1.0]]))
+    network = mlp([3, 2, 2])
+    batch = MiniBatch(network, np.eye(5, 3), np.arange(5) % 2)
+    firmly = {"damping": 1.0} if method.__wrapped__.__kwdefaults__.get("damping") and key == "curvature" else {}
+    for text in texts:
+        about_equations = key in ("scaling", "equations") or text == "jacobian"
+        problem, theta = (line, [1.0, 2.0]) if about_equations else (batch, network.initial(seed=0))
+        assert np.isfinite(next(method(problem, theta, **firmly, **{key: text}))).all(), text
+
+
+@pytest.mark.parametrize("table, method, key", [
+    (FORMULAS, nonlinear_cg, "formula"), (SCALES, muon, "scale"), (BALLS, scion, "ball")])
+def test_a_table_of_functions_has_the_texts_of_its_range(table, method, key):
+    assert list(table) == allowed(method, key)
+
+
+def test_a_curvature_may_be_a_question_that_only_this_problem_answers():
+    class WithHalf(Quadratic):
+        def half(self, theta):
+            return self.hessian(theta) / 2
+
+    problem = WithHalf(np.diag([3.0, 1.0]))
+    assert_allclose(next(natural_gradient(problem, START, curvature="half", solver="dense", damping=0.0)), [-1.0, 2.0])
+    with pytest.raises(ValueError, match="curvature is 'half'; it must be 'hessian', .*, or another method of the pr"):
+        natural_gradient(BOWL, START, curvature="half")
+
+
+def test_a_line_search_by_its_name_is_answered_with_what_there_is():
+    with pytest.raises(ValueError, match="search is 'wolfe'; it must be a function of numopt.line_search, exact, "):
+        lbfgs(BOWL, START, search="wolfe")
+    with pytest.raises(ValueError, match="inner is 'adam'; it must be a method, such as adam, or functools.partial"):
+        polyak(BOWL, START, inner="adam")
 
 
 def test_numbers_of_numpy_become_pythons_and_leave_single_precision_single():

@@ -42,7 +42,8 @@ class Landscape(Objective):
         said = []
         if self.minimum is not None:
             points = [] if self.minimizers is None else [point(theta) for theta in self.minimizers]
-            where = f" at {' and '.join(points)}" if 0 < len(points) <= 4 else f" at {len(points)} points" * bool(points)
+            where = " and ".join(points) if len(points) <= 4 else f"{len(points)} points"
+            where = f" at {where}" * bool(points)
             said.append(f"least {self.minimum:.6g}{where}")
         if self.start is not None:
             said.append(f"start {point(self.start)}")

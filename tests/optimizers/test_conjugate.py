@@ -202,7 +202,7 @@ def test_it_ends_where_no_step_leads_down():
 
 
 def test_an_unknown_formula_is_refused():
-    with pytest.raises(ValueError, match="formula is 'dai_yuan'; it is fletcher_reeves, polak_ribiere, "):
+    with pytest.raises(ValueError, match="formula is 'dai_yuan'; it must be 'fletcher_reeves', 'polak_ribiere', "):
         next(nonlinear_cg(BOWL, START, formula="dai_yuan"))
 
 

@@ -232,7 +232,7 @@ def test_another_seed_is_another_run():
 
 
 @pytest.mark.parametrize("settings, message", [
-    ({"averaging": "mean"}, "averaging is 'mean'; it is signed or absolute"),
+    ({"averaging": "mean"}, "averaging is 'mean'; it must be 'signed' or 'absolute'"),
     ({"power": 1.5}, "power is 1.5; it must be a number in \\[0, 1\\]"),
     ({"block": 0}, "block is 0; it must be a whole number of at least 1"),
     ({"seed": -1}, "seed is -1; it must be a whole number of at least 0")])
@@ -389,7 +389,7 @@ def test_gamma_is_a_hundredth_for_hutchinson_and_a_twentieth_for_bartlett_unless
 
 
 def test_an_unknown_estimator_is_refused():
-    with pytest.raises(ValueError, match="estimator is 'E'; it is H or G"):
+    with pytest.raises(ValueError, match="estimator is 'E'; it must be 'H' or 'G'"):
         next(sophia(BOWL, START, estimator="E"))
 
 

@@ -224,7 +224,7 @@ def test_its_momentum_is_that_of_the_heavy_ball():
 
 
 def test_an_unknown_graft_is_refused():
-    with pytest.raises(ValueError, match="graft is 'adam'; it is None, sgd or adagrad"):
+    with pytest.raises(ValueError, match="graft is 'adam'; it must be 'sgd' or 'adagrad'"):
         next(shampoo(PROBLEM, ZERO, graft="adam"))
 
 

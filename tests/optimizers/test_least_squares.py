@@ -283,7 +283,7 @@ def test_a_problem_without_residuals_is_refused_with_advice(method):
 
 
 def test_what_makes_no_sense_is_refused():
-    with pytest.raises(ValueError, match="scaling is 'nielsen'; it is levenberg or marquardt"):
+    with pytest.raises(ValueError, match="scaling is 'nielsen'; it must be 'marquardt' or 'levenberg'"):
         next(levenberg_marquardt(LINE, START, scaling="nielsen"))
     with pytest.raises(ValueError, match="tau is -1"):
         levenberg_marquardt(LINE, START, tau=-1)

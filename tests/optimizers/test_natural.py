@@ -306,12 +306,12 @@ def test_the_noise_is_what_sampling_shows():
 
 @pytest.mark.parametrize("method", WITH_STRUCTURE)
 def test_an_unknown_structure_is_refused(method):
-    with pytest.raises(ValueError, match="structure is 'block'; it is full or diagonal"):
+    with pytest.raises(ValueError, match="structure is 'block'; it must be 'full' or 'diagonal'"):
         next(method(BOWL, START, structure="block", **EXACTLY))
 
 
 def test_an_unknown_solver_is_refused():
-    with pytest.raises(ValueError, match="solver is 'lu'; it is cg, dense or diagonal"):
+    with pytest.raises(ValueError, match="solver is 'lu'; it must be 'cg', 'dense' or 'diagonal'"):
         next(natural_gradient(BOWL, START, solver="lu", **EXACTLY))
 
 

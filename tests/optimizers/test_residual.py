@@ -677,7 +677,7 @@ def test_what_is_no_system_of_equations_cannot_be_solved_as_one(call):
 
 
 def test_unknown_equations_are_refused():
-    with pytest.raises(ValueError, match="equations is 'hessian'; it is gradient or residuals"):
+    with pytest.raises(ValueError, match="equations is 'hessian'; it must be 'gradient' or 'residuals'"):
         next(anderson(BOWL, START, equations="hessian"))
 
 
