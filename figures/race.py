@@ -17,7 +17,7 @@ Made for this course; on fair budgets, Choi et al. (2019), "On Empirical Compari
 import inspect
 from functools import partial
 from itertools import islice
-from math import comb, exp, inf, log
+from math import exp, inf, log
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,6 +27,7 @@ from figures.making.style import METHODS, contours, method, minimum
 from numopt import optimizers
 from numopt.optimizer import Diverged
 from numopt.problems import Beale, Counted, Rosenbrock
+from numopt.searches import best_of_search
 
 FUNCTIONS = {"Rosenbrock": Rosenbrock(), "Beale": Beale()}
 FAMILIES = "descent", "momentum", "adaptive", "averaging"
@@ -109,13 +110,6 @@ def compute(gradients=GRADIENTS, search=SEARCH, trials=TRIALS):
                             for method in competitors().values()])
             for name, f in FUNCTIONS.items()}
     return {"gradients": gradients, "search": search, **ends}
-
-
-def best_of_search(values, share, search=SEARCH):
-    """The quantile, over all searches of some of the trials, of the best value that is found."""
-    n = len(values)
-    among_the_first = [1 - comb(n - i, search) / comb(n, search) for i in range(1, n + 1)]  # the first i, when sorted
-    return np.sort(values)[np.searchsorted(among_the_first, share)]
 
 
 def draw(gradients, search, **ends):

@@ -14,7 +14,7 @@ NUMOPT = sorted((ROOT / "numopt").rglob("*.py"))
 NOTHING = set()
 ARROWS = {
     "__init__": NOTHING, "signature": NOTHING, "schedules": NOTHING, "line_search": NOTHING, "data": NOTHING,
-    "checkpoint": NOTHING, "view": NOTHING,
+    "checkpoint": NOTHING, "view": NOTHING, "searches": NOTHING,
     "kernels": NOTHING, "embedded": NOTHING,
     "optimizer": {"signature"},
     "linalg": {"kernels"},

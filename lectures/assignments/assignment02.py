@@ -17,7 +17,7 @@ def rate(random):
 
 def searched(low, high, c=1e-4):
     """A search down the gradient of a curved valley, from a first step between these."""
-    return lambda random: call("lectures.coursework.jobs.searched", "backtracking", "Rosenbrock",
+    return lambda random: call("lectures.coursework.jobs.searched", "backtracking", {"kind": "Rosenbrock"},
                                random.uniform(-2, 2, 2), between(random, low, high), c=c)
 
 

@@ -173,9 +173,9 @@ def conjugate(A, b, steps, x=None, preconditioner=None):
     return last.x, last.r
 
 
-def searched(search, kind, theta, alpha, **how):
+def searched(search, on, theta, alpha, **how):
     """The step along the negative gradient that a line search takes, and the value there."""
-    loss = problem(kind)
+    loss = problem(**on)
     step = getattr(line_search, search)(loss, theta, -loss.gradient(theta), alpha=alpha, **how)
     return np.array([step.alpha, step.f])
 

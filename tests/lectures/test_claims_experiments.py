@@ -8,10 +8,10 @@ from numpy.testing import assert_allclose
 
 from figures.accuracy_table import winner
 from figures.making.records import recorded
-from figures.race import best_of_search
 from numopt.optimizers import adam, gradient_descent
 from numopt.problems import Function, Quadratic
 from numopt.record import path
+from numopt.searches import best_of_search
 
 OWN = {"momentum": "lr 0.01, ", "RMSProp": "lr 0.00032, ", "Adam": "lr 0.00032, ", "nlTGCR": "lr 0.32, damping 0.001, "}
 

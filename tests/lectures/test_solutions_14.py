@@ -8,12 +8,12 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from figures.accuracy_table import winner
-from figures.race import best_of_search
 from numopt.data import digits
 from numopt.networks import mlp
 from numopt.optimizers import adam, momentum
 from numopt.problems import EmpiricalRisk
 from numopt.record import path
+from numopt.searches import best_of_search
 
 
 def test_solution_14_1_two_rules_for_six_numbers():
