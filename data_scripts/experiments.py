@@ -9,9 +9,17 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
-from numopt.networks import cnn, lenet, logistic, mlp, resnet18
+from numopt.networks import cnn, lenet, linear, logistic, mlp, resnet18
 
 TENTH, THIRD = 10.0, 10**0.5
+
+
+class Then(NamedTuple):
+    """What takes over from another method: after so many epochs, from where that has come to, or afresh."""
+    optimizer: str
+    settings: dict                     # a rate of None is the one that the other has learned
+    after: int = 1
+    afresh: bool = False
 
 
 class Method(NamedTuple):
@@ -21,6 +29,7 @@ class Method(NamedTuple):
     searched: dict = {}
     probe: bool = False                # do mini-batches of the validation part judge the rate?
     network: dict = {}                 # what differs in the network: dropout
+    then: Then = None
 
 
 class Experiment(NamedTuple):
@@ -32,8 +41,9 @@ class Experiment(NamedTuple):
     batch_size: int
     seeds: tuple = (0, 1, 2)
     search_epochs: int = 5
-    sets: tuple = ("cifar10", "fashion_mnist", "mnist", "digits")
+    sets: tuple = ("cifar10", "fashion_mnist", "mnist", "digits")  # the usual one first, one that numopt has last
     images: bool = False               # are the examples images, or rows of numbers?
+    minutes: float = 15                # what a method may take with all its seeds: fewer epochs where it is more
 
 
 def dense(hidden, shape, classes, dropout=0.0):
@@ -54,6 +64,10 @@ def le_net(shape, classes, dropout=0.0):
     return lenet(shape, classes, dropout) if min(shape[:2]) >= 16 else small_lenet(shape, classes, dropout)
 
 
+def regression(shape, classes):
+    return linear(*shape)
+
+
 def narrow_resnet(shape, classes):
     return resnet18(shape, classes, width=16 if shape[0] >= 16 else 4)
 
@@ -70,23 +84,50 @@ BOTH = {"lr": THIRD, "damping": TENTH}
 PLAIN = Method("nltgcr_fisher", NLTGCR | {"start": 0}, BOTH)
 STARTED = Method("nltgcr_fisher", NLTGCR | {"start": 1}, BOTH)
 KFAC = Method("kfac", {"lr": 1e-3, "damping": 1e-2}, BOTH)
+# What a part of nlTGCR is good for, at the paper's rate and at the one that plain nlTGCR is best with on CIFAR-10.
 ABLATION = {
-    "nlTGCR, history": Method("nltgcr_fisher", NLTGCR | {"start": 1, "columns": 10}, RATE),
-    "nlTGCR, K-FAC": Method("nltgcr_fisher", NLTGCR | {"start": 1, "preconditioned": True}, RATE),
+    "nlTGCR, history": Method("nltgcr_fisher", NLTGCR | {"start": 1, "columns": 10}),
+    "nlTGCR, K-FAC": Method("nltgcr_fisher", NLTGCR | {"start": 1, "preconditioned": True}),
+    "nlTGCR, at 0.32": Method("nltgcr_fisher", NLTGCR | {"start": 1, "lr": 0.32}),
+    "nlTGCR, no start, at 0.32": Method("nltgcr_fisher", NLTGCR | {"start": 0, "lr": 0.32}),
+    "nlTGCR, history, at 0.32": Method("nltgcr_fisher", NLTGCR | {"start": 1, "columns": 10, "lr": 0.32}),
+    "nlTGCR, K-FAC, at 0.32": Method("nltgcr_fisher", NLTGCR | {"start": 1, "preconditioned": True, "lr": 0.32}),
 }
 LATER = {
-    "Shampoo": Method("shampoo", {"lr": 1e-3}, RATE),
+    "Shampoo": Method("shampoo", {"lr": 1e-3, "every": 20}, RATE),
     "FishLeg": Method("fishleg", {"lr": 5e-2}, RATE),
-    "natural gradient": Method("natural_gradient", {"lr": 1e-3, "damping": 1e-2}, BOTH),
+    "natural gradient": Method("natural_gradient", {"lr": 1e-3, "damping": 1e-2, "cg_steps": 10}, BOTH),
     "Adam, dropout": Method("adam", {"lr": 1e-3}, RATE, network={"dropout": 0.2}),
 }
 DENSE = FIRST_ORDER | {"nlTGCR": STARTED, "nlTGCR, no start": PLAIN, "K-FAC": KFAC}
 
 # Ravaut and Gorti (2018): epsilon 1e-5 and delta 1e-6 are the defaults of the printed method.
+DROPOUT = {"dropout": 0.5}
 LENET = {
-    "fixed": Method("gradient_descent", {"lr": 0.01}, RATE, network={"dropout": 0.5}),
-    "second order, printed": Method("newton_rate_printed", {"lr": 0.01}, network={"dropout": 0.5}),
-    "first order": Method("gradient_rate", {"lr": 0.01, "alpha": 4e-4}, network={"dropout": 0.5}),
+    "fixed": Method("gradient_descent", {"lr": 0.01}, RATE, network=DROPOUT),
+    "second order, printed": Method("newton_rate_printed", {"lr": 0.01}, network=DROPOUT),
+    "first order": Method("gradient_rate", {"lr": 0.01, "alpha": 4e-4}, network=DROPOUT),
+    "second order, guarded": Method("newton_rate", {"lr": 0.01}, network=DROPOUT),
+    "second order, momentum": Method("newton_rate_printed", {"lr": 0.01, "beta": 0.9}, network=DROPOUT),
+    "second order, probe": Method("newton_rate_printed", {"lr": 0.01}, network=DROPOUT, probe=True),
+    "fixed, no dropout": Method("gradient_descent", {"lr": 0.01}),
+    "second order, no dropout": Method("newton_rate_printed", {"lr": 0.01}),
+    "Adam": Method("adam", {"lr": 0.1}, {"lr": TENTH}, network=DROPOUT),
+    "second order, then Adam": Method("newton_rate_printed", {"lr": 0.01}, network=DROPOUT,
+                                      then=Then("adam", {"lr": 1e-3})),
+    "second order, then its rate": Method("newton_rate_printed", {"lr": 0.01}, network=DROPOUT,
+                                          then=Then("gradient_descent", {"lr": None})),
+    "Adam at the learned rate": Method("newton_rate_printed", {"lr": 0.01}, network=DROPOUT,
+                                       then=Then("adam", {"lr": None}, afresh=True)),
+}
+RESNET = {
+    "fixed": Method("gradient_descent", {"lr": 0.1}, RATE),
+    "second order, printed": Method("newton_rate_printed", {"lr": 0.1}),
+    "second order, printed, from 0.05": Method("newton_rate_printed", {"lr": 0.05}),
+    "second order, printed, from 0.01": Method("newton_rate_printed", {"lr": 0.01}),
+    "second order, momentum": Method("newton_rate_printed", {"lr": 0.1, "beta": 0.9}),
+    "second order, probe": Method("newton_rate_printed", {"lr": 0.1}, probe=True),
+    "Adam": Method("adam", {"lr": 0.1}, RATE),
 }
 
 EXPERIMENTS = {
@@ -98,7 +139,7 @@ EXPERIMENTS = {
     "cnn": Experiment("nlTGCR against others on a convolutional net: Memon et al. (2024), Figure 1c, Table 2",
                       "CNN of 32 channels", convolutional,
                       FIRST_ORDER | {"nlTGCR": PLAIN, "nlTGCR, start": STARTED, "K-FAC": KFAC}, 30, 128, (0, 1), 2,
-                      images=True),
+                      images=True, minutes=30),
     "logistic": Experiment("does the learned rate of softmax regression go to 0.4?  Ravaut and Gorti (2018), Figure 3",
                            "softmax regression", softmax, {
                                "fixed": Method("gradient_descent", {"lr": 0.1}, RATE),
@@ -108,12 +149,16 @@ EXPERIMENTS = {
                                "second order, guarded": Method("newton_rate", {"lr": 0.1})},
                            20, 128, sets=("mnist", "fashion_mnist", "digits")),
     "lenet": Experiment("LeNet with dropout and a learned rate: Ravaut and Gorti (2018), Figures 5 and 7",
-                        "LeNet, dropout 0.5", le_net, LENET, 50, 32, (0, 1), 2, ("cifar10", "digits"), True),
+                        "LeNet, dropout 0.5", le_net, LENET, 50, 32, (0, 1), 2,
+                        ("cifar10", "cifar100", "digits"), True, 20),
     "resnet": Experiment("a narrow ResNet and a learned rate: Ravaut and Gorti (2018), Figures 6 to 9 and 14",
-                         "ResNet-18 of width 16", narrow_resnet, {
+                         "ResNet-18 of width 16", narrow_resnet, RESNET, 30, 256, (0, 1), 2,
+                         ("cifar10", "cifar100", "digits"), True, 20),
+    "boston": Experiment("linear regression, in whole batches, with a learned rate: Ravaut and Gorti (2018), Figure 1",
+                         "linear regression, standardised", regression, {
                              "fixed": Method("gradient_descent", {"lr": 0.1}, RATE),
-                             "second order, printed": Method("newton_rate_printed", {"lr": 0.1}),
-                             "second order, printed, from 0.01": Method("newton_rate_printed", {"lr": 0.01}),
-                             "Adam": Method("adam", {"lr": 0.1}, RATE)},
-                         30, 256, (0, 1), 2, ("cifar10", "digits"), True),
+                             "first order": Method("gradient_rate", {"lr": 0.01, "alpha": 1e-5}, {"alpha": TENTH}),
+                             "second order, printed": Method("newton_rate_printed", {"lr": 0.01}),
+                             "second order, guarded": Method("newton_rate", {"lr": 0.01})},
+                         100, 360, search_epochs=100, sets=("boston",)),
 }

@@ -27,8 +27,8 @@ class Parts(NamedTuple):
 
 
 @cache
-def parts(data, images, whole=False, quick=False):
-    """A set in its parts, in single precision.
+def parts(data, images, whole=False, quick=False, first=None):
+    """A set in its parts, in single precision; with `first` no more than so many examples in each.
 
     The last tenth of the training examples is the validation part, and the test part is the official one.  Of CIFAR-10
     few have the official test images: 40,000 images are trained on, the next 5,000 choose, the last 5,000 report, and
@@ -44,11 +44,12 @@ def parts(data, images, whole=False, quick=False):
         found = Parts((X, Y), (X_last[:5000], Y_last[:5000]), (X_last[5000:], Y_last[5000:]), seen)
     else:
         X, Y, X_test, Y_test, *_ = read(**how, dtype=np.float32)
+        if data == "boston":
+            Y, Y_test = Y[:, None], Y_test[:, None]
         n = len(X) if whole else len(X) - len(X) // 10
         found = Parts((X[:n], Y[:n]), (X_test, Y_test) if whole else (X[n:], Y[n:]), (X_test, Y_test))
-    if quick:
-        found = Parts(*(part and (part[0][:QUICK], part[1][:QUICK]) for part in found))
-    return found
+    most = QUICK if quick else first
+    return Parts(*(part and (part[0][:most], part[1][:most]) for part in found))
 
 
 @contextmanager
@@ -83,7 +84,8 @@ def train(network, parts, method, settings, *, epochs, batch_size, seed, probe=F
     """
     risk = EmpiricalRisk(network, *parts.training, batch_size, seed)
     if probe:
-        settings = settings | {"probe": EmpiricalRisk(network, *parts.validation, batch_size, seed)}
+        X, Y = parts.validation
+        settings = settings | {"probe": EmpiricalRisk(network, X, Y, min(batch_size, len(X)), seed)}
     every = max(1, epochs * risk.steps_per_epoch // KEPT)
     if checkpoint is not None and checkpoint.exists():
         saved = load(checkpoint)
@@ -106,6 +108,29 @@ def train(network, parts, method, settings, *, epochs, batch_size, seed, probe=F
             tell(rows[-1])
     table = {key: np.array([each[key] for each in rows], np.float32) for key in rows[0]}
     return table | dict(zip(("step", "step loss", "step rate"), np.array(steps, np.float32).reshape(-1, 3).T))
+
+
+def train_in_two(network, parts, first, then, *, after, afresh, checkpoint, **how):
+    """One method for `after` epochs, then another from where it has come to; or afresh, with only the rate it learned.
+
+    Both are (method, settings); a rate of None, of the second, is the one that the first has learned.  What the first
+    has cost counts, for a fresh start as well.
+    """
+    before = checkpoint.with_name(f"{checkpoint.stem}, before.npz")
+    if not checkpoint.exists():
+        table = train(network, parts, *first, checkpoint=before, **how | {"epochs": after})
+        if len(table["training loss"]) <= after:
+            return table
+        saved = load(before)
+        if afresh:
+            saved |= {"theta": network.initial(how["seed"], dtype=np.float32), "steps": [],
+                      "rows": [saved["rows"][0] | saved["spent"]]}
+        save(checkpoint, **saved | {"memory": {"t": 0 if afresh else saved["memory"]["t"]}})
+    learned = load(before)["memory"].get("lr")
+    settings = {key: learned if value is None else value for key, value in then[1].items()}
+    table = train(network, parts, then[0], settings, checkpoint=checkpoint, **how)
+    before.unlink()
+    return table
 
 
 def one_epoch(run, risk, every, network, spent, steps):

@@ -9,6 +9,7 @@ from data_scripts import runs, training
 from data_scripts.__main__ import main
 from data_scripts.experiments import EXPERIMENTS
 from data_scripts.fetch import in_place
+from data_scripts.measurements import MEASUREMENTS
 from figures.making import records
 from numopt import data
 from numopt.problems import EmpiricalRisk
@@ -36,14 +37,6 @@ def stored(tmp_path_factory):
         training.parts.cache_clear()
 
 
-def job_of(made):
-    """The job that gave a run, by what its record says."""
-    usual = EXPERIMENTS[made["experiment"]].methods[made["method"]].settings
-    changes = tuple((key, value) for key, value in made["settings"].items() if usual.get(key) != value)
-    return runs.job(made["experiment"], made["set"], made["method"], made["seed"], changes, made["epochs"],
-                    made["whole"])
-
-
 class Short(EmpiricalRisk):
     """An epoch of a few steps."""
     steps_per_epoch = property(lambda self: SHORT, lambda self, value: None)
@@ -59,7 +52,7 @@ def test_the_first_steps_of_a_recorded_run_come_out_again(name, stored, monkeypa
     assert records.checksum(made["set"]) == made["checksum"]
     monkeypatch.setattr(training, "EmpiricalRisk", Short)
     monkeypatch.setattr(training, "row", lambda network, theta, parts, spent: {"training loss": 0.0, **spent})
-    again, _ = runs.perform((*job_of(made)[:5], 1, *job_of(made)[6:]))
+    again, _ = runs.perform((*runs.job_of(made)[:5], 1, *runs.job_of(made)[6:]))
     for key in "step", "step loss", "step rate":
         assert len(again[key]) == SHORT
         assert_allclose(again[key], kept[key][:SHORT], rtol=1e-3)
@@ -68,32 +61,66 @@ def test_the_first_steps_of_a_recorded_run_come_out_again(name, stored, monkeypa
 @pytest.mark.parametrize("name", RECORDED)
 def test_every_run_has_the_name_that_its_settings_give_it(name):
     for run, made in records.read(records.RECORDS / f"{name}.npz")["made"].items():
-        assert runs.key(job_of(made)) == run
+        assert runs.key(runs.job_of(made)) == run
+
+
+def places(record):
+    """The sets, and how many of their examples, that a record has runs on, each with the methods that were searched."""
+    found = {}
+    for made in record["made"].values():
+        part = made["set"], made["whole"], made.get("images")
+        found.setdefault(part, set())
+        if runs.job_of(made)[4]:
+            found[part].add(made["method"])
+    return found
 
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_what_was_searched_for_has_worse_values_on_both_sides(name):
-    """For every method whose search has come to its end, and of what it has found there is a long run."""
+    """For every method of which the record has a run with other settings than the paper's, on every set."""
     record, experiment = records.read(records.RECORDS / f"{name}.npz"), EXPERIMENTS[name]
-    searched = 0
-    for label, method in experiment.methods.items():
-        brief = experiment.search_epochs
-        jobs, found = runs.searching(name, experiment.sets[0], label, record["runs"], brief)
-        if method.searched and not jobs:
-            best = runs.key(runs.job(name, experiment.sets[0], label, 0, found, brief))
-            best = runs.score(record["runs"][best], brief)
+    brief = experiment.search_epochs
+    for (part, whole, images), labels in places(record).items():
+        for label in labels:
+            method = experiment.methods[label]
+            jobs, found = runs.searching(name, part, label, record["runs"], brief, whole, images=images)
+            assert jobs == [], "the search has not come to its end"
+            before = ()
             for setting, factor in method.searched.items():
-                settings = method.settings | dict(found)
-                for k in -1, 1:
-                    near = float(f"{settings[setting] * factor**k:.2g}")
-                    beside = {key: value for key, value in found if key != setting} | (
-                        {setting: near} if near != method.settings[setting] else {})
-                    beside = tuple((key, beside[key]) for key in method.searched if key in beside)
-                    run = runs.key(runs.job(name, experiment.sets[0], label, 0, beside, brief))
-                    if run in record["runs"]:
-                        searched += 1
-                        assert runs.score(record["runs"][run], brief) >= best, run
-    assert searched or name not in ("mlp_2x90", "logistic")
+                best = dict(found).get(setting, method.settings[setting])
+                k = round(np.log(best / method.settings[setting]) / np.log(factor))
+                at = {j: before + runs.value(method, setting, factor, j) for j in (k - 1, k, k + 1)}
+                scores = {j: runs.score(record["runs"][runs.key(runs.job(name, part, label, 0, changes, brief, whole,
+                                                                         images=images))], brief)
+                          for j, changes in at.items()}
+                assert scores[k] <= min(scores.values()) and scores[k] < np.inf, (label, setting, scores)
+                before = at[k]
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_long_runs_have_the_paper_s_settings_or_those_that_the_search_found(name):
+    record, experiment = records.read(records.RECORDS / f"{name}.npz"), EXPERIMENTS[name]
+    for (part, whole, images), labels in places(record).items():
+        for label in labels:
+            _, found = runs.searching(name, part, label, record["runs"], experiment.search_epochs, whole, images=images)
+            changed = {runs.job_of(made)[4] for made in record["made"].values()
+                       if (made["set"], made["whole"], made.get("images")) == (part, whole, images)
+                       and made["method"] == label and made["epochs"] > experiment.search_epochs}
+            assert changed <= {(), found}, label
+
+
+MEASURED = [name for name in MEASUREMENTS if (records.RECORDS / f"{name}.npz").exists()]
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_short_form_of_a_measurement_comes_out_again(name):
+    record = records.read(records.RECORDS / f"{name}.npz")
+    quick, = (run for run, made in record["made"].items() if made["quick"])
+    assert runs.key(runs.job_of(record["made"][quick])) == quick
+    again, _ = runs.perform(runs.job_of(record["made"][quick]))
+    assert again.keys() == record["runs"][quick].keys()
+    for key, kept in record["runs"][quick].items():
+        assert_allclose(again[key], kept, rtol=1e-3, atol=1e-5, err_msg=key)
 
 
 # --------------------------------------------------------------------------------------------- what is said of them

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from data_scripts import runs, training
+from data_scripts import comparing, runs, training
 from data_scripts.__main__ import main
-from data_scripts.experiments import EXPERIMENTS, Method
+from data_scripts.experiments import EXPERIMENTS, Method, Then
+from data_scripts.measurements import MEASUREMENTS
 from figures.making import records
 from numopt import data as sets
 from numopt.networks import mlp
-from numopt.optimizers import adam
+from numopt.optimizers import adam, gradient_descent, newton_rate_printed
 from numopt.problems import EmpiricalRisk, Whole
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +94,46 @@ def test_of_cifar10_four_batches_are_trained_on_and_the_fifth_chooses_and_report
     np.testing.assert_allclose(parts.official[0] * sd + mean, official / 255, atol=1e-6)
 
 
+def test_so_many_images_are_the_first_ones_of_every_part():
+    some, all_of_them = training.parts("digits", False, first=100), training.parts("digits", False)
+    for few, whole in zip(some[:3], all_of_them[:3]):
+        assert_array_equal(few[0], whole[0][:100])
+        assert_array_equal(few[1], whole[1][:100])
+    job = runs.job("mlp_5x30", "digits", "Adam", 0, (), 2, images=256)
+    arrays, made = runs.perform(job)
+    assert arrays["forward"][-1] == 2 * 2 and made["images"] == 256
+    assert runs.key(job) == "digits, 256 images, Adam, 2 epochs, seed 0" and runs.job_of({**made, "came": 2}) == job
+
+
+def of_two(afresh, after=1, rate=None):
+    """A method that learns its rate for some epochs, and gradient descent after it."""
+    then = Then("gradient_descent", {"lr": rate}, after, afresh)
+    return EXPERIMENTS["mlp_5x30"]._replace(methods={
+        "two": Method("newton_rate_printed", {"lr": 0.1}, then=then),
+        "first": Method("newton_rate_printed", {"lr": 0.1})})
+
+
+@pytest.mark.parametrize("afresh", [False, True])
+def test_a_second_method_goes_on_from_where_the_first_has_come_to_or_afresh_at_its_rate(afresh, monkeypatch):
+    monkeypatch.setitem(EXPERIMENTS, "made up", of_two(afresh))
+    seen = runs.perform(a_job("two", 3, "made up"))[0]
+    first = runs.perform(a_job("first", 1, "made up"))[0]
+    parts = training.parts("digits", False, quick=True)
+    network = EXPERIMENTS["made up"].network((64,), 10)
+    risk = EmpiricalRisk(network, *parts.training, 128, seed=1)
+    start = newton_rate_printed(risk, network.initial(1, dtype=np.float32), lr=0.1)
+    for _ in range(4):
+        next(start)
+    theta, t, epochs = (network.initial(1, dtype=np.float32), 0, 3) if afresh else (start.theta, 4, 2)
+    run = gradient_descent(risk, theta, lr=start["lr"], t=t)
+    for _ in range(4 * epochs):
+        next(run)
+    assert seen["training loss"][-1] == pytest.approx(Whole(network, *parts.training).value(run.theta), rel=1e-5)
+    assert len(seen["training loss"]) == 4 and seen["step rate"][-1] == np.float32(start["lr"]) != np.float32(0.1)
+    cost = first["forward"][-1] + 4 * epochs * 400 / 512
+    assert seen["forward"][-1] == pytest.approx(cost), "what the first has cost counts"
+
+
 # ------------------------------------------------------------------------------------------- stopped, and going on
 
 @pytest.mark.parametrize("label", ["Adam", "nlTGCR", "K-FAC", "momentum"])
@@ -106,6 +147,25 @@ def test_interrupted_in_the_middle_it_goes_on_to_the_same_bits(label, tmp_path):
         runs.perform(a_job(label), tmp_path, stop)
     assert len(list(tmp_path.iterdir())) == 1
     rest, _ = runs.perform(a_job(label), tmp_path)
+    same(whole, rest)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("afresh", [False, True])
+@pytest.mark.parametrize("stopped_at", [1, 2, 3])
+def test_of_two_methods_each_goes_on_to_the_same_bits(stopped_at, afresh, tmp_path, monkeypatch):
+    monkeypatch.setitem(EXPERIMENTS, "made up", of_two(afresh, after=2))
+    whole, _ = runs.perform(a_job("two", 4, "made up"))
+    rows = []
+
+    def stop(row):
+        rows.append(row)
+        if len(rows) == stopped_at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runs.perform(a_job("two", 4, "made up"), tmp_path, stop)
+    rest, _ = runs.perform(a_job("two", 4, "made up"), tmp_path)
     same(whole, rest)
     assert list(tmp_path.iterdir()) == []
 
@@ -183,25 +243,98 @@ def test_where_a_number_no_longer_matters_the_search_ends():
     assert runs.wanted({-1: np.inf, 0: np.inf, 1: np.inf}) == [-2]
 
 
+# ---------------------------------------------------------------------------------------------- minutes, and tables
+
+def a_record(**runs_of):
+    """A record of made-up runs: {method: (epochs, seconds an epoch, the loss at the end with each seed)}."""
+    record = {"runs": {}, "made": {}}
+    for method, (epochs, seconds, losses) in runs_of.items():
+        for seed, loss in enumerate(losses):
+            run = f"digits, {method}, {epochs} epochs, seed {seed}"
+            falling = np.linspace(loss + epochs, loss, epochs + 1)
+            record["runs"][run] = {"processor": seconds * np.arange(epochs + 1.0), "training loss": falling,
+                                   "test loss": falling, "test accuracy": 1 / falling}
+            record["made"][run] = {"method": method, "set": "digits", "whole": False, "images": None, "came": epochs,
+                                   "epochs": epochs}
+    return record
+
+
+def test_a_method_gets_fewer_epochs_where_all_its_seeds_would_take_longer():
+    record = a_record(Adam=(2, 3.0, [1.0]), momentum=(2, 0.1, [1.0]))
+
+    def epochs(label, minutes, seeds=(0, 1), wanted=30, **how):
+        return runs.within(minutes, seeds, runs.job("mlp_5x30", "digits", label, 0, (), wanted, **how), record)
+
+    assert epochs("Adam", 2) == 20 and epochs("Adam", 2, (0, 1, 2, 3)) == 10 and epochs("Adam", 2, wanted=5) == 5
+    assert epochs("momentum", 2) == 30 and epochs("Adam", 0.01) == 1 and epochs("Adam", np.inf) == 30
+    assert epochs("RMSProp", 2) is None and epochs("Adam", 2, images=100) is None
+
+
+def test_what_was_never_timed_is_timed_by_an_epoch_and_then_held_to_its_minutes(tmp_path):
+    def run(minutes):
+        return runs.run("mlp_5x30", "digits", ["Adam"], [0, 1], 50, at_a_time=1, folder=tmp_path, checkpoints=tmp_path,
+                        images=128, minutes=minutes)
+
+    assert run(1e-9) == 0
+    one = ["digits, 128 images, Adam, 1 epochs, seed 0", "digits, 128 images, Adam, 1 epochs, seed 1"]
+    assert list(records.read(tmp_path / "mlp_5x30.npz")["runs"]) == one
+    assert run(60) == 0
+    more = [run for run in records.read(tmp_path / "mlp_5x30.npz")["runs"] if "50 epochs" in run]
+    assert len(more) == 2
+
+
+def test_a_table_compares_after_equal_epochs_and_after_equal_seconds():
+    record = a_record(quick=(10, 1.0, [3.0, 3.2]), slow=(4, 4.0, [2.0, 2.1]), one=(20, 1.0, [0.1]))
+    epochs, seconds, rows = comparing.compared(comparing.grouped(record, "digits"))
+    assert epochs == 4 and seconds == 10 and set(rows) == {"quick", "slow"}
+    assert_array_equal(rows["quick"]["training loss"], [9.0, 9.2])  # after 4 of 10 epochs
+    assert_array_equal(rows["slow"]["then"], [4.0, 4.1])             # after 2 of 4
+    text = "\n".join(comparing.lines("any", "digits", record=record))
+    assert "| quick | 10, 2 | 9.100 (9.000–9.200) |" in text and "training loss after 10 s" in text
+    assert "by the training loss slow;" in text and "equal seconds quick." in text
+
+
+def test_within_the_spread_of_the_seeds_nobody_is_ahead():
+    record = a_record(one=(2, 1.0, [1.0, 1.3]), other=(2, 1.0, [1.2, 1.5]))
+    text = "\n".join(comparing.lines("any", "digits", record=record))
+    assert text.count("nobody") == 4
+    with pytest.raises(ValueError, match="no runs on 'mnist' with at least two seeds"):
+        comparing.lines("any", "mnist", record=record)
+
+
+def test_a_stale_run_that_comes_out_again_is_stale_no_longer_and_another_is_made_again(tmp_path):
+    file = tmp_path / "mlp_5x30.npz"
+    right, how = runs.perform(a_job("Adam", 2)[:7] + (False, 128))
+    name = runs.key(runs.job_of(how))
+    for factor, left in (1.0, []), (1.1, [name]):
+        records.write(file, {"runs": {name: right | {"training loss": right["training loss"] * np.float32(factor)}},
+                             "made": {name: how | {"digest": "of old"}}})
+        assert runs.stale("mlp_5x30", tmp_path) == [name]
+        assert runs.confirm("mlp_5x30", folder=tmp_path) == left == runs.stale("mlp_5x30", tmp_path)
+    assert runs.confirm("mlp_5x30", True, tmp_path) == [] == runs.stale("mlp_5x30", tmp_path)
+    same(records.read(file)["runs"][name], right)
+
+
 # ------------------------------------------------------------------------------------------------- the command
 
 def test_the_list_names_every_experiment(capsys):
     assert main(["run"]) == 0
     seen = capsys.readouterr().out
-    assert all(name in seen and experiment.about in seen for name, experiment in EXPERIMENTS.items())
+    assert all(name in seen and each.about in seen for name, each in (EXPERIMENTS | MEASUREMENTS).items())
 
 
 @pytest.mark.parametrize("arguments, said", [
     (["mlp"], "there is no experiment mlp"), (["cnn", "--set", "boston"], "not run on boston"),
     (["cnn", "--methods", "Adams"], "cnn has no method Adams; it has momentum"),
-    (["cnn", "--epochs", "0"], "at least 1")])
+    (["cnn", "--epochs", "0"], "at least 1"), (["cnn", "--images", "0"], "at least 1"),
+    (["cnn", "--minutes", "0"], "more than 0"), (["spectrum", "--epochs", "3"], "spectrum is a measurement")])
 def test_what_cannot_be_run_is_refused_with_the_reason(arguments, said, capsys):
     assert main(["run", *arguments]) == 1 and said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_method_of_every_experiment_runs_on_a_few_digits(name, tmp_path):
-    assert runs.run(name, "digits", seeds=[0], epochs=1, quick=True, at_a_time=1, folder=tmp_path,
+def test_every_method_of_every_experiment_runs_on_a_few_examples(name, tmp_path):
+    assert runs.run(name, EXPERIMENTS[name].sets[-1], seeds=[0], epochs=1, quick=True, at_a_time=1, folder=tmp_path,
                     checkpoints=tmp_path) == 0
     record = records.read(tmp_path / f"{name}.npz")
     assert {made["method"] for made in record["made"].values()} == set(EXPERIMENTS[name].methods)

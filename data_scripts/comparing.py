@@ -1,0 +1,80 @@
+"""What the runs of an experiment came to, as a table: after equal epochs, and after equal seconds.
+
+    python -m data_scripts run mlp_2x90 --set fashion_mnist --images 10000 --table
+
+A row is a method with its settings; of its runs those of the most epochs count, and only if there are at least two
+seeds: a single one has no spread.  Each number is the mean over the seeds, with the least and the most.  The seconds
+are the processor's.  Methods that were given fewer epochs, as they take longer, are compared at the least that all
+have; and at the seconds that the quickest has taken: there with what each had after its last whole epoch.
+"""
+import numpy as np
+
+from figures.making import records
+
+SHOWN = {"training loss": ".3f", "test loss": ".3f", "test accuracy": ".1f"}
+
+
+def grouped(record, where, methods=None):
+    """{a method with its settings: its runs of the most epochs}, of a record's runs on this set."""
+    found = {}
+    for run, made in record["made"].items():
+        middle = run.removeprefix(f"{where}, ").rsplit(", ", 2)[0]
+        if run.startswith(f"{where}, {made['method']}") and (methods is None or made["method"] in methods):
+            found.setdefault(middle, {}).setdefault(made["epochs"], []).append(record["runs"][run])
+    longest = {group: by_epochs[max(by_epochs)] for group, by_epochs in found.items()}
+    return {group: runs for group, runs in longest.items() if len(runs) > 1}
+
+
+def whole(runs):
+    """Those that came to their end: the others diverged."""
+    most = max(len(run["training loss"]) for run in runs)
+    return [run for run in runs if len(run["training loss"]) == most and most > 1]
+
+
+def compared(groups):
+    """(epochs, seconds, {group: its numbers}): the epochs and the seconds after which all are compared."""
+    epochs = min(len(run["training loss"]) - 1 for runs in groups.values() for run in runs)
+    seconds = min(float(np.mean([run["processor"][-1] for run in runs])) for runs in groups.values())
+    rows = {}
+    for group, runs in groups.items():
+        within = [int(np.searchsorted(run["processor"], seconds * 1.05, side="right")) - 1 for run in runs]
+        rows[group] = {"epochs": len(runs[0]["training loss"]) - 1, "seeds": len(runs),
+                       "seconds": np.array([run["processor"][-1] for run in runs]),
+                       "then": np.array([run["training loss"][k] for run, k in zip(runs, within)]),
+                       "whole epochs then": min(within),
+                       **{name: np.array([run[name][epochs] for run in runs]) for name in SHOWN}}
+    return epochs, seconds, rows
+
+
+def lines(name, where, methods=None, record=None):
+    """The table as lines of Markdown, and who was ahead with every seed."""
+    record = records.whole(name) if record is None else record
+    groups = {group: whole(runs) for group, runs in grouped(record, where, methods).items()}
+    groups = {group: runs for group, runs in groups.items() if len(runs) > 1}
+    if not groups:
+        raise ValueError(f"the record {name} has no runs on {where!r} with at least two seeds that came to their end")
+    epochs, seconds, rows = compared(groups)
+    told = [f"| method | epochs, seeds | training loss after {epochs} | test loss | test accuracy, % | seconds | "
+            f"training loss after {seconds:.2g} s |", "|---|---|---|---|---|---|---|"]
+    for group, row in rows.items():
+        then = ranged(row["then"], ".3f") if row["whole epochs then"] else "no whole epoch"
+        cells = [ranged(row[key] * (100 if key == "test accuracy" else 1), form) for key, form in SHOWN.items()]
+        told.append(f"| {group} | {row['epochs']}, {row['seeds']} | {' | '.join(cells)} | "
+                    f"{row['seconds'].mean():.2g} | {then} |")
+    first = {"training loss": -1, "test loss": -1, "test accuracy": 1, "then": -1}
+    first = {name: ahead(rows, name, sign) for name, sign in first.items()}
+    return [*told, "", f"Ahead of all others with every seed: by the training loss {first['training loss']}; by the "
+            f"test loss {first['test loss']}; by the test accuracy {first['test accuracy']}; by the training loss "
+            f"after equal seconds {first['then']}."]
+
+
+def ranged(x, form):
+    return f"{x.mean():{form}} ({x.min():{form}}–{x.max():{form}})"
+
+
+def ahead(rows, quantity, sign):
+    """The row whose worst is better than the best of every other; "nobody", where there is none."""
+    values = {group: sign * row[quantity] for group, row in rows.items()}
+    best = max(values, key=lambda group: values[group].min())
+    others = [value.max() for group, value in values.items() if group != best]
+    return best if others and values[best].min() > max(others) else "nobody"
