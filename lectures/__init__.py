@@ -7,8 +7,9 @@ Commands are files of their own: see commands/__init__.py.
 
 A lecture is NN-name.md and begins with "# N Title" and a line "> **The question.** …".  Its last three sections are
 "## The card", "## Exercises" and "## Sources"; before them are "## What goes wrong…" and "## As the sources print it".
-150 to 400 lines, quotations included, but not tables of all methods.  Letters are those of notation.md, which code can
-read.
+150 to 400 lines, quotations included, but not tables of all methods, nor what the command has put under "## Also in
+this family": methods of its modules that no lecture had quoted, see family.py.  Letters are those of notation.md, which
+code can read.
 
 Quotations stand between markers, and the command writes what is between them:
 

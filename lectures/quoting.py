@@ -33,9 +33,9 @@ def pages():
     return [*sorted(HERE.glob("*.md")), *sorted((HERE / "solutions").glob("*.md")), README]
 
 
-def rewritten(file):
+def rewritten(file, text=None):
     """The text of a page with every quotation brought up to date; ValueError, with its name, where one cannot be."""
-    text = file.read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8") if text is None else text
     opened = len(re.findall(r"<!-- (?:card|code|difference|figure|number|table): ", text))
     if opened != len(QUOTATION.findall(text)) or opened != text.count("<!-- end -->"):
         raise ValueError(f"{file.name}: a marker is not closed by <!-- end -->, or closed twice")

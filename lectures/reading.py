@@ -40,6 +40,12 @@ def methods():
     return there
 
 
+def quoted_methods(texts):
+    """The names of what these pages quote of code, whole or as a difference."""
+    return {name.rsplit(".")[-1] for text in texts for kind in ("code", "difference")
+            for name in quoting.quoted(text, kind)}
+
+
 def figures():
     """{number of a lecture: the names of its figures}."""
     there = {}

@@ -2,7 +2,7 @@
 import re
 from itertools import pairwise
 
-from lectures import quoting, reading
+from lectures import family, quoting, reading
 from lectures.quoting import HERE, ROOT
 
 LECTURES = range(1, 15)
@@ -86,7 +86,7 @@ def shape(text, file):
         yield "no section begins with 'What goes wrong'"
     if "As the sources print it" not in heads:
         yield "there is no section 'As the sources print it'"
-    length = len(re.sub(r"<!-- table: .*?<!-- end -->", "", text, flags=re.DOTALL).splitlines())
+    length = len(re.sub(r"<!-- table: .*?<!-- end -->", "", family.SECTION.sub("", text), flags=re.DOTALL).splitlines())
     if not LEAST_LINES <= length <= MOST_LINES:
         yield f"it has {length} lines, and not {LEAST_LINES} to {MOST_LINES}"
 
@@ -189,8 +189,7 @@ def quoted_nowhere(files=None):
     there = reading.pages()
     showing = [*there.values(), *HERE.glob("errata.md")]  # the misprints of all lectures, with their picture
     texts = [file.read_text(encoding="utf-8") for file in (showing if files is None else files)]
-    code = {name.rsplit(".")[-1] for text in texts for kind in ("code", "difference")
-            for name in quoting.quoted(text, kind)}
+    code = reading.quoted_methods(texts)
     drawn = {name for text in texts for name in quoting.quoted(text, "figure")}
     yield from (f"there is no lecture {number}" for number in LECTURES if number not in there)
     for number in there:

@@ -69,6 +69,9 @@ def test_what_it_says_of_adding_can_be_done_and_does_what_it_says(section, copy)
             assert "no tests ran" not in said
     if section == "A method":
         assert re.search(r"\badam, adamax, amsgrad\b", (copy / "README.md").read_text(encoding="utf-8"))
+        lecture = (copy / "lectures" / "04-adaptive.md").read_text(encoding="utf-8")
+        assert "<!-- code: numopt.optimizers.adamax -->\n```python\n@optimizer\ndef adamax(" in lecture
+        assert "\n| `adamax` | Kingma and Ba (2015), Algorithm 2 | `lr=0.002, beta1=0.9" in lecture
     if section == "A figure":
         assert (copy / "figures" / "out" / "stable_rates-curvature=10.0.png").exists()
     if section == "A lecture":

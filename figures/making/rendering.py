@@ -18,6 +18,9 @@ OUT = HERE / "out"
 STYLES = "light", "dark"
 DRAWN_WITH = HERE / "making" / "drawn_with.txt"  # of the pictures in `rendered`
 
+LARGE = 500_000  # bytes: a picture of more has a palette, of COLOURS
+COLOURS = 128
+
 # What a file says of itself besides the picture: nothing that changes from one day or version to the next.
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
             "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
@@ -76,8 +79,27 @@ def render(name, out=OUT, format="png", style="light", transparent=False, **chan
             settled(figure)
         if style == "dark":
             import_module("figures.making.ground").darken(figure)
-        return saved(out, f"{file_name(name, changed, *forms)}.{format}",
-                     lambda file: figure.savefig(file, metadata=METADATA[format], transparent=transparent or None))
+
+        def save(file):
+            figure.savefig(file, metadata=METADATA[format], transparent=transparent or None)
+            if format == "png" and file.stat().st_size > LARGE:
+                in_few_colours(file)
+
+        return saved(out, f"{file_name(name, changed, *forms)}.{format}", save)
+
+
+def in_few_colours(file):
+    """Write a picture anew with a palette, if nothing in it is transparent: a third of the bytes, to the eye the same.
+
+    What it has thousands of are the shades along the edges of lines and letters.
+    """
+    from PIL import Image  # which Matplotlib writes pictures with
+    with Image.open(file) as picture:
+        if picture.mode == "RGBA" and picture.getextrema()[3] != (255, 255):
+            return
+        how = {"dpi": picture.info["dpi"], "optimize": True}
+        few = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(file, "png", **how)
 
 
 def animated(name, out=OUT, **changed):

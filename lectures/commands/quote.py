@@ -1,5 +1,8 @@
-"""Bring quotations of code, figures, numbers and the reading table up to date in every lecture and in README.md."""
-from lectures import quoting, rules
+"""Bring quotations of code, figures, numbers and the reading table up to date in every lecture and in README.md.
+
+A method that no lecture quotes comes into that of its family, at the end of "Also in this family", and on its card.
+"""
+from lectures import family, quoting, rules
 
 
 def arguments(parser):
@@ -12,8 +15,10 @@ def run(options):
         faults = [f"{place}: {fault}" for place, fault in rules.faults()]
         print("\n".join(faults) or "all is as it should be")
         return 1 if faults else 0
+    there = family.new()
     for file in quoting.pages():
-        old, new = file.read_text(encoding="utf-8"), quoting.rewritten(file)
+        old = file.read_text(encoding="utf-8")
+        new = quoting.rewritten(file, there.get(file, old))
         if new != old:
             whole(file, new)
             print(file.relative_to(quoting.ROOT))

@@ -14,9 +14,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 import figures
-from figures.making import records
+from figures.making import records, rendering
 from figures.making.command import main
 from figures.making.parameters import asked, like, parameters, spelt
 
@@ -351,6 +352,22 @@ def test_without_a_ground_what_was_white_is_transparent(tmp_path):
     from matplotlib.image import imread
     pixels = imread(figures.render("nesterov_step", tmp_path, transparent=True))
     assert files(tmp_path) == ["nesterov_step-transparent.png"] and (pixels[..., 3] == 0).mean() > 0.5
+
+
+def test_a_picture_of_many_bytes_has_a_palette_and_looks_the_same(monkeypatch, tmp_path):
+    whole = rendering.render("zigzag", tmp_path / "whole")
+    monkeypatch.setattr(rendering, "LARGE", 1000)
+    few = rendering.render("zigzag", tmp_path / "few")
+    with Image.open(whole) as before, Image.open(few) as after:
+        assert (before.mode, after.mode) == ("RGBA", "P") and before.info["dpi"] == after.info["dpi"]
+        apart = np.abs(np.asarray(before.convert("RGB"), float) - np.asarray(after.convert("RGB"), float))
+    assert len(few.read_bytes()) < len(whole.read_bytes()) / 2 and apart.mean() < 1 and apart.max() < 64
+    with Image.open(rendering.render("zigzag", tmp_path, transparent=True)) as without_a_ground:
+        assert without_a_ground.mode == "RGBA"
+
+
+def test_no_picture_of_the_repository_is_large():
+    assert [file.name for file in rendering.RENDERED.glob("*.png") if file.stat().st_size > rendering.LARGE] == []
 
 
 def test_the_text_of_an_svg_is_text(tmp_path):
