@@ -54,6 +54,17 @@ def test_any_bit_that_is_flipped_is_found(tmp_path):
             assert_array_equal(found["big"], np.arange(6.0).reshape(2, 3).T)
 
 
+def test_what_somebody_has_added_at_the_end_is_damage(tmp_path):
+    file = tmp_path / "run.npz"
+    save(file, t=3)
+    for more in b"\0", b"more", file.read_bytes()[-checkpoint.LENGTH:]:
+        save(file, t=3)
+        with open(file, "ab") as stream:
+            stream.write(more)
+        with pytest.raises(ValueError, match="is not a whole checkpoint"):
+            load(file)
+
+
 def test_an_archive_without_a_sum_as_they_were_once_written_can_be_read(tmp_path):
     archive(tmp_path / "old.npz", {})
     assert load(tmp_path / "old.npz") == {"t": 1}

@@ -138,6 +138,13 @@ def test_backtracking_gives_the_first_step_that_falls_enough():
         assert alpha == 1 or optimize.rosen(theta + 2 * alpha * p) > f + 0.3 * 2 * alpha * (g @ p)
 
 
+@pytest.mark.parametrize("far", [1e40, 1e60])
+def test_backtracking_finds_a_step_that_is_many_orders_of_magnitude_shorter_than_the_first(far):
+    alpha, f, _ = backtracking(on_a_line(lambda x: x * x, lambda x: 2 * x), ONE, far * MINUS)
+    assert 0 < alpha * far < 2 and f == (1 - alpha * far)**2 < 1
+    assert alpha.hex().startswith("0x1.0000000000000p-")  # halved, if ever more times at once
+
+
 def test_backtracking_asks_for_values_only():
     loss, theta = rosenbrock(), np.array([-1.2, 1.0])
     f, g = loss.value_and_gradient(theta)

@@ -168,8 +168,9 @@ def test_every_synonym_is_of_a_method_that_there_is():
 def test_a_misspelt_name_is_answered_in_every_room_also_where_it_is_imported(package, name, meant):
     with pytest.raises(AttributeError, match=f"numopt.{package} has no '{name}'; there is {meant}"):
         getattr(importlib.import_module(f"numopt.{package}"), name)
-    with pytest.raises(ImportError, match=f"numopt.{package} has no '{name}'; there is {meant}"):
+    with pytest.raises(ImportError, match=f"numopt.{package} has no '{name}'; there is {meant}") as error:
         exec(f"from numopt.{package} import {name}")
+    assert error.value.name == name
     with pytest.raises(ImportError, match="numopt has no 'problem'; there is problems"):
         exec("from numopt import problem")
 

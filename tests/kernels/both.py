@@ -64,8 +64,10 @@ def run(program, **environment):
 
 
 def images(a):
-    """(images, k, stride, padding): odd sides, patches that leave pixels over, overlap, or reach beyond the border."""
+    """(images, k, stride, padding): odd sides, patches that leave pixels over, overlap, or reach beyond the border; and
+    sides and numbers of images that are larger than what is done at a time."""
     for shape, k, stride, padding in [((1, 3, 3, 1), 3, 1, 1), ((3, 7, 5, 2), 3, 2, 1), ((2, 5, 8, 3), 2, 2, 0),
                                       ((9, 6, 6, 4), 5, 1, 2), ((2, 4, 5, 1), 1, 1, 0), ((2, 6, 7, 2), 2, 3, 0),
-                                      ((2, 3, 13, 20), 3, 1, 1), ((3, 5, 9, 35), 1, 2, 0)]:
+                                      ((2, 3, 13, 20), 3, 1, 1), ((3, 5, 9, 35), 1, 2, 0),
+                                      ((2, 67, 35, 1), 3, 1, 1), ((600, 3, 4, 1), 2, 1, 0)]:
         yield a(*shape), k, stride, padding

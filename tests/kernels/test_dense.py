@@ -64,6 +64,7 @@ def test_a_solve_with_a_fisher_matrix_is_that_of_the_layers(matrix, activation, 
     theta.flags.writeable = False
     g = loss.gradient(theta)
     F = getattr(loss, matrix)(theta)
+    assert dense.dense_fisher_product.lets_in((*F.arguments(), g))
     compiled = conjugate_gradient(damped(F, 0.1), g, steps=8), F @ g, F @ (F @ g)
     with reading():
         F = getattr(loss, matrix)(theta)

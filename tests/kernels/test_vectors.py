@@ -10,8 +10,8 @@ from tests.kernels.both import PRECISIONS, assert_both_agree, assert_views_will_
 
 
 def long_vectors(a):
-    """One weight, an odd number of them, and more than a processor takes at a time."""
-    for n in (1, 7, 1003):
+    """One weight, an odd number of them, more than a processor takes at a time, and more than a near cache holds."""
+    for n in (1, 7, 1003, 20_011):
         yield [a(n), a(n), a(n), a(n)**2]
 
 
@@ -31,7 +31,7 @@ CASES = {
     "adam": lambda a: ((x, g, m, v, 0.1, 0.9, 0.999, 1e-8, t)
                        for (x, g, m, v), t in product(long_vectors(a), (1, 100))),
     "adahessian": lambda a: ((x, g, D, m, v, 0.1, 0.9, 0.99, 1e-4, power, 0.01, 3)
-                             for (x, g, D, v), m, power in zip(long_vectors(a), (a(1), a(7), a(1003)), (1.0, 0.5, 0))),
+                             for (x, g, D, v), power in zip(long_vectors(a), (1.0, 0.5, 0, 0.7)) for m in [a(x.size)]),
     "conjugate_step": lambda a: ((x, r, p, sign * p + 0.01 * Ap, float(r @ r), 0.3) for sign in (1, -1)
                                  for x, r, p, Ap in long_vectors(a)),
     "least_residual": lambda a: ((a(n), a(n), *pairs_of(n, k, a), 0.01 * np.tril(a(known, known), -1), skipped)
@@ -80,6 +80,27 @@ def test_what_a_square_is_weighed_by_is_not_rounded_before_it_is_subtracted_from
         assert_allclose(square, 4 * (1 - beta), rtol=3e-7)
     for mean in (m, m_too):
         assert_allclose(mean, 2 * (1 - beta), rtol=3e-7)
+
+
+@pytest.mark.parametrize("curvature", [-3.0, 0.0, np.nan])
+@pytest.mark.parametrize("version", ["numpy", pytest.param("compiled", marks=needs_numba)])
+def test_a_dense_system_is_left_where_the_curvature_is_not_positive_and_that_is_told(version, curvature):
+    A = np.diag([1.0, *11 * [curvature]])
+    x, found = getattr(vectors.dense_conjugate_gradient, version)(A, np.repeat([0.0, 1], [1, 11]), 40, 1e-10)
+    if not np.isnan(curvature):
+        assert_array_equal(x, 0)
+    assert_array_equal(found, 11 * curvature)
+
+
+@needs_numba
+@pytest.mark.parametrize("place", [0, 5, 1023, 2000])
+def test_a_residual_that_is_not_a_number_somewhere_has_no_largest_one(place):
+    a = normal(np.random.default_rng(0), np.float64)
+    r, Jr, (P, V) = a(2001), a(2001), pairs_of(2001, 2, a)
+    r[place] = np.nan
+    for version in vectors.least_residual.numpy, vectors.least_residual.compiled:
+        *_, length, largest, _ = version(r, Jr, P, V, np.zeros((0, 0)), 0)
+        assert np.isfinite(length) and np.isnan(largest)
 
 
 @needs_numba

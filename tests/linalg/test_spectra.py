@@ -52,6 +52,23 @@ def test_the_tolerance_of_power_iteration_bounds_the_distance_to_an_eigenvalue()
         assert np.linalg.norm(A @ v - eigenvalue * v) <= tolerance * eigenvalue
 
 
+def test_how_exact_an_eigenvalue_is_does_not_depend_on_units():
+    A = symmetric(np.linspace(1, 10, 30))
+    eigenvalue, v = power_iteration(A, 30)
+    for c in 2.0**-30, 2.0**30:
+        scaled, v_scaled = power_iteration(c * A, 30)
+        assert scaled == c * eigenvalue
+        assert_array_equal(v_scaled, v)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_start_that_is_not_finite_has_no_direction(wrong):
+    start = np.array([1.0, wrong, 2.0])
+    for ask in lambda: lanczos(np.eye(3), start, 2), lambda: power_iteration(np.eye(3), 3, start=start):
+        with pytest.raises(ValueError, match="start must be a vector of finite numbers that are not all zero"):
+            ask()
+
+
 def test_it_stays_where_it_starts_if_that_is_an_eigenvector_and_goes_nowhere_in_a_matrix_of_zeros():
     eigenvalue, v = power_iteration(np.diag([1.0, 5.0]), 2, start=np.array([3.0, 0.0]))
     assert eigenvalue == 1 and np.array_equal(v, [1, 0])

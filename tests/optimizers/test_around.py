@@ -6,8 +6,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.networks import mlp
-from numopt.optimizers import adam, adamw, by_layer, decayed, gradient_descent, lion, momentum, muon, rmsprop
-from numopt.problems import EmpiricalRisk, Quadratic, Ridge
+from numopt.optimizers import (
+    adahessian, adam, adamw, adan, by_layer, decayed, fishleg, gradient_descent, lion, momentum, muon, rmsprop, scion,
+    soap, sophia)
+from numopt.problems import EmpiricalRisk, Objective, Quadratic, Ridge
 from numopt.record import path
 from tests.optimizers.test_adam_family import Layers
 from tests.optimizers.test_adaptive import some_gradients
@@ -34,6 +36,41 @@ def test_for_gradient_descent_coupled_and_decoupled_decay_are_the_same_and_for_a
 def test_the_weights_of_a_flat_loss_shrink_by_the_schedule():
     x = path(decayed(Quadratic(np.zeros((1, 1))), [1.0], lr=lambda t: t / 10, weight_decay=1.0), 3)[:, 0]
     assert_allclose(x, [1, 0.9, 0.9 * 0.8, 0.9 * 0.8 * 0.7])
+
+
+class Elsewhere(Objective):
+    """A matrix of 3 x 4 numbers, whose gradient at step t, and whose curvature, do not depend on where it is."""
+
+    def __init__(self, t=None):
+        self.t = t
+
+    def loss(self, t):
+        return Elsewhere(t)
+
+    def gradient(self, theta):
+        return 30 * np.random.default_rng(self.t).standard_normal(12)
+
+    def hessian(self, theta):
+        return np.diag(np.linspace(1, 3, 12))
+
+    def blocks(self, vector):
+        return [vector.reshape(3, 4)]
+
+
+@pytest.mark.parametrize("method, how", [
+    (adamw, {}), (lion, {}), (adahessian, {}), (sophia, {}), (soap, {"every": 4}), (muon, {}), (scion, {}), (adan, {}),
+    (fishleg, {"curvature": "hessian"}), (partial(decayed, inner=gradient_descent), {})])
+def test_beside_its_step_every_weight_of_any_size_decays_by_the_rate_of_this_step_early_and_late(method, how):
+    def rate(t):
+        return 0.1 / (1 + t / 10)
+
+    how = {"lr": rate, **how}
+    start = np.geomspace(0.01, 1000, 12) * np.resize([1, -1], 12)
+    bare, with_decay = (path(method(Elsewhere(), start, weight_decay=w, **how), 25) for w in (0.0, 0.3))
+    for t in range(2 if method is soap else 1, 26):  # soap's first step only looks
+        step, share = bare[t] - bare[t - 1], rate(t) * 0.3
+        after = (with_decay[t - 1] + step) / (1 + share) if method is adan else (1 - share) * with_decay[t - 1] + step
+        assert_allclose(with_decay[t], after, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("inner", [gradient_descent, momentum, adam, rmsprop])

@@ -9,7 +9,7 @@ from scipy import optimize
 from numopt.linalg import steihaug, to_radius
 from numopt.line_search import gain_ratio, remembering
 from numopt.networks import mlp
-from numopt.optimizers import damped_newton, gradient_descent, hessian_free, newton, newton_cg, trust_region
+from numopt.optimizers import damped_newton, gradient_descent, hessian_free, newton, newton_cg, sr1, trust_region
 from numopt.optimizers.newton import differences, inexact_newton, lowest, preconditioner
 from numopt.problems import (
     Beale, Counted, EmpiricalRisk, Function, Himmelblau, Objective, Plateau, Quadratic, Rosenbrock, Saddle)
@@ -162,6 +162,12 @@ def test_the_radius_grows_only_if_it_was_in_the_way_and_never_beyond_the_most():
     far = trust_region(Quadratic(np.eye(1)), [100.0], radius=1.0, most=3.0)
     path(far, 5)
     assert far["radius"] == 3
+
+
+@pytest.mark.parametrize("method", [trust_region, sr1])
+def test_a_radius_that_has_become_very_small_is_still_so_when_the_run_goes_on(method):
+    far = 1e3 * np.ones(3)
+    assert 0 < np.linalg.norm(next(method(Quadratic(np.diag([1.0, 2, 3])), far, t=1, radius=1e-9)) - far) < 2e-9
 
 
 def test_at_a_minimum_trust_region_ends():

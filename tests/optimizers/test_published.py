@@ -1,11 +1,12 @@
 """The defaults are the published ones, whose source is named, and of every other number it is said that it is ours."""
+import inspect
 from functools import partial
 
 import pytest
 
 import numopt.optimizers
-from numopt import line_search
-from numopt.linalg import systems
+from numopt import line_search, networks, problems, schedules
+from numopt.linalg import roots, systems
 
 ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 
@@ -124,9 +125,16 @@ def test_the_tables_speak_of_methods_that_there_are():
 @pytest.mark.parametrize("function, numbers", [
     (line_search.backtracking, {"c": 1e-4, "shrink": 0.5}),         # Nocedal and Wright (2006), Algorithm 3.1
     (line_search.strong_wolfe, {"c1": 1e-4, "c2": 0.9}),            # the same, Section 3.1: Newton and quasi-Newton
-    (systems.truncated_conjugate_gradient, {"eps": 5e-4, "most": 250})])   # Martens (2010), Section 4.4
-def test_searches_and_inner_iterations_have_the_published_numbers(function, numbers):
-    assert {key: function.__kwdefaults__[key] for key in numbers} == numbers
+    (systems.truncated_conjugate_gradient, {"eps": 5e-4, "most": 250}),    # Martens (2010), Section 4.4
+    (roots.newton_schulz, {"steps": 5, "coefficients": (3.4445, -4.7750, 2.0315)}),        # Jordan et al. (2024)
+    (schedules.step, {"factor": 0.1}), (schedules.one_cycle, {"share": 0.3, "first": 1 / 25, "last": 1e-4}),  # PyTorch
+    (schedules.reduce_on_plateau, {"factor": 0.1, "patience": 10, "tolerance": 1e-4}),     # PyTorch
+    (networks.BatchNorm, {"eps": 1e-5}), (networks.RunningStatistics, {"decay": 0.9}),     # PyTorch: 1 - 0.1
+    (networks.LeakyReLU, {"slope": 0.01}), (networks.ELU, {"alpha": 1.0}), (networks.Dropout, {"rate": 0.5}),
+    (problems.Bratu, {"alpha": 0.0, "lam": 0.5})])                                         # He et al. (2024)
+def test_searches_schedules_layers_and_inner_iterations_have_the_published_numbers(function, numbers):
+    parameters = inspect.signature(function).parameters
+    assert {key: parameters[key].default for key in numbers} == numbers
 
 
 def test_conjugate_gradients_look_along_a_line_more_exactly_than_quasi_newton_methods_do():

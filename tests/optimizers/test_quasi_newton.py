@@ -167,6 +167,22 @@ def test_the_radius_of_sr1_grows_only_if_it_was_nearly_in_the_way(length, radius
     assert run["radius"] == radius
 
 
+def test_sr1_looks_the_more_exactly_where_its_model_is_least_the_smaller_the_gradient_is_against_the_first():
+    A = np.diag(np.geomspace(1, 300, 40))
+    run, theta, exact = sr1(Quadratic(A, np.ones(40)), np.zeros(40), radius=100.0), np.zeros(40), 0
+    next(run)
+    first = np.sqrt(40)
+    for before in (run["B"] for _ in range(40)):
+        theta = run.theta
+        g = A @ theta - 1
+        next(run)
+        share = np.linalg.norm(before @ run["s"] + g) / np.linalg.norm(g)
+        if np.linalg.norm(run["s"]) < 0.99 * run["radius"] / 2:
+            assert share <= min(0.5, np.sqrt(np.linalg.norm(g) / first)) * (1 + 1e-6)
+            exact += np.linalg.norm(g) < 0.01 * first
+    assert exact
+
+
 def test_sr1_learns_from_a_step_that_it_does_not_take():
     # at 3 the curvature of √(1 + x²) puts the minimum at −27, where f is far higher; on the way there it is greater
     valley = Function(lambda x: np.sqrt(1 + x.item()**2), lambda x: x / np.sqrt(1 + x**2))

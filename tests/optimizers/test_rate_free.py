@@ -148,8 +148,9 @@ def test_the_rate_of_sps_doubles_in_an_epoch_at_most():
     assert_allclose(rates, 2**(np.arange(1, 21) / 10))
 
 
-def test_below_its_bound_sps_stands_still():
-    assert_array_equal(next(sps(along_eigenvector(1.0), [1.0], lower=3.0)), [1.0])
+@pytest.mark.parametrize("method", [sps, momo])
+def test_below_their_bound_sps_and_momo_stand_still(method):
+    assert_array_equal(path(method(along_eigenvector(1.0), [1.0], lower=3.0), 3), np.ones((4, 1)))
 
 
 def test_without_memory_momo_is_the_polyak_step_that_is_no_longer_than_lr():

@@ -310,6 +310,15 @@ def test_the_noise_is_a_function_of_the_seed_and_the_step_alone():
     assert_allclose(noisy.loss(9).gradient(2 * theta) - Beale().gradient(2 * theta), later - Beale().gradient(theta))
 
 
+def test_noise_is_added_to_the_mini_batch_of_the_step():
+    batches = risk()
+    noisy, theta = Noisy(batches, sigma=0.5, seed=3), np.random.default_rng(1).standard_normal(batches.size)
+    for t in 1, 2, 3:
+        noise = [noisy.loss(t).gradient(at) - batches.loss(t).gradient(at) for at in (theta, 2 * theta)]
+        assert_allclose(*noise, atol=1e-12)
+        assert np.abs(noise[0]).max() > 0.5
+
+
 def test_the_mean_of_the_noise_is_zero_and_its_covariance_sigma_squared():
     theta, sigma, n = np.array([1.0, 2.0]), 0.5, 4000
     noisy = Noisy(Beale(), sigma, seed=1)
