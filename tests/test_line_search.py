@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import optimize
 
-from numopt.line_search import Step, Trial, backtracking, cubic, exact, strong_wolfe
+from numopt.line_search import Step, Trial, backtracking, cubic, exact, slope, strong_wolfe
 from numopt.problems import Objective
 
 SEARCHES = [exact, backtracking, strong_wolfe]
@@ -119,6 +119,12 @@ def test_halving_the_slope_of_an_end_that_stays_saves_trials(k, trials):
 def test_without_a_minimum_the_longest_trial_is_the_answer():
     step = exact(on_a_line(lambda x: -x, lambda x: -1.0), np.array([0.0]), ONE, most=5)
     assert step == Step(1e4, -1e4, MINUS)
+
+
+@pytest.mark.parametrize("size", [1e-38, 1e-25, 1e-15, 1.0, 1e15, 1e25])
+def test_a_slope_in_single_precision_is_right_where_its_products_are_no_numbers_there(size):
+    g, p = size * np.array([1, 2, -3], np.float32), size * np.array([3, 1, 4], np.float32)
+    assert_allclose(slope(g, p), -7 * float(np.float32(size))**2, rtol=1e-5)
 
 
 # ---- backtracking

@@ -1,5 +1,6 @@
 """Lecture 2 in tests, where it is about rates that change."""
 from functools import partial
+from itertools import product
 from math import inf, nan, sqrt
 
 import numpy as np
@@ -204,12 +205,12 @@ def test_an_undefined_loss_is_no_fall():
 
 def test_a_plateau_that_is_continued_from_its_memory_goes_on_where_it_was(tmp_path):
     losses = [5, 4, 4, 4, 3, 3, 3, 3, 3, 2, 2, 2]
-    for cut in range(len(losses) + 1):
-        whole, first = reduce_on_plateau(1.0, patience=1), reduce_on_plateau(1.0, patience=1)
+    for cut, patience in product(range(len(losses) + 1), (1, 2, 3)):
+        whole, first = reduce_on_plateau(1.0, patience=patience), reduce_on_plateau(1.0, patience=patience)
         for loss in losses[:cut]:
             first.saw(loss)
         save(tmp_path / "plateau.npz", **first.memory)
-        second = reduce_on_plateau(1.0, patience=1, **load(tmp_path / "plateau.npz"))
+        second = reduce_on_plateau(1.0, patience=patience, **load(tmp_path / "plateau.npz"))
         for loss in losses[cut:]:
             second.saw(loss)
         for loss in losses:

@@ -78,6 +78,15 @@ def test_it_prints_a_table_of_a_network_and_says_whether_all_is_right(capsys):
     assert "39 weights" in printed and printed.count("right") == 7
 
 
+@pytest.mark.parametrize("what", ["mlp:5,4,3", "Tanh", "SquaredError", "Beale"])
+def test_the_numbers_that_it_is_tried_on_are_drawn_with_the_seed(what, capsys):
+    printed = []
+    for seed in "1", "2", "1":
+        assert check_command([what, "--seed", seed]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[2] != printed[1]
+
+
 @pytest.mark.parametrize("what, words", [
     ("mine_to_check:network", "8 weights"), ("mine_to_check.py:another", "8 weights"),
     ("mine_to_check.py:faster", "descent"),

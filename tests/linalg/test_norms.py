@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.linalg import (
     balanced, column_norms, conjugate_gradient, conjugate_gradient_iterates, forcing, gcr, hutchinson_trace,
-    inverse_root, inverse_root_newton, lanczos, newton_schulz, norm, power_iteration, power_of_two, scale, slq,
+    inverse_root, inverse_root_newton, lanczos, newton_schulz, norm, power_iteration, power_of_two, reach, scale, slq,
     steihaug, to_radius, truncated_conjugate_gradient, unit)
 
 FAR = [(np.float32, 1e-42), (np.float32, 1e-30), (np.float32, 1e-20), (np.float32, 1.0), (np.float32, 1e19),
@@ -146,6 +146,14 @@ def test_a_matrix_that_is_not_finite_gives_no_answer(ask, value):
     with pytest.raises(FloatingPointError, match="finite"):
         with np.errstate(all="ignore"):
             ask(np.full((3, 3), value))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_reach_changes_no_number_by_more_than_a_share_of_it_or_of_1_whatever_its_sign(sign):
+    theta, d = sign * np.array([1e6, 3.0, 1e-3]), np.array([-2.0, 1.0, 0.0])
+    assert_allclose(reach(theta, d, 1e-5), 3e-5)
+    assert_allclose(reach(theta, np.array([1e4, 0.0, 0.0]), 1e-5), 1e-3)
+    assert_allclose(reach(theta, np.array([0.0, 0.0, -4.0]), 1e-5), 1e-5 / 4)
 
 
 def test_a_start_of_zeros_has_no_direction():

@@ -306,6 +306,18 @@ def test_for_a_symmetric_matrix_one_direction_is_enough():
         assert_allclose(minres(A, b, maxiter=k)[0], full, rtol=1e-6)
 
 
+@pytest.mark.parametrize("window", [1, 2, 3])
+def test_an_image_is_orthogonal_to_as_many_before_it_as_the_window_holds_and_to_no_more(window):
+    A, b = nonsymmetric(30), vector(30)
+    residuals = np.array([b, *(r for _, r in islice(gcr_iterates(A, b, window=window), 8))])
+    images = np.diff(residuals, axis=0)
+    images = images / np.linalg.norm(images, axis=1, keepdims=True)
+    for i in range(8):
+        assert_allclose(images[max(0, i - window):i] @ images[i], 0, atol=1e-12)
+        if i > window:
+            assert abs(images[i - window - 1] @ images[i]) > 1e-6
+
+
 def test_for_a_matrix_that_is_not_symmetric_a_window_costs_something_but_it_still_converges():
     A, b = nonsymmetric(30), vector(30)
     full, two = (np.linalg.norm(b - A @ gcr(A, b, steps=12, window=w)) for w in (None, 2))

@@ -2,7 +2,8 @@
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numopt.networks import Chain, Conv2D, Dense, Flatten, Mode, Residual, Sigmoid, Tanh
+from numopt.networks import Chain, Conv2D, Dense, Flatten, Mode, Network, Residual, Sigmoid, SquaredError, Tanh
+from numopt.problems import MiniBatch
 
 IMAGE = (5, 4, 2)
 
@@ -46,3 +47,20 @@ def test_a_residual_is_the_sum_of_its_two_ways():
     w, x = random.standard_normal(15 + 12), random.standard_normal((2, 4))
     close(Residual(main, shortcut).forward(w, x, Mode())[0],
           Chain(*main).forward(w[:15], x, Mode())[0] + Chain(*shortcut).forward(w[15:], x, Mode())[0])
+
+
+def test_the_weights_of_the_main_way_stand_before_those_of_the_shortcut_in_every_answer():
+    network = Network(Residual([Dense(4, 3), Tanh()], [Dense(4, 3, bias=False)]), inputs=4, loss=SquaredError())
+    random = np.random.default_rng(0)
+    batch, theta = MiniBatch(network, random.standard_normal((7, 4)), random.standard_normal((7, 3))), network.initial(1)
+    assert [G.shape[0] * A.shape[0] for A, G in batch.kronecker_factors(theta)] == [15, 12]
+    close(batch.per_example_gradients(theta).mean(axis=0), batch.gradient(theta))
+
+
+def test_a_residual_whose_input_does_not_move_stays_in_single_precision():
+    layer, random = Residual([Tanh(), Dense(4, 4)]), np.random.default_rng(0)
+    w, v, x = (random.standard_normal(shape).astype(np.float32) for shape in (20, 20, (3, 4)))
+    _, saved = layer.forward(w, x, Mode())
+    Ry, _ = layer.jvp(w, saved, v, None)
+    assert Ry.dtype == np.float32
+    assert_allclose(Ry, np.tanh(x) @ v.reshape(4, 5)[:, :4].T + v.reshape(4, 5)[:, 4], rtol=1e-5)

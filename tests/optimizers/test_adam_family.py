@@ -97,9 +97,9 @@ def test_where_they_are_noise_it_does_not():
 # ------------------------------------------------------------------------------------------------------------ Adan
 
 def test_two_steps_of_adan_by_hand():
-    # all β = ½: m̂ = 2, û = 0, v̂ = 4;  m̂ = (½ 1 + ½ 4) / ¾ = 10/3, û = ½ 2 / ¾ = 4/3, v = ½ 2 + ½ (4 + 1)², v̂ = 18
-    x = steps(adan(Gradients([2.0], [4.0]), [0.0], beta1=0.5, beta2=0.5, beta3=0.5, lr=0.1, eps=0.0), 2)[:, 0]
-    assert_allclose(x, [-0.1, -0.1 * (10 / 3 + 2 / 3) / sqrt(18)])
+    # β = ½, ¼, ¾: m̂ = 2, û = 0, v̂ = 4;  m̂ = (½ 1 + ½ 4) / ¾ = 10/3, û = ¾ 2 / (15/16) = 8/5, v = ¾ 1 + ¼ (4 + ½)²
+    x = steps(adan(Gradients([2.0], [4.0]), [0.0], beta1=0.5, beta2=0.25, beta3=0.75, lr=0.1, eps=0.0), 2)[:, 0]
+    assert_allclose(x, [-0.1, -0.1 * (10 / 3 + 2 / 5) / sqrt(5.8125 / (7 / 16))])
 
 
 def test_under_a_gradient_that_does_not_change_adan_is_adam():

@@ -136,6 +136,8 @@ def test_the_rate_changes_by_no_more_than_the_factor_that_is_allowed(lr, most):
 
 def test_the_rate_never_reaches_zero():
     assert rates(gradient_rate(BOWL, START, lr=0.45, alpha=1.0), 1)[0] == 1e-6
+    assert rates(gradient_rate(BOWL, START, lr=0.45, alpha=1.0, delta=0.02), 1)[0] == 0.02
+    assert rates(newton_rate_printed(BOWL, START, lr=100.0, epsilon=0.1, delta=0.6), 1)[0] == 0.6
     assert (rates(newton_rate(BOWL, START, lr=10.0), 50) > 0).all()
 
 

@@ -10,7 +10,7 @@ from numopt.line_search import full_step
 from numopt.networks import SquaredError, mlp
 from numopt.optimizer import Diverged
 from numopt.optimizers import gauss_newton, gradient_descent, levenberg_marquardt, newton
-from numopt.optimizers.least_squares import damped_step
+from numopt.optimizers.least_squares import damped_step, shortest
 from numopt.problems import Counted, LeastSquares, MiniBatch, Rosenbrock
 from numopt.record import path, record
 
@@ -144,6 +144,13 @@ def test_where_the_jacobian_has_too_few_independent_columns_the_shortest_step_is
                          lambda theta: np.stack([A[:, 0], A[:, 0]], axis=1))
     best = A[:, 0] @ Y / (A[:, 0] @ A[:, 0])
     assert_allclose(path(gauss_newton(twice, [0.0, 0.0]), 1)[-1], [best / 2, best / 2])
+
+
+def test_the_shortest_step_is_so_in_the_units_of_the_parameters():
+    J, r = np.column_stack([A[:, 0], 5 * A[:, 0], A[:, 1]]), Y
+    assert_allclose(shortest(J, r), np.linalg.pinv(J) @ r)
+    J = J + 0.01 * np.random.default_rng(0).standard_normal(J.shape)
+    assert_allclose(shortest(J, r), np.linalg.pinv(J) @ r)
 
 
 def test_where_residuals_stay_large_gauss_newton_is_slower_than_newton():

@@ -215,6 +215,12 @@ def test_a_negative_curvature_counts_as_none(method):
     assert_allclose(step(method, falling, damping=0.5), step(method, flat, damping=0.5))
 
 
+@pytest.mark.parametrize("method", WITH_STRUCTURE)
+def test_without_damping_there_is_no_step_along_a_negative_curvature_that_the_gradient_has_a_share_in(method):
+    with pytest.raises(ValueError, match="there is no curvature along a direction in which the gradient has a share"):
+        step(method, Curved(Q @ np.diag([-3.0, *LAM[1:]]) @ Q.T), damping=0.0)
+
+
 def test_the_printed_clipping_has_the_norm_squared_and_so_another_length():
     epsilon = 0.5
     squared = G @ np.linalg.solve(BOWL.A, G)
@@ -296,7 +302,7 @@ def test_the_noise_of_a_step_is_alpha_squared_times_its_corrected_form(power, al
 
 def test_the_noise_is_what_sampling_shows():
     rng = np.random.default_rng(7)
-    A = 0.3 * np.eye(4) + 0.02 * np.ones((4, 4))
+    A = 0.3 * np.eye(4) + np.triu(np.full((4, 4), 0.1), 1)
     root = np.linalg.cholesky(0.05 * BOWL.A)
     d = rng.standard_normal((200_000, 4)) @ root.T @ A.T
     found = noise(BOWL.A, A, 0.05 * BOWL.A)

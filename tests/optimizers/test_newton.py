@@ -281,6 +281,15 @@ def test_on_a_quadratic_without_damping_hessian_free_is_newton():
     assert_allclose(path(run, 1)[-1], BOWL.minimizers[0], rtol=1e-6)
 
 
+def test_hessian_free_looks_for_the_end_of_the_model_as_long_as_eps_says():
+    slow = Counted(Quadratic(np.diag(np.geomspace(1, 1e4, 300)), np.ones(300)))
+    products = []
+    for eps in (0.3, 5e-4, 1e-7):
+        next(hessian_free(slow, np.zeros(300), curvature="hessian", damping=0.0, preconditioned=False, eps=eps))
+        products.append(slow.products - sum(products))
+    assert products[0] < 0.8 * products[1] < 0.64 * products[2]
+
+
 def test_damping_falls_to_two_thirds_where_the_model_is_right_and_rises_by_a_half_where_it_is_not():
     run = hessian_free(BOWL, START, curvature="hessian")
     assert_allclose([run["damping"] for _ in zip(range(3), run)], [2 / 3, 4 / 9, 8 / 27])

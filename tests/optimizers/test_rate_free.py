@@ -220,6 +220,22 @@ def test_without_noise_the_d_of_prodigy_is_a_lower_bound_on_the_distance(seed, s
     assert run["d"] > np.abs(corner).max() / 10
 
 
+def test_the_sums_of_prodigy_are_weighed_alike_by_powers_of_the_root_of_beta2():
+    run, rate = prodigy(Corner(5.0, -3.0), [0.5, 2.0], beta2=0.81, share=0.01, lr=lambda t: 1 + 1 / t), 0.9
+    r, s, theta, d = [], [], run.theta, 0.01
+    for t in range(1, 13):
+        next(run)
+        g = run["g"]
+        r.append((1 + 1 / t) * d**2 * g @ ([0.5, 2.0] - theta))
+        s.append((1 + 1 / t) * d**2 * g)
+        weights = (1 - rate) * rate**np.arange(t)[::-1]
+        assert_allclose(run["r"], weights @ r, atol=1e-15)
+        assert_allclose(run["s"], weights @ s)
+        theta, d = run.theta, max(d, run["r"] / np.abs(run["s"]).sum())
+        assert_allclose(run["d"], d)
+    assert d > 0.01
+
+
 @pytest.mark.parametrize("c", [1e-4, 1e4])
 def test_the_scale_of_the_loss_does_not_matter_to_prodigy(c):
     assert_allclose(path(prodigy(Scaled(BOWL, c), START, eps=0.0), 60), path(prodigy(BOWL, START, eps=0.0), 60))

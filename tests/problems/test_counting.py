@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from numopt.problems import Beale, Counted, LeastSquares, Noisy, Quadratic
+from numopt.problems import Beale, Counted, CountedMatrix, LeastSquares, Noisy, Quadratic
 
 A = np.array([[4.0, 1, 0], [1, 3, -1], [0, -1, 2]])
 
@@ -34,6 +34,12 @@ def test_a_matrix_used_as_an_array_counts_as_a_product_for_each_column():
     squares = Counted(LeastSquares(lambda theta: A @ theta - 1, lambda theta: A))
     assert_allclose(squares.gauss_newton(theta) @ theta, A @ A @ theta)
     assert squares.products == 1
+
+
+def test_a_matrix_that_is_not_symmetric_has_the_transpose_that_it_has():
+    M = CountedMatrix(np.arange(9.0).reshape(3, 3), {"products": 0})
+    assert_allclose(M.T @ np.eye(3), np.arange(9.0).reshape(3, 3).T)
+    assert M.counts["products"] == 3
 
 
 def test_all_steps_of_a_problem_are_counted_together():

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.networks import Dense, Network, SquaredError, linear, mlp
 from numopt.problems import (
-    Beale, Clipped, EmpiricalRisk, Lasso, MiniBatch, Noisy, Objective, Quadratic, Ridge, Wrapped)
+    Beale, Clipped, Counted, EmpiricalRisk, Lasso, MiniBatch, Noisy, Objective, Quadratic, Ridge, Wrapped)
 
 RANDOM = np.random.default_rng(4)
 X, LABELS = RANDOM.standard_normal((23, 4)), RANDOM.integers(3, size=23)
@@ -308,6 +308,20 @@ def test_the_noise_is_a_function_of_the_seed_and_the_step_alone():
     assert not np.array_equal(first, later)
     assert not np.array_equal(Noisy(Beale(), 0.5, seed=4).loss(1).gradient(theta), first)
     assert_allclose(noisy.loss(9).gradient(2 * theta) - Beale().gradient(2 * theta), later - Beale().gradient(theta))
+
+
+@pytest.mark.parametrize("wrap", [Wrapped, Counted, lambda problem: Ridge(problem, 0.1)])
+def test_labels_are_drawn_with_the_seed_that_a_wrapper_is_given(wrap):
+    batch, theta = risk().loss(1), np.random.default_rng(1).standard_normal(NETWORK.size)
+    wrapped = wrap(batch)
+    for seed in 1, [2, 3]:
+        g = batch.sampled_gradient(theta, seed)
+        assert_allclose(wrapped.sampled_gradient(theta, seed), g)
+        assert_allclose(wrapped.sampled_gradient(theta, seed=seed), g)
+        assert not np.allclose(g, batch.sampled_gradient(theta))
+        for (A, G), (B, H) in zip(wrapped.kronecker_factors(theta, seed=seed), batch.kronecker_factors(theta, seed)):
+            assert_allclose(A, B)
+            assert_allclose(G, H)
 
 
 def test_noise_is_added_to_the_mini_batch_of_the_step():
