@@ -52,7 +52,8 @@ def test_a_residual_is_the_sum_of_its_two_ways():
 def test_the_weights_of_the_main_way_stand_before_those_of_the_shortcut_in_every_answer():
     network = Network(Residual([Dense(4, 3), Tanh()], [Dense(4, 3, bias=False)]), inputs=4, loss=SquaredError())
     random = np.random.default_rng(0)
-    batch, theta = MiniBatch(network, random.standard_normal((7, 4)), random.standard_normal((7, 3))), network.initial(1)
+    X, Y, theta = random.standard_normal((7, 4)), random.standard_normal((7, 3)), network.initial(1)
+    batch = MiniBatch(network, X, Y)
     assert [G.shape[0] * A.shape[0] for A, G in batch.kronecker_factors(theta)] == [15, 12]
     close(batch.per_example_gradients(theta).mean(axis=0), batch.gradient(theta))
 
