@@ -378,7 +378,7 @@ def test_constants_that_make_no_sense_are_refused():
     loss, theta = quadratic(np.eye(2)), np.ones(2)
     for search, constants in [(backtracking, {"c": 0}), (backtracking, {"shrink": 1.0}), (exact, {"tolerance": 2}),
                               (strong_wolfe, {"c2": 1.5}), (strong_wolfe, {"c1": -0.1}),
-                              (strong_wolfe, {"c1": 0.5, "c2": 0.1})]:
+                              (strong_wolfe, {"c1": 0.5, "c2": 0.1}), (strong_wolfe, {"c1": 0.5, "c2": 0.5})]:
         with pytest.raises(ValueError, match="must"):
             search(loss, theta, -theta, **constants)
 

@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.optimizer import optimizer
 from numopt.optimizers import adam, gradient_descent, lbfgs, lookahead, momentum, polyak, rprop
-from numopt.problems import Quadratic
+from numopt.problems import Function, Quadratic
 from numopt.record import load, packed, path, record, save, unpacked
 from numopt.schedules import constant
 
@@ -129,6 +129,9 @@ def test_it_stops_when_the_gradient_is_small_enough():
     seen = record(halving(), objective=LINE, gradient=0.13)
     assert seen.reason == "gradient" and seen["step"][-1] == 3
     assert seen.stopped == "the gradient's norm 0.125 was at most 0.13 at step 3"
+    slope = Function(lambda theta: theta @ [3, 4], lambda theta: np.array([3.0, 4.0]))
+    for limit, reason in (4.9, "steps"), (5.1, "gradient"):
+        assert record(gradient_descent(slope, [0.0, 0.0]), steps=2, objective=slope, gradient=limit).reason == reason
 
 
 def test_it_stops_when_the_value_has_changed_by_little_since_the_last_look():

@@ -85,6 +85,7 @@ def test_one_cycle_is_that_of_pytorch():
 def test_a_warm_up_rises_along_a_line_to_the_rate_and_then_follows_it_from_its_start():
     assert_allclose(rates(warm_up(1.0, steps=3), 6), [0.25, 0.5, 0.75, 1, 1, 1])
     assert_allclose(rates(warm_up(exponential(8.0, 0.5), steps=1), 4), [4, 8, 4, 2])
+    assert_allclose(rates(warm_up(exponential(8.0, 0.5), steps=3), 6), [2, 4, 6, 8, 4, 2])
 
 
 def test_the_harmonic_series_meets_the_conditions_of_robbins_and_monro():

@@ -72,6 +72,15 @@ def test_a_system_has_one_solution_in_whatever_units(solve, dtype, size):
 
 
 @UNITS
+@pytest.mark.parametrize("solve", [
+    conjugate_gradient, gcr, lambda A, b, x: truncated_conjugate_gradient(A, b, x, eps=0)[-1],
+    lambda A, b, x: [i.x for i in conjugate_gradient_iterates(A, b, x)][-1]])
+def test_so_has_it_from_wherever_one_starts(solve, dtype, size):
+    M, b, start = A.astype(dtype), (size * A @ X).astype(dtype), (size * np.array([5.0, 1, -4])).astype(dtype)
+    assert_allclose(solve(M, b, start) / size, X, rtol=1e-4 if dtype is np.float32 else 1e-8)
+
+
+@UNITS
 def test_a_step_to_the_radius_ends_there_in_any_units(dtype, size):
     g = (size * X).astype(dtype)
     for B in A, -A:

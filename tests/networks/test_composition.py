@@ -1,5 +1,6 @@
 """Layers made of layers; that their derivatives are right is tested with all the other layers."""
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.networks import Chain, Conv2D, Dense, Flatten, Mode, Network, Residual, Sigmoid, SquaredError, Tanh
@@ -65,3 +66,9 @@ def test_a_residual_whose_input_does_not_move_stays_in_single_precision():
     Ry, _ = layer.jvp(w, saved, v, None)
     assert Ry.dtype == np.float32
     assert_allclose(Ry, np.tanh(x) @ v.reshape(4, 5)[:, :4].T + v.reshape(4, 5)[:, 4], rtol=1e-5)
+
+
+@pytest.mark.parametrize("main, shortcut", [([Dense(4, 3)], []), ([Dense(4, 3)], [Dense(4, 1)])])
+def test_two_ways_that_do_not_end_alike_are_refused(main, shortcut):
+    with pytest.raises(ValueError, match=r"the two ways through Residual must end alike; they give \(3,\) and"):
+        Network(Residual(main, shortcut), inputs=4)

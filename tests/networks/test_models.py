@@ -429,6 +429,10 @@ def test_the_slices_of_a_chain_are_its_steps_parts_of_theta():
 
 
 def test_relu_and_the_max_pooling_after_it_are_run_as_one_step_and_are_the_same_function():
+    class Own(MaxPool):
+        pass
+
+    assert [type(step) for step in Chain(ReLU(), Own(2)).steps] == [ReLU, Own]
     layers = [Conv2D(2, 5, 3), ReLU(), MaxPool(2, 1), Tanh(), MaxPool(2), ReLU()]
     chain = Chain(*layers)
     assert [type(step).__name__ for step in chain.steps] == ["Conv2D", "PositiveMaxPool", "Tanh", "MaxPool", "ReLU"]

@@ -11,7 +11,7 @@ from numopt.linalg import conjugate_gradient_iterates
 from numopt.line_search import backtracking, exact, full_step, strong_wolfe
 from numopt.networks import mlp
 from numopt.optimizers import nonlinear_cg, steepest_descent
-from numopt.optimizers.conjugate import FORMULAS
+from numopt.optimizers.conjugate import FORMULAS, named
 from numopt.problems import Beale, Counted, EmpiricalRisk, Function, Quadratic, Rosenbrock, quadratic_with
 from numopt.record import path, record
 
@@ -91,6 +91,14 @@ def test_where_the_gradients_are_not_orthogonal_hestenes_and_stiefel_count_only_
     g, g_last, p = np.array([2.0, 0.0]), np.array([4.0, 1.0]), np.array([-2.0, 0.0])
     # gᵀ(g − g₀) = −4 and pᵀ(g − g₀) = 4
     assert FORMULAS["hestenes_stiefel"](g, g_last, p) == -1 and FORMULAS["fletcher_reeves"](g, g_last, p) == 4 / 17
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("size", [1e-35, 1e-25, 1.0, 1e25, 1e36])
+def test_beta_does_not_depend_on_units_that_single_precision_has_no_squares_of(formula, size):
+    g, g_last, p = np.random.default_rng(0).standard_normal((3, 5))
+    scaled = [(size * v).astype(np.float32) for v in (g, g_last, p)]
+    assert_allclose(named(formula)(*scaled), FORMULAS[formula](g, g_last, p), rtol=1e-4)
 
 
 def test_where_it_starts_afresh_does_not_depend_on_the_units_of_the_loss():

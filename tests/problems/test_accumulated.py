@@ -25,6 +25,19 @@ def test_in_pieces_a_run_is_that_on_mini_batches_as_large_as_all_of_them(pieces)
     assert gathered.steps_per_epoch == 2
 
 
+def test_it_adds_up_nothing_in_the_arrays_that_the_pieces_hand_out():
+    class Constant(Quadratic):
+        def gradient(self, theta):
+            return self.b
+
+    loss = Accumulated(Constant(np.eye(2), [1.0, 2.0]), 3).loss(1)
+    held = [piece.b for piece in loss.losses_of_pieces]
+    held[0].flags.writeable = True
+    for _ in range(2):
+        assert_allclose(loss.gradient(np.zeros(2)), [1, 2])
+        assert_allclose(held, np.tile([1.0, 2.0], (3, 1)))
+
+
 @pytest.mark.parametrize("kind", ["hessian", "gauss_newton", "fisher", "empirical_fisher"])
 def test_its_value_and_its_curvature_are_those_of_all_its_examples(kind):
     one, other, v = Accumulated(risk(8), 3).loss(2), risk(24).loss(2), RANDOM.standard_normal(START.size)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.problems import Beale, Function, LeastSquares
 
@@ -70,6 +70,7 @@ def test_of_linear_residuals_the_gauss_newton_matrix_is_the_hessian():
     (Function(lambda theta: None), "fun gave None instead of a real number; does it return"),
     (Function(lambda theta: 1j), "instead of a real number"),
     (Function(sum, lambda theta: np.ones(3)), r"jac gave an array of shape \(3,\); it must be .* of shape \(2,\)"),
+    (Function(sum, lambda theta: np.ones(1)), r"jac gave an array of shape \(1,\); it must be .* of shape \(2,\)"),
     (Function(sum, lambda theta: 1j * theta), "jac gave complex128 instead of real numbers"),
     (Function(sum, hess=lambda theta: np.ones(2)), r"hess gave .* of shape \(2, 2\)"),
     (Function(sum, size=3), "Function takes 3 numbers; it was given 2")])
@@ -77,6 +78,33 @@ def test_a_function_of_the_readers_that_returns_the_wrong_thing_is_told_what_is_
     with pytest.raises(ValueError, match=message):
         f.value_and_gradient(np.array([0.5, 1.0]))
         f.hessian(np.array([0.5, 1.0]))
+
+
+def spoilt(f):
+    """The same function, which uses its argument up."""
+
+    def spoiling(theta):
+        result = np.array(f(theta))
+        theta[:] = np.nan
+        return result
+
+    return spoiling
+
+
+@pytest.mark.parametrize("f, other", [
+    (LeastSquares(spoilt(residuals), spoilt(jacobian), spoilt(second)), LeastSquares(residuals, jacobian, second)),
+    (LeastSquares(spoilt(residuals)), LeastSquares(residuals)),
+    (Function(spoilt(sum), spoilt(np.ones_like), spoilt(np.diag)), Function(sum, np.ones_like, np.diag)),
+    (Function(spoilt(sum), spoilt(np.ones_like)), Function(sum, np.ones_like))])
+def test_a_function_may_write_into_what_it_is_given(f, other):
+    theta = np.array([0.5, 1.0])
+    for _ in range(2):
+        for mine, right in zip(f.value_and_gradient(theta), other.value_and_gradient(theta)):
+            assert_allclose(mine, right)
+        assert_allclose(f.value(theta), other.value(theta))
+        assert_allclose(np.asarray(f.hessian(theta)), np.asarray(other.hessian(theta)), atol=1e-9)
+        assert_array_equal(theta, [0.5, 1.0])
+        theta.flags.writeable = False
 
 
 @pytest.mark.parametrize("make", [lambda: Function(3), lambda: Function(None), lambda: Function(sum, 0),

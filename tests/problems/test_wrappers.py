@@ -310,6 +310,10 @@ def test_the_noise_is_a_function_of_the_seed_and_the_step_alone():
     assert_allclose(noisy.loss(9).gradient(2 * theta) - Beale().gradient(2 * theta), later - Beale().gradient(theta))
 
 
+def test_around_another_problem_a_wrapper_takes_as_many_numbers_as_that():
+    assert Ridge(Quadratic(np.eye(2)), 0.1).around(Quadratic(np.eye(3))).size == 3
+
+
 @pytest.mark.parametrize("wrap", [Wrapped, Counted, lambda problem: Ridge(problem, 0.1)])
 def test_labels_are_drawn_with_the_seed_that_a_wrapper_is_given(wrap):
     batch, theta = risk().loss(1), np.random.default_rng(1).standard_normal(NETWORK.size)
