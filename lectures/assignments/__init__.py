@@ -18,32 +18,10 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
+from lectures.coursework.holding import agrees, kept
 from lectures.coursework.jobs import plain
 
 HERE = Path(__file__).parent
-WRITTEN_INTO = "it wrote into the θ that it was given; make a new array: θ = θ − …"
-RELATIVE, ABSOLUTE = 1e-6, 1e-9  # how near a right answer comes: sums may be taken in another order
-
-
-def agrees(job, got, truth):
-    """None if the results are those of the lecture, and otherwise how they differ."""
-    for name, right in truth.items():
-        mine = got.get(name)
-        if mine is None:
-            return f"there is no {name}"
-        if mine.shape != right.shape:
-            return f"{name} has the shape {mine.shape}; it should have {right.shape}"
-        if not np.isfinite(mine).all():
-            return f"{name} has entries that are not finite"
-        scale = np.abs(right).max(initial=0.0)
-        apart = np.abs(mine - right) > ABSOLUTE + RELATIVE * scale + RELATIVE * np.abs(right)
-        if apart.any():
-            if name == "given":
-                return WRITTEN_INTO
-            at = tuple(int(i) for i in np.argwhere(apart)[0])
-            where = f"step {at[0]}, coordinate {at[1]}" if name == "path" else f"{name}[{', '.join(map(str, at))}]"
-            return f"at {where}: expected {right[at]:.10g}, got {mine[at]:.10g}"
-    return None
 
 
 class Claim(NamedTuple):
@@ -205,17 +183,6 @@ def laws(method, draw, on=None, steps=15, points=1, schedule=True):
             rate = {"lr": falling(random)} if how.get("falls") else {}
             return run(method, problem, theta, how.get("steps", steps), how.get("stops", 0), **draw(random) | rate)
         return drawn
-
-    def kept(job, got, truth):
-        if "given" not in got or "path" not in got:
-            return "the run gave nothing"
-        if not np.allclose(got["given"], truth["given"], rtol=1e-9, atol=0):
-            return WRITTEN_INTO
-        if not np.allclose(got["path"], got["path"].astype("float32"), rtol=1e-11, atol=0):
-            return "θ was given in single precision and did not stay in it"
-        mine, right = got["path"], truth["path"]
-        moved = mine.shape == right.shape and np.allclose(mine, right, rtol=1e-2, atol=1e-3)
-        return None if moved else "in single precision it goes somewhere else"
 
     return [
         Claim(method, f"The first two steps of {method} are those of the lecture.", job(on, steps=2), points),

@@ -2,9 +2,8 @@
 
 The loops of descent, and a search that stops where f has fallen far enough.
 """
-import numpy as np
-
 from lectures.assignments import Claim, between, call, laws, run, slopes
+from lectures.coursework.holding import one_length
 
 BLANKS = {"numopt.optimizers.descent": ["gradient_descent", "normalized_descent", "sign_descent"],
           "numopt.line_search": ["backtracking"]}
@@ -19,17 +18,6 @@ def searched(low, high, c=1e-4):
     """A search down the gradient of a curved valley, from a first step between these."""
     return lambda random: call("lectures.coursework.jobs.searched", "backtracking", {"kind": "Rosenbrock"},
                                random.uniform(-2, 2, 2), between(random, low, high), c=c)
-
-
-def one_length(job, got, truth):
-    """Every step has the length of the rate."""
-    steps, lr = np.diff(got.get("path", np.zeros((1, 1))), axis=0), job["with"]["lr"]
-    wrong = [t for t, step in enumerate(steps, 1) if not np.isclose(np.linalg.norm(step), lr, rtol=1e-6)]
-    if len(steps) != job["steps"]:
-        return f"the run took {len(steps)} steps; it should take {job['steps']}"
-    if wrong:
-        return f"step {wrong[0]} has the length {np.linalg.norm(steps[wrong[0] - 1]):.6g}; expected {lr:.6g}"
-    return None
 
 
 CLAIMS = [

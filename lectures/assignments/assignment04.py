@@ -2,9 +2,8 @@
 
 RMSProp forgets what AdaGrad keeps, and Adam corrects for having started at zero.
 """
-import numpy as np
-
 from lectures.assignments import Claim, between, laws, run, slopes
+from lectures.coursework.holding import first_step
 
 BLANKS = {"numopt.optimizers.adaptive": ["rmsprop", "adam"]}
 ALSO = {"numopt.optimizers.adaptive": ["adadelta", "amsgrad", "nadam", "adamw"],
@@ -24,16 +23,6 @@ def averages(random):
 def moments(random):
     return {"lr": between(random, 1e-3, 1e-1), "beta1": float(random.uniform(0.5, 0.95)),
             "beta2": float(random.uniform(0.8, 0.999)), "eps": between(random, 1e-8, 1e-2)}
-
-
-def first_step(job, got, truth):
-    """Every coordinate moves by the rate."""
-    path = got.get("path")
-    if path is None or len(path) < 2:
-        return "the run took no step"
-    step, lr = np.abs(path[1] - path[0]), job["with"]["lr"]
-    off = ~np.isclose(step, lr, rtol=1e-4)
-    return f"coordinate {np.flatnonzero(off)[0]} moved by {step[off][0]:.6g}; expected {lr:.6g}" if off.any() else None
 
 
 CLAIMS = [

@@ -5,7 +5,7 @@ A line search for the strong Wolfe conditions: any that meets them will do.
 import numpy as np
 
 from lectures.assignments import Claim, between, call
-from lectures.coursework.jobs import made, problem
+from lectures.coursework.holding import meets_both
 
 BLANKS = {"numopt.line_search": ["strong_wolfe"]}
 
@@ -22,26 +22,6 @@ def at_once(random):
     bowl = {"kind": "Quadratic", "A": (a * np.eye(3)).tolist()}
     return call("lectures.coursework.jobs.searched", "strong_wolfe", bowl, random.standard_normal(3),
                 float(random.uniform(0.8, 1.2)) / a)
-
-
-def meets_both(job, got, truth):
-    """f has fallen, and the slope is flat, as they should, wherever the step ends."""
-    _, on, theta, _ = made(job["arguments"])
-    if "result" not in got or not np.isfinite(got["result"]).all():
-        return "there is no step"
-    loss, (alpha, f) = problem(**on), got["result"]
-    c1, c2 = (job["keywords"].get(name, usual) for name, usual in (("c1", 1e-4), ("c2", 0.9)))
-    g = loss.gradient(theta)
-    slope, there = -g @ g, theta - alpha * g
-    if not alpha > 0:
-        return f"the step is {alpha:.6g}; it should be positive"
-    if not np.isclose(f, loss.value(there), rtol=1e-6):
-        return f"at its step f is {loss.value(there):.8g}; got {f:.8g}"
-    if f > loss.value(theta) + c1 * alpha * slope + 1e-9 * abs(loss.value(theta)):
-        return f"at its step f is {f:.8g}; it should be {loss.value(theta) + c1 * alpha * slope:.8g} or less"
-    after = abs(loss.gradient(there) @ g)
-    return None if after <= -c2 * slope * (1 + 1e-6) else \
-        f"at its step the slope is {after:.6g}; it should be {-c2 * slope:.6g} or less"
 
 
 CLAIMS = [

@@ -5,6 +5,7 @@ The corrections of SR1 and BFGS, and the two loops of L-BFGS.
 import numpy as np
 
 from lectures.assignments import Claim, bowl, call, positive, run
+from lectures.coursework.holding import makes_s_of_y, makes_y_of_s
 
 BLANKS = {"numopt.optimizers.quasi_newton": ["sr1_update", "bfgs_update", "two_loops"]}
 UPDATE = "numopt.optimizers.quasi_newton."
@@ -17,20 +18,6 @@ def update(name):
     return job
 
 
-def secant(left, right):
-    """B s = y, or M y = s."""
-    def holds(job, got, truth):
-        from lectures.coursework.jobs import made
-        B, s, y = made(job["arguments"])
-        s, y = {"s": s, "y": y}[left], {"s": s, "y": y}[right]
-        result = got.get("result")
-        if result is None or result.shape != B.shape:
-            return f"it should give an array of shape {B.shape}"
-        apart = float(np.abs(result @ s - y).max())
-        return None if apart <= 1e-8 * np.abs(y).max() else f"it is off by {apart:.3g}"
-    return holds
-
-
 def loops(random):
     H, pairs = positive(random, 5), []
     for _ in range(3):
@@ -40,9 +27,9 @@ def loops(random):
 
 
 CLAIMS = [
-    Claim("sr1_update", "After SR1's correction, B s = y.", update("sr1_update"), 2, holds=secant("s", "y")),
+    Claim("sr1_update", "After SR1's correction, B s = y.", update("sr1_update"), 2, holds=makes_y_of_s),
     Claim("sr1_update", "It is the correction of rank one of the lecture.", update("sr1_update"), 2),
-    Claim("bfgs_update", "After BFGS's correction, M y = s.", update("bfgs_update"), 2, holds=secant("y", "s")),
+    Claim("bfgs_update", "After BFGS's correction, M y = s.", update("bfgs_update"), 2, holds=makes_s_of_y),
     Claim("bfgs_update", "It is the correction of rank two of the lecture.", update("bfgs_update"), 3),
     Claim("bfgs_update", "A pair without positive curvature teaches nothing.",
           lambda random: call(UPDATE + "bfgs_update", positive(random, 3), np.array([1.0, 2.0, -1.0]),

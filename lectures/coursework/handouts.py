@@ -17,13 +17,13 @@ from lectures.coursework import blanks, jobs
 ROOT = Path(__file__).parents[2]
 TESTED = inspect.cleandoc('''
     import numpy as np
+    from lectures.coursework import holding
     from lectures.coursework.jobs import perform, put
     put({module!r}, {name!r}, {last})
-    for sentence, job, expected in CLAIMS:
-        got = perform(job)
-        for part, right in expected.items():
-            assert np.shape(got[part]) == np.shape(right) and np.all(
-                np.abs(np.asarray(got[part], float) - right) <= 1e-8 + 1e-6 * np.abs(right)), sentence
+    for sentence, holds, job, expected in CLAIMS:
+        expected = {{name: np.array(part, float) for name, part in expected.items()}}
+        said = getattr(holding, holds)(job, perform(job), expected)
+        assert not said, f"{{sentence}} {{said}}"
 ''')
 
 
@@ -60,12 +60,13 @@ def texts(assignment, about):
 
 
 def claims(assignment, about, seed, shown):
-    """The claims about a blank as Python's own words: (sentence, job, what should come out)."""
+    """The claims about a blank as Python's own words: (sentence, when it holds, job, what should come out)."""
     rows, points = [], 0
     for claim in assignment.claims:
         if claim.about == about and claim.shown == shown:
             job = json.loads(json.dumps(claim.job(assignments.example(assignment, claim, seed))))
-            rows.append((claim.sentence, job, {name: part.tolist() for name, part in jobs.perform(job).items()}))
+            truth = {name: part.tolist() for name, part in jobs.perform(job).items()}
+            rows.append((claim.sentence, claim.holds.__name__, job, truth))
             points += claim.points
     return rows, points
 

@@ -131,7 +131,8 @@ def shown(assignment, seed):
         if claim.shown:
             job = claim.job(assignments.example(assignment, claim, seed))
             expected = {name: part.tolist() for name, part in jobs.perform(json.loads(json.dumps(job))).items()}
-            yield {"about": claim.about, "sentence": claim.sentence, "job": job, "expected": expected}
+            yield {"about": claim.about, "sentence": claim.sentence, "job": job, "expected": expected,
+                   "holds": claim.holds.__name__}
 
 
 def diagnosis(assignment, solution=False):
@@ -161,6 +162,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lectures.coursework import holding
 from lectures.coursework.jobs import perform
 
 CASES = json.loads((Path(__file__).parent / "assignment{name}.json").read_text(encoding="utf-8"))
@@ -169,14 +171,19 @@ pytestmark = pytest.mark.assignment{name}
 
 @pytest.mark.parametrize("case", CASES, ids=[case["sentence"] for case in CASES])
 def test_assignment{name}(case):
+    expected = {{name: np.array(part, float) for name, part in case["expected"].items()}}
     try:
-        got = perform(case["job"])
+        got, unwritten = perform(case["job"]), None
     except NotImplementedError as yours:
-        pytest.fail(f"{{yours}}: {{case['sentence']}}", pytrace=False)
-    for name, expected in case["expected"].items():
-        np.testing.assert_allclose(got[name], expected, rtol=1e-6, atol=1e-8,
-                                   err_msg=f"{{case['sentence']}} ({{name}} of {{case['about']}})")
+        unwritten = str(yours)
+    said = unwritten or getattr(holding, case["holds"])(case["job"], got, expected)
+    if said:
+        pytest.fail(f"{{case['about']}}: {{case['sentence']}}\\n{{said}}", pytrace=False)
 '''
+
+
+# The sentences have letters of their own, which pytest would spell out.
+AS_WRITTEN = "disable_test_id_escaping_and_forfeit_all_rights_to_community_support = true\n"
 
 
 def tests(assignment, place, seed):
@@ -189,7 +196,8 @@ def tests(assignment, place, seed):
         TEST.format(name=assignment.name, title=assignment.title, lecture=assignment.lecture), encoding="utf-8")
     settings = place / "setup.cfg"
     text, marker = settings.read_text(encoding="utf-8"), f"    assignment{assignment.name}: {assignment.title}\n"
-    settings.write_text(text.replace("markers =\n", f"markers =\n{marker}"), encoding="utf-8")
+    text = text.replace("markers =\n", f"markers =\n{marker}")
+    settings.write_text(text.replace("[tool:pytest]\n", f"[tool:pytest]\n{AS_WRITTEN}"), encoding="utf-8")
 
 
 def sheet(assignment):

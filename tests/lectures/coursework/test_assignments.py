@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lectures import assignments
-from lectures.coursework import blanks, jobs
+from lectures.coursework import blanks, holding, jobs
 from lectures.coursework.judge import ROOT, hollow
 from numopt.kernels import reading
 from numopt.kernels.twins import Kernel
@@ -60,6 +60,7 @@ def test_float_noise_is_forgiven_and_nothing_else(assignment, claim):
 def test_each_blank_has_its_claims_and_each_claim_its_blank(assignment):
     assert {claim.about for claim in assignment.claims} == set(assignment.modules())
     assert len({claim.sentence for claim in assignment.claims}) == len(assignment.claims)
+    assert all(getattr(holding, claim.holds.__name__) is claim.holds for claim in assignment.claims), "for students too"
     assert any(not claim.shown for claim in assignment.claims) and any(claim.shown for claim in assignment.claims)
 
 
