@@ -19,9 +19,9 @@ class Unusable(ValueError):
 
 
 def found(tree, name):
-    """The definition of that name, in a module or a class in it."""
+    """The definition of that name, in a module or a class in it: the last, which is the one that counts."""
     for part in name.split("."):
-        tree = next((node for node in getattr(tree, "body", []) if getattr(node, "name", None) == part
+        tree = next((node for node in reversed(getattr(tree, "body", [])) if getattr(node, "name", None) == part
                      and isinstance(node, (ast.FunctionDef, ast.ClassDef))), None)
     return tree
 
@@ -96,6 +96,9 @@ def answered(ours, theirs, name):
     mine, function = found(ast.parse(ours), name), found(tree, name)
     if not isinstance(function, ast.FunctionDef):
         raise Unusable(f"there is no function {name} in it")
+    for argument in ast.walk(function.args):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
     if ast.dump(function.args) != ast.dump(mine.args):
         raise Unusable(f"{name} has another signature; it must be def {mine.name}({ast.unparse(mine.args)})")
     known = {*imported(ast.parse(ours)), *ALL_THE_SAME}  # our modules import what other functions need

@@ -31,7 +31,7 @@ ENDS = {"late": "it did not end in time", "loud": "it printed without end", "hea
 
 def file_names(assignment):
     """The names of the files that answers stand in."""
-    return {Path(file).name for file in files(assignment).values()} | ({DIAGNOSIS} if assignment.faults else set())
+    return {f"{module.rpartition('.')[2]}.py" for module in assignment.blanks} | ({DIAGNOSIS} if assignment.faults else set())
 
 
 def files(assignment):

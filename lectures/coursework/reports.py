@@ -57,7 +57,7 @@ def file_name(submission):
 
 def safe(text):
     """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return f"'{text}" if text.startswith(tuple("=+-@\t\r")) else text
 
 
 def save(file, text):

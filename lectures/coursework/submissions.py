@@ -1,4 +1,6 @@
 """What was handed in: a folder, a zip file, a module or a notebook, of which nothing is trusted and nothing is run."""
+import ast
+import codecs
 import json
 import os
 import re
@@ -26,6 +28,10 @@ def handed_in(submission, names):
                 raise Unusable(f"{submission.name} holds more than {MEMBERS} files; hand in only yours")
             folders[:] = sorted(folder for folder in folders if not folder.startswith(".") and folder != "__pycache__")
             for file in map(Path(place).joinpath, sorted(there)):
+                if file.name.startswith("."):
+                    continue
+                if file.name in names and file.is_symlink():
+                    raise Unusable(f"{file.name} is a link: hand in the file itself")
                 if file.suffix in (".py", ".ipynb") and file.name in names | {f"{Path(n).stem}.ipynb" for n in names}:
                     found[str(file.relative_to(submission))] = read(file)
                 elif file.suffix == ".ipynb":
@@ -57,11 +63,15 @@ def read(file):
 
 
 def text_of(name, content):
-    """A file's text, with any line ends and with or without a byte order mark; of a notebook the cells of code."""
+    """A file's text, with any line ends and any byte order mark; of a notebook the cells of code.
+
+    Cells that Python cannot read, and that define nothing, are left out: "adam?", or a sentence.
+    """
     if len(content) > LARGEST:
         raise Unusable(f"{name} has more than {LARGEST:,} bytes")
     try:
-        text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = content.decode("utf-16" if wide else "utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         raise Unusable(f"{name} is not text in UTF-8") from None
     if not name.endswith(".ipynb"):
@@ -71,7 +81,17 @@ def text_of(name, content):
         code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Unusable(f"{name} is not a whole notebook") from None
-    return "\n\n".join(re.sub(r"(?m)^\s*[%!].*$", "", cell) for cell in code)
+    code = [re.sub(r"(?m)^\s*[%!].*$", "", cell) for cell in code]
+    return "\n\n".join(cell for cell in code if re.search(r"(?m)^\s*(def|class)\b", cell) or readable(cell))
+
+
+def readable(text):
+    """Can Python read it?"""
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def unzipped(submission, names):
@@ -83,6 +103,8 @@ def unzipped(submission, names):
             members = archive.infolist()
             if len(members) > MEMBERS:
                 raise Unusable(f"{submission.name} holds {len(members)} files; {MEMBERS} are the most")
+            members = [member for member in members if not any(  # what systems and editors put beside
+                part.startswith(".") and part != ".." or part == "__MACOSX" for part in Path(member.filename).parts)]
             wanted = [member for member in members if Path(member.filename).name in names
                       or member.filename.endswith(".ipynb")]
             if not wanted and any(member.filename.endswith(".zip") for member in members):
