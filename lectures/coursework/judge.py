@@ -31,7 +31,8 @@ ENDS = {"late": "it did not end in time", "loud": "it printed without end", "hea
 
 def file_names(assignment):
     """The names of the files that answers stand in."""
-    return {f"{module.rpartition('.')[2]}.py" for module in assignment.blanks} | ({DIAGNOSIS} if assignment.faults else set())
+    names = {f"{module.rpartition('.')[2]}.py" for module in assignment.blanks}
+    return names | {DIAGNOSIS} if assignment.faults else names
 
 
 def files(assignment):
