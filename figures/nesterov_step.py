@@ -14,30 +14,29 @@ from numopt.optimizers import momentum, nesterov
 from numopt.problems import Quadratic
 from numopt.record import path
 
-VALLEY = Quadratic(np.diag([0.5, 1.24]))
-START = np.array([-3.0, 4.5])
 
-
-def compute(lr=0.25, mu=0.9, before=2):
-    run = momentum(VALLEY, START, lr=lr, mu=mu)
+def compute(lr=0.25, mu=0.9, before=2, curvatures=(0.5, 1.24), start=(-3.0, 4.5)):
+    valley = Quadratic(np.diag(curvatures))
+    run = momentum(valley, start, lr=lr, mu=mu)
     path(run, before)
     here = {"lr": lr, "mu": mu, **run.memory}
-    heavy, ahead = momentum(VALLEY, run.theta, **here), nesterov(VALLEY, run.theta, **here)
-    return {"theta": run.theta, "jump": mu * run["v"],
+    heavy, ahead = momentum(valley, run.theta, **here), nesterov(valley, run.theta, **here)
+    return {"curvatures": np.array(curvatures), "theta": run.theta, "jump": mu * run["v"],
             "momentum_end": next(heavy), "momentum_step": -lr * heavy["g"],
             "nesterov_end": next(ahead), "nesterov_step": -lr * ahead["g"]}
 
 
-def draw(theta, jump, momentum_end, momentum_step, nesterov_end, nesterov_step):
+def draw(curvatures, theta, jump, momentum_end, momentum_step, nesterov_end, nesterov_step):
+    valley = Quadratic(np.diag(curvatures))
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 4), sharex=True, sharey=True)
     points = [theta, theta + jump, theta + momentum_step, momentum_end, nesterov_end]
     low, high = np.min([[-2.6, -1.7], *points], axis=0) - 0.2, np.max([[0.2, 1.3], *points], axis=0) + 0.2
     for ax, end, asked, title in [(left, momentum_end, theta, "momentum: gradient, then jump"),
                                   (right, nesterov_end, theta + jump, "Nesterov: jump, then gradient")]:
         x, y = np.linspace(*np.transpose([low, high])[0], 65), np.linspace(*np.transpose([low, high])[1], 69)
-        here = VALLEY.value(asked)
-        contours(ax, VALLEY, x, y, levels=sorted([0.15, 0.6, here, 2.4, 3.7]))
-        contours(ax, VALLEY, x, y, levels=[here], colors="0.45", linewidths=1.2)
+        here, others = valley.value(asked), np.array([0.15, 0.6, 2.4, 3.7]) * valley.value(theta) / 1.4475293852062503
+        contours(ax, valley, x, y, levels=sorted([here, *others]))
+        contours(ax, valley, x, y, levels=[here], colors="0.45", linewidths=1.2)
         minimum(ax, 0, 0)
         arrow(ax, theta, end, BLACK, linestyle=(0, (4, 2)), linewidth=1.5)
         ax.plot(*theta, "o", color=BLACK, zorder=3)

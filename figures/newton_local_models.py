@@ -22,20 +22,43 @@ from numopt.record import path
 F = Function(lambda theta: theta[0]**4 / 4 - theta[0]**3 / 3 - theta[0]**2,
              jac=lambda theta: theta * (theta - 2) * (theta + 1),
              hess=lambda theta: np.diag(3 * theta**2 - 2 * theta - 2), size=1)
-STARTS = {"short": 3.4, "long": 1.45, "wrong": 0.8}
-ENDS = {"short": 2, "long": 2, "wrong": 0}
-LINES = {"short": (BLUE, "o", "from 3.4"), "long": (VERMILION, "s", "from 1.45"), "wrong": (PURPLE, "^", "from 0.8")}
+STATIONARY = np.array([-1.0, 0.0, 2.0])
+LINES = {"short": (BLUE, "o"), "long": (VERMILION, "s"), "wrong": (PURPLE, "^")}
 LABELS = {"short": [((-7, 3), "right"), ((-8, 2), "right"), ((0, -15), "center")],
           "long": [((-7, -10), "right"), ((7, -5), "left"), ((8, -8), "left")],
           "wrong": [((-5, -13), "right"), ((-2, -15), "center")]}  # of θ₀, θ₁ and θ₂, and on which side
 
 
-def compute(steps=6):
+def compute(steps=6, short=3.4, long=1.45, wrong=0.8):
     """The runs from the three starts; the first two steps of each are shown one by one."""
     if steps < 2:
         raise ValueError(f"steps = {steps}: two are needed")
-    runs = {name: path(newton(F, np.array([start])), steps)[:, 0] for name, start in STARTS.items()}
-    return runs | {"damped": path(damped_newton(F, np.array([STARTS["wrong"]]), damping=0.0), 1)[:, 0]}
+    starts = {"short": short, "long": long, "wrong": wrong}
+    runs = {name: path(newton(F, np.array([start])), steps)[:, 0] for name, start in starts.items()}
+    refuse(runs)
+    return runs | {"damped": path(damped_newton(F, np.array([wrong]), damping=0.0), 1)[:, 0]}
+
+
+def refuse(runs):
+    """A start from which the steps are not those that its panel is about."""
+    short, long, wrong = runs.values()
+    if not (np.diff(short) <= 0).all() or short[-1] < 2 - 1e-9:
+        raise ValueError(f"short = {short[0]:g}: from the right of 2 the steps are too short")
+    if not 2 < long[1] < 10 or value(long[1]) <= value(long[0]) or abs(long[-1] - 2) > abs(long[0] - 2):
+        raise ValueError(f"long = {long[0]:g}: the first step is too long a little to the right of 1.2, and "
+                         "f is higher after it only as far as 1.5 or so")
+    if bend(wrong[0]) >= 0 or abs(wrong[-1]) > 0.1:
+        raise ValueError(f"wrong = {wrong[0]:g}: the curvature is negative between -0.5 and 1.2, and near to 0 a run "
+                         "ends there")
+
+
+def bend(theta):
+    return F.hessian(np.array([theta]))[0, 0]
+
+
+def end_of(run):
+    """The point at which a run comes to rest, where f' is 0."""
+    return STATIONARY[np.abs(STATIONARY - run[-1]).argmin()]
 
 
 def value(x):
@@ -67,7 +90,10 @@ def draw(short, long, wrong, damped):
     titles = {"short": "steps too short", "long": "the first step too long", "wrong": "up to a maximum"}
     runs = {"short": short, "long": long, "wrong": wrong}
     for name, (ax, (left, right, low, high)) in views.items():
-        color, marker, label = LINES[name]
+        color, marker = LINES[name]
+        near = runs[name][:3]
+        left, right = min(left, near.min() - 0.2), max(right, near.max() + 0.2)
+        high = max(high, 1.1 * value(near).max())
         x = np.linspace(left, right, 200)
         ax.plot(x, value(x), color=BLACK)
         for start, end in zip(runs[name][:1 if name == "wrong" else 2], runs[name][1:]):
@@ -77,7 +103,8 @@ def draw(short, long, wrong, damped):
             ax.annotate(f"$\\theta_{k}$", (theta, value(theta)[0]), (dx, dy), textcoords="offset points", ha=ha,
                         color=color)
         ax.set(xlim=(left, right), ylim=(low, high), xlabel="$\\theta$", title=titles[name])
-        ends.semilogy(np.abs(runs[name] - ENDS[name]), marker=marker, color=color, markersize=5, label=label)
+        ends.semilogy(np.abs(runs[name] - end_of(runs[name])), marker=marker, color=color, markersize=5,
+                      label=f"from {runs[name][0]:g}")
     step(third, *damped, GREY, "D", bend=-1)
     step(third, *wrong[:2], LINES["wrong"][0], "^")
     third.text(damped[1], -1.3, "with $|f\\,''|$", color=GREY, ha="center")

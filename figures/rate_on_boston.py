@@ -23,8 +23,6 @@ from numopt.optimizer import Diverged
 from numopt.optimizers import gradient_descent, gradient_rate, newton_rate, newton_rate_printed
 from numopt.problems import EmpiricalRisk
 
-FIXED = np.geomspace(1e-7, 6.3e-6, 5)
-ALPHAS = 1e-16, 1e-15, 1e-14, 1e-13
 LABELS = {"gradient_descent": "best fixed rate", "gradient_rate": "first order", "newton_rate": "second order",
           "newton_rate_printed": "its printed form"}
 
@@ -55,19 +53,25 @@ def follow(run, loss, steps):
 
 
 def best(found):
-    """The run that has come lowest."""
-    return found[np.nanargmin([seen[0].min() for seen in found])]
+    """The run that has come lowest, of those that have not diverged."""
+    lowest = [seen[0].min() for seen in found]
+    if np.isnan(lowest).all():
+        raise ValueError("every one of them diverges; try lower ones")
+    return found[np.nanargmin(lowest)]
 
 
-def compute(steps=400):
+def compute(steps=400, lowest=1e-7, highest=6.3e-6, rates=5, alphas=(1e-16, 1e-15, 1e-14, 1e-13), lr=1e-7,
+            printed_lr=1e-2):
+    """So many fixed rates are tried, from the lowest to the highest; the methods that learn the rate begin at lr."""
     risk, start = problem(), np.zeros(14)
     L = risk.whole
     A = with_ones(risk.X)
-    found = {"gradient_descent": best([follow(gradient_descent(risk, start, lr=lr), L, steps) for lr in FIXED]),
-             "gradient_rate": best([follow(gradient_rate(risk, start, lr=1e-7, alpha=a, delta=0), L, steps)
-                                    for a in ALPHAS]),
-             "newton_rate": follow(newton_rate(risk, start, lr=1e-7, most=1e9), L, steps),
-             "newton_rate_printed": follow(newton_rate_printed(risk, start, lr=1e-2), L, steps)}
+    fixed = np.geomspace(lowest, highest, rates)
+    found = {"gradient_descent": best([follow(gradient_descent(risk, start, lr=rate), L, steps) for rate in fixed]),
+             "gradient_rate": best([follow(gradient_rate(risk, start, lr=lr, alpha=a, delta=0), L, steps)
+                                    for a in alphas]),
+             "newton_rate": follow(newton_rate(risk, start, lr=lr, most=1e9), L, steps),
+             "newton_rate_printed": follow(newton_rate_printed(risk, start, lr=printed_lr), L, steps)}
     return {**found, "least": np.array(L.value(np.linalg.lstsq(A, risk.Y[:, 0], rcond=None)[0]))}
 
 

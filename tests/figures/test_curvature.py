@@ -26,45 +26,63 @@ def companion_radius(al, mu):
 
 
 def test_momentum_phase_diagram_a_run_shrinks_as_the_companion_matrix_says(arrays):
-    rate = arrays("momentum_phase_diagram")["rate"]
-    AL, MU = momentum_phase_diagram.AL, momentum_phase_diagram.MU
+    AL, MU, rate = map(arrays("momentum_phase_diagram").get, ("al", "mu", "rate"))
     expected = np.array([[companion_radius(al, mu) for al in AL] for mu in MU])
     assert_allclose(rate[1:], expected[1:], atol=0.025)
     assert np.median(np.abs(rate - expected)) < 1e-3
 
 
 def test_momentum_phase_diagram_it_diverges_from_twice_1_plus_mu_on(arrays):
-    rate = arrays("momentum_phase_diagram")["rate"]
-    AL, edge = momentum_phase_diagram.AL, 2 * (1 + momentum_phase_diagram.MU[:, None])
+    AL, MU, rate = map(arrays("momentum_phase_diagram").get, ("al", "mu", "rate"))
+    edge = 2 * (1 + MU[:, None])
     clear = np.abs(AL - edge) > 0.05
     assert np.array_equal((rate > 1)[clear], (edge < AL)[clear]) and clear.mean() > 0.95
 
 
 def test_momentum_phase_diagram_between_the_curves_a_step_leaves_the_root_of_mu(arrays):
-    rate = arrays("momentum_phase_diagram")["rate"]
-    AL, mu = momentum_phase_diagram.AL, momentum_phase_diagram.MU[:, None]
+    AL, MU, rate = map(arrays("momentum_phase_diagram").get, ("al", "mu", "rate"))
+    mu = MU[:, None]
     between = ((1 - mu**0.5)**2 < AL - 0.05) & (AL + 0.05 < (1 + mu**0.5)**2)
     assert_allclose(rate[between], np.broadcast_to(mu**0.5, rate.shape)[between], atol=0.01)
     assert between.mean() > 0.4
 
 
 def test_momentum_phase_diagram_to_the_left_no_sign_changes_and_to_the_right_every_one(arrays):
-    flips = arrays("momentum_phase_diagram")["flips"]
-    AL, mu = momentum_phase_diagram.AL, momentum_phase_diagram.MU[:, None]
+    AL, MU, flips = map(arrays("momentum_phase_diagram").get, ("al", "mu", "flips"))
+    mu = MU[:, None]
     assert (flips[AL <= (1 - mu**0.5)**2 * (1 - 1e-9)] == 0).all()
     assert (flips[(AL > (1 + mu**0.5)**2 + 0.05) & (AL < 4)] > 0.98).all()
 
 
 def test_momentum_phase_diagram_at_a_given_rate_it_is_fastest_on_the_left_curve(arrays):
-    rate = arrays("momentum_phase_diagram")["rate"]
-    AL, MU = momentum_phase_diagram.AL, momentum_phase_diagram.MU
+    AL, MU, rate = map(arrays("momentum_phase_diagram").get, ("al", "mu", "rate"))
     some = (AL > 0.02) & (AL < 0.9)
     best = MU[rate[:, some].argmin(axis=0)]
     assert_allclose(best, (1 - AL[some]**0.5)**2, atol=0.03)
 
 
+@pytest.mark.parametrize("mu", [0.0, 0.3, 0.9])
+def test_momentum_phase_diagram_what_a_run_is_called_is_what_its_roots_say(mu):
+    for al in np.linspace(0.01, 4.5, 40):
+        roots = np.roots([1, al - 1 - mu, mu])
+        wanted = ("diverges" if np.abs(roots).max() > 1 else "swings" if np.iscomplex(roots).any()
+                  else "flips" if roots.min() < 0 else "creeps")
+        assert momentum_phase_diagram.kind(al, mu) == wanted, al
+
+
+def test_momentum_phase_diagram_other_marks_have_panels_that_say_what_they_do():
+    drawn = momentum_phase_diagram.compute(steps=20, points=9, widest=2.5, marked_al=(0.1, 3.9), marked_mu=(0.5, 0.1))
+    figure = momentum_phase_diagram.draw(**drawn)
+    assert [ax.get_title() for ax in figure.axes[1:3]] == ["a  swings", "b  diverges"]
+    assert figure.axes[0].get_xlim() == (0, 2.5)
+    with pytest.raises(ValueError, match="marked_al and marked_mu are of 2 and 1 runs"):
+        momentum_phase_diagram.compute(marked_al=(1.0, 2.0), marked_mu=(0.5,))
+
+
 def test_momentum_phase_diagram_the_marked_runs_are_of_the_four_kinds(arrays):
     creeps, swings, flips, diverges = arrays("momentum_phase_diagram")["examples"]
+    assert [momentum_phase_diagram.kind(*mark) for mark in arrays("momentum_phase_diagram")["marks"]] == [
+        "creeps", "swings", "flips", "diverges"]
     assert (np.diff(creeps) < 0).all() and (creeps > 0).all()
     assert 3 <= np.sum(swings[1:] * swings[:-1] < 0) <= 7
     assert (flips[1:] * flips[:-1] < 0).all() and np.abs(flips[-1]) < 0.1

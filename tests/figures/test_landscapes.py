@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from figures import (
     batch_and_stochastic, clipping_at_a_cliff, condition_number, nesterov_step, newton_one_step, saddle)
-from numopt.problems import Clipped, Objective, quadratic_with
+from numopt.problems import Clipped, Objective, Quadratic, quadratic_with
 
 
 def heights(objective, points):
@@ -127,12 +127,30 @@ def test_newton_arrives_in_one_step_and_gradient_descent_is_still_on_its_way_aft
     start, end = drawn["newton"]
     assert_array_equal(start, drawn["descent"][0])
     assert_allclose(end, 0, atol=1e-14)
-    assert_allclose(newton_one_step.VALLEY.gradient(end), 0, atol=1e-13)
+    assert_allclose(Quadratic(drawn["A"]).gradient(end), 0, atol=1e-13)
     assert len(drawn["descent"]) == 16 and (np.linalg.norm(drawn["descent"], axis=1) > 0.01).all()
 
 
+def test_newton_one_step_another_start_and_all_that_is_drawn_are_in_the_window():
+    drawn = newton_one_step.compute(eigenvalues=(3.0, 0.2), start=(8.0, 5.0), lr=0.3)
+    ax, = newton_one_step.draw(**drawn).axes
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    places = [*drawn["descent"], *(text.get_position() for text in ax.texts)]
+    assert all(left <= x <= right and low <= y <= high for x, y in places)
+    assert_allclose(np.linalg.eigvalsh(drawn["A"]), [0.2, 3.0])
+
+
+def test_nesterov_step_other_valleys_have_level_lines_around_where_the_step_begins():
+    for curvatures, start in [((5.0, 12.4), (-3.0, 4.5)), ((0.5, 1.24), (-30.0, 45.0))]:
+        drawn = nesterov_step.compute(lr=0.02, curvatures=curvatures, start=start)
+        valley = Quadratic(np.diag(drawn["curvatures"]))
+        levels = np.concatenate([lines.levels for lines in nesterov_step.draw(**drawn).axes[0].collections
+                                 if hasattr(lines, "levels")])
+        assert levels.min() < valley.value(drawn["theta"]) / 5 and levels.max() > 2 * valley.value(drawn["theta"])
+
+
 def test_gradient_descent_leaves_at_a_right_angle_to_the_level_line_and_newton_does_not(arrays):
-    drawn, valley = arrays("newton_one_step"), newton_one_step.VALLEY
+    drawn, valley = arrays("newton_one_step"), Quadratic(arrays("newton_one_step")["A"])
     start = drawn["descent"][0]
     step, newton_step = drawn["descent"][1] - start, drawn["newton"][1] - start
     tangent = np.array([-step[1], step[0]]) / np.linalg.norm(step) * 1e-4
@@ -144,7 +162,7 @@ def test_gradient_descent_leaves_at_a_right_angle_to_the_level_line_and_newton_d
 # -------------------------------------------------------------------------------------------------- nesterov, step
 
 def test_both_steps_are_the_jump_and_a_gradient_step_and_differ_only_in_where_the_gradient_is_asked(arrays):
-    drawn, valley = arrays("nesterov_step"), nesterov_step.VALLEY
+    drawn, valley = arrays("nesterov_step"), Quadratic(np.diag(arrays("nesterov_step")["curvatures"]))
     theta, jump = drawn["theta"], drawn["jump"]
     assert_allclose(theta + jump + drawn["momentum_step"], drawn["momentum_end"])
     assert_allclose(theta + jump + drawn["nesterov_step"], drawn["nesterov_end"])
@@ -161,7 +179,7 @@ def test_the_velocity_is_that_of_two_steps_of_momentum_by_hand(arrays):
 
 
 def test_across_the_valley_momentum_overshoots_further_and_nesterov_points_back(arrays):
-    drawn, valley = arrays("nesterov_step"), nesterov_step.VALLEY
+    drawn, valley = arrays("nesterov_step"), Quadratic(np.diag(arrays("nesterov_step")["curvatures"]))
     jump = drawn["jump"][1]
     assert drawn["theta"][1] * (drawn["theta"][1] + jump) < 0, "the jump leads to the other slope"
     assert drawn["momentum_step"][1] * jump > 0 > drawn["nesterov_step"][1] * jump

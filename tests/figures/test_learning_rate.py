@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 
 from figures import rate_cifar100, rate_on_boston, rate_on_mnist, rate_over_time_boston
 from figures.making import adaptive_rate
+from figures.making.parameters import parameters
 from figures.making.records import RECORDS, recorded
 from numopt.data import boston
 from numopt.optimizer import Diverged
@@ -75,7 +76,7 @@ def test_rate_on_boston_with_ten_times_its_alpha_or_that_of_the_paper_the_first_
 
 def test_rate_on_boston_the_largest_fixed_rate_is_just_under_that_at_which_descent_diverges(arrays):
     limit = 2 / np.linalg.eigvalsh(houses()[0])[-1]
-    assert 0.98 * limit < rate_on_boston.FIXED[-1] < limit
+    assert 0.98 * limit < parameters(rate_on_boston)["highest"] < limit
 
 
 def test_rate_over_time_boston_the_exact_rates_are_inverse_curvatures(arrays):

@@ -24,7 +24,7 @@ def derivatives(theta):
 
 
 def test_newton_local_models_each_theta_is_where_the_parabola_before_it_turns(arrays):
-    for run in map(arrays("newton_local_models").get, newton_local_models.STARTS):
+    for run in map(arrays("newton_local_models").get, newton_local_models.LINES):
         f, slope, curvature = derivatives(run[:-1])
         for at, value, g, h, end in zip(run, f, slope, curvature, run[1:]):
             parabola = np.poly1d([h / 2, g - h * at, value - g * at + h * at**2 / 2])
@@ -66,9 +66,29 @@ def test_newton_local_models_with_the_absolute_value_the_step_is_as_long_and_lea
     assert damped[0] == newton[0] and f[1] < f[0] - 1.5
 
 
+@pytest.mark.parametrize("changed, said", [
+    ({"short": 1.9}, "short = 1.9: from the right of 2"), ({"long": 2.2}, "long = 2.2: the first step is too long"),
+    ({"long": 1.8}, "f is higher"), ({"wrong": 1.3}, "wrong = 1.3: the curvature is negative")])
+def test_newton_local_models_a_start_from_which_its_panel_would_be_false_is_refused(changed, said):
+    with pytest.raises(ValueError, match=said):
+        newton_local_models.compute(**changed)
+
+
+def test_newton_local_models_other_starts_are_drawn_where_they_are():
+    drawn = newton_local_models.compute(short=4.5, long=1.4, wrong=0.5)
+    figure = newton_local_models.draw(**drawn)
+    for ax, name in zip(figure.axes, newton_local_models.LINES):
+        near, (left, right), (low, high) = drawn[name][:3], ax.get_xlim(), ax.get_ylim()
+        assert left < near.min() and near.max() < right
+        assert low < newton_local_models.value(near).min() and newton_local_models.value(near).max() < high
+    assert [text.get_text() for text in figure.axes[3].get_legend().texts] == ["from 4.5", "from 1.4", "from 0.5"]
+
+
 def test_newton_local_models_at_the_end_the_number_of_right_digits_doubles(arrays):
-    for name, end in newton_local_models.ENDS.items():
-        left = np.abs(arrays("newton_local_models")[name] - end)
+    for name, end in {"short": 2, "long": 2, "wrong": 0}.items():
+        run = arrays("newton_local_models")[name]
+        assert newton_local_models.end_of(run) == end
+        left = np.abs(run - end)
         digits = -np.log10(left[(left < 0.1) & (left > 1e-13)])
         assert len(digits) >= 3 and (digits[1:] > 1.8 * digits[:-1]).all()
         _, _, curvature = derivatives(end)
