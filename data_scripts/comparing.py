@@ -54,18 +54,22 @@ def lines(name, where, methods=None, record=None):
     if not groups:
         raise ValueError(f"the record {name} has no runs on {where!r} with at least two seeds that came to their end")
     epochs, seconds, rows = compared(groups)
-    told = [f"| method | epochs, seeds | training loss after {epochs} | test loss | test accuracy, % | seconds | "
-            f"training loss after {seconds:.2g} s |", "|---|---|---|---|---|---|---|"]
+    shown = {name: form for name, form in SHOWN.items() if any(row[name].any() for row in rows.values())}
+    heads = ["method", "epochs, seeds", f"training loss after {epochs}",
+             *(f"{name}{', %' if name == 'test accuracy' else ''}" for name in list(shown)[1:]),
+             "seconds", f"training loss after {seconds:.2g} s"]
+    told = [row_of(heads), row_of(["---"] * len(heads)).replace(" ", "")]
     for group, row in rows.items():
+        cells = [ranged(row[name] * (100 if name == "test accuracy" else 1), form) for name, form in shown.items()]
         then = ranged(row["then"], ".3f") if row["whole epochs then"] else "no whole epoch"
-        cells = [ranged(row[key] * (100 if key == "test accuracy" else 1), form) for key, form in SHOWN.items()]
-        told.append(f"| {group} | {row['epochs']}, {row['seeds']} | {' | '.join(cells)} | "
-                    f"{row['seconds'].mean():.2g} | {then} |")
-    first = {"training loss": -1, "test loss": -1, "test accuracy": 1, "then": -1}
-    first = {name: ahead(rows, name, sign) for name, sign in first.items()}
-    return [*told, "", f"Ahead of all others with every seed: by the training loss {first['training loss']}; by the "
-            f"test loss {first['test loss']}; by the test accuracy {first['test accuracy']}; by the training loss "
-            f"after equal seconds {first['then']}."]
+        told.append(row_of([group, f"{row['epochs']}, {row['seeds']}", *cells, f"{row['seconds'].mean():.2g}", then]))
+    first = [f"by the {name} {ahead(rows, name, 1 if name == 'test accuracy' else -1)}" for name in shown]
+    first.append(f"by the training loss after equal seconds {ahead(rows, 'then', -1)}")
+    return [*told, "", f"Ahead of all others with every seed: {'; '.join(first)}."]
+
+
+def row_of(cells):
+    return f"| {' | '.join(cells)} |"
 
 
 def ranged(x, form):

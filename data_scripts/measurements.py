@@ -260,7 +260,7 @@ def fisher_of_batches(data, seed, quick):
 # ----------------------------------------------------------------------------------------------------------- noise
 
 SHARP, WIDE = 50.0, 1.0
-NOISES = 10.0**np.arange(-2, 1.01, 0.5)
+NOISES = 10.0**np.arange(-2, 4.01, 0.5)
 
 
 def two_minima(x):
@@ -280,7 +280,7 @@ def leaving_a_sharp_minimum(data, seed, quick):
     The steps are α |h|⁻ᵖ (slope + noise) with p = 0, ½ and 1, and the noise has the variance (k/B) |h|, as in Zheng,
     Section 2.  α once for the same speed in the wide minimum, α WIDE^(1−p) = 0.03, and once in the sharp one.
     """
-    runs, steps = (50, 50) if quick else (2000, 1000)
+    runs, steps = (50, 50) if quick else (1000, 1000)
     found = {"noise": NOISES}
     for where, curvature in ("wide", WIDE), ("sharp", SHARP):
         for name, power in STEPS.items():
@@ -293,6 +293,9 @@ def leaving_a_sharp_minimum(data, seed, quick):
                     x = x - alpha * h**-power * (slope + np.sqrt(noise * h) * rng.standard_normal(runs))
                 left.append((x > 0).mean())
             found[f"same speed in the {where} one: {name}"] = np.array(left)
+            for noise in 1, 100:
+                at = np.isclose(NOISES, noise)
+                found[f"{where}, {name}, noise {noise}"] = np.array(left)[at]
     return found
 
 

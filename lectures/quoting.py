@@ -14,7 +14,8 @@ import numpy as np
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 README = ROOT / "README.md"
-QUOTATION = re.compile(r"(<!-- (card|code|difference|figure|number|table): ([^>]+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
+KINDS = "card|code|difference|figure|number|runs|table"
+QUOTATION = re.compile(rf"(<!-- ({KINDS}): ([^>]+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
 
 REDUCTIONS = {
     "first": lambda x: x[..., 0], "last": lambda x: x[..., -1],
@@ -36,7 +37,7 @@ def pages():
 def rewritten(file, text=None):
     """The text of a page with every quotation brought up to date; ValueError, with its name, where one cannot be."""
     text = file.read_text(encoding="utf-8") if text is None else text
-    opened = len(re.findall(r"<!-- (?:card|code|difference|figure|number|table): ", text))
+    opened = len(re.findall(rf"<!-- (?:{KINDS}): ", text))
     if opened != len(QUOTATION.findall(text)) or opened != text.count("<!-- end -->"):
         raise ValueError(f"{file.name}: a marker is not closed by <!-- end -->, or closed twice")
     try:
@@ -205,4 +206,17 @@ def card(lecture, text, file=None):
     return unified.card(text)
 
 
-QUOTED = {"card": card, "code": code, "difference": difference, "figure": figure, "number": number, "table": table}
+def runs(words, file=None):
+    """What the runs of an experiment came to, as a table: "record; set, so many images", and methods, if not all."""
+    from data_scripts.comparing import lines
+    parts = [part.strip() for part in words.split(";")]
+    if len(parts) < 2:
+        raise ValueError(f"runs are named by record; set; methods, and not by {words!r}")
+    name, where, *methods = parts
+    if not (ROOT / "figures" / "records" / f"{name}.npz").exists():
+        raise ValueError(f"there is no record {name!r} to quote")
+    return "\n" + "\n".join(lines(name, where, methods or None, loaded(name))) + "\n"
+
+
+QUOTED = {"card": card, "code": code, "difference": difference, "figure": figure, "number": number, "runs": runs,
+          "table": table}

@@ -9,7 +9,7 @@ from data_scripts import runs, training
 from data_scripts.__main__ import main
 from data_scripts.experiments import EXPERIMENTS
 from data_scripts.fetch import in_place
-from data_scripts.measurements import MEASUREMENTS
+from data_scripts.measurements import MEASUREMENTS, STRUCTURES
 from figures.making import records
 from numopt import data
 from numopt.problems import EmpiricalRisk
@@ -176,3 +176,64 @@ def test_on_mnist_the_learned_rates_do_not_settle_at_0_4_and_do_not_beat_the_fix
         if "second order, printed" in key:
             rate = run["step rate"]
             assert rate[-1] < 0.25 and rate[-1] > 1.03 * rate[len(rate) // 2], "it is still rising"
+
+
+def of_seeds(name, array):
+    """An array of a measurement, a row for every seed."""
+    record = records.whole(name)
+    return np.array([record["runs"][run][array] for run, made in record["made"].items() if not made["quick"]])
+
+
+def test_a_fisher_matrix_cut_to_block_tridiagonal_is_not_positive_and_one_with_such_an_inverse_keeps_most():
+    """At the start, and at two times of training, with every seed."""
+    share = {name: of_seeds("fisher_structures", f"{name}: share") for name in STRUCTURES}
+    assert (of_seeds("fisher_structures", "block-tridiagonal, cut: lowest eigenvalue") < -0.03).all()
+    assert (share["block-tridiagonal, cut"] < share["block-diagonal"]).all()
+    assert (share["block-tridiagonal inverse"] > 0.9).all()
+    assert share["block-tridiagonal inverse"].min() > share["block-diagonal"].max()
+    assert (share["block-diagonal"] > share["K-FAC"]).all() and (share["K-FAC"] > share["diagonal"]).all()
+
+
+def test_a_noisy_fisher_matrix_is_a_share_of_the_other_and_not_more_than_it():
+    of = {name: of_seeds("fisher_of_batches", name)
+          for name in ("model", "model, F over B", "model, printed", "data", "data, derived", "data, printed")}
+    assert_allclose(of["model"], of["model, F over B"], rtol=0.1)
+    assert_allclose(of["data"], of["data, derived"], rtol=0.1)
+    for labels in "model", "data":
+        assert (np.diff(of[labels]) < 0).all() and (of[f"{labels}, printed"] > 1.8 * of[labels]).all()
+        assert (of[f"{labels}, printed"][:, -1] > 30 * of[labels][:, -1]).all()
+
+
+def test_at_one_rate_newton_stays_in_a_sharp_minimum_that_the_gradient_leaves_and_at_the_rate_of_that_both_stay():
+    def left(where, method, noise):
+        return of_seeds("leaving_a_sharp_minimum", f"{where}, {method}, noise {noise}")
+
+    assert (left("wide", "gradient", 1) > 0.99).all()
+    assert (left("wide", "Newton", 1) == 0).all() and (left("wide", "root of the curvature", 1) == 0).all()
+    for method in "gradient", "root of the curvature", "Newton":
+        assert (left("sharp", method, 1) == 0).all()
+        assert (left("sharp", method, 100) > 0.05).all() and (left("sharp", method, 100) < 0.4).all()
+
+
+def test_adahessian_s_averages_are_safer_and_quicker_but_not_a_hundred_times():
+    local, averaged = (of_seeds("adahessian_averages", f"{how}: steps of those") for how in ("local", "averaged"))
+    assert (of_seeds("adahessian_averages", "averaged: share that arrives") == 1).all()
+    assert (of_seeds("adahessian_averages", "local: share that arrives") < 0.97).all()
+    assert (averaged < local).all() and (local < 3 * averaged).all()
+
+
+def test_on_boston_the_guarded_rate_has_the_lowest_training_loss_and_the_highest_test_loss():
+    guarded = "boston, second order, guarded, 100 epochs"
+    others = ["fixed", "fixed, lr 0.32", "first order", "first order, alpha 0.0001", "second order, printed"]
+    for other in others:
+        other = f"boston, {other}, 100 epochs"
+        assert ends("boston", guarded, "training loss").max() < ends("boston", other, "training loss").min()
+        assert ends("boston", guarded, "test loss").min() > ends("boston", other, "test loss").max()
+    fixed = ends("boston", "boston, fixed, 100 epochs", "training loss").min()
+    for other in others[3:]:
+        assert ends("boston", f"boston, {other}, 100 epochs", "training loss").max() < fixed
+
+
+def test_on_1006_images_of_cifar100_nothing_is_learned_in_two_epochs():
+    for run in "fixed", "second order, printed":
+        assert (abs(ends("lenet", f"cifar100, {run}, 2 epochs", "training loss") - np.log(100)) < 0.05).all()

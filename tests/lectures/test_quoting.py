@@ -154,3 +154,18 @@ def test_the_reading_table_has_every_method_and_every_figure_once():
     assert sorted(name for row in rows for name in row[2].split(", ") if name) == sorted(numopt.optimizers.__all__)
     drawn = [name for row in rows for name in re.findall(r"\(figures/(\w+)\.py\)", row[3])]
     assert sorted(drawn) == sorted(file.stem for file in (quoting.ROOT / "figures").glob("[!_]*.py"))
+
+
+def test_runs_are_quoted_as_the_table_that_the_command_prints(capsys):
+    from data_scripts.__main__ import main as run
+    assert run(["run", "boston", "--table"]) == 0
+    assert quoting.runs("boston; boston").strip() in capsys.readouterr().out
+    some = quoting.runs("boston; boston; fixed; first order")
+    assert "| fixed |" in some and "| second order, printed |" not in some
+
+
+@pytest.mark.parametrize("words, trouble", [
+    ("boston", "record; set; methods"), ("no_such; boston", "no record"), ("boston; mnist", "no runs on 'mnist'")])
+def test_runs_that_are_not_there_are_refused(words, trouble):
+    with pytest.raises(ValueError, match=trouble):
+        quoting.runs(words)
