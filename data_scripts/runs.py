@@ -12,102 +12,24 @@
 Stopped by Ctrl-C, or killed, the same command goes on: finished runs are in the record, the others go on from their
 last epoch, to the same bits.  On the cores of the machine by default (-j), or with --cluster on a Dask scheduler's.
 """
-import os
 import sys
-from contextlib import nullcontext
 from functools import partial
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 from tqdm import tqdm
 
-from data_scripts import comparing, training
+from data_scripts import comparing
 from data_scripts.experiments import EXPERIMENTS
 from data_scripts.formats import DataError
+from data_scripts.jobs import declared, examples, job, key, perform
 from data_scripts.measurements import MEASUREMENTS
+from data_scripts.renewing import confirm, stale
 from figures.making import records
-from figures.making.digests import digest
 from figures.making.sweep import cluster, cores, processes, sweep
-from numopt import optimizers
 
 AROUND = -1, 0, 1  # the exponents of a factor that a search begins with
-
-
-def job(name, data, label, seed, changes=(), epochs=None, whole=False, quick=False, images=None):
-    """One run: all that says what it is, as a tuple that another process can be given, and a record's key made of."""
-    epochs = epochs or (EXPERIMENTS[name].epochs if name in EXPERIMENTS else 1)
-    return name, data, label, seed, tuple(changes), epochs, whole, quick, images
-
-
-def key(job):
-    """Its name in the record."""
-    name, data, label, seed, changes, epochs, whole, quick, images = job
-    if name in MEASUREMENTS:
-        return f"{data}{', quick' if quick else ''}, seed {seed}"
-    changed = "".join(f", {setting} {value:.4g}" for setting, value in changes)
-    return f"{data}{examples(whole, images)}, {label}{changed}, {epochs} epochs, seed {seed}"
-
-
-def examples(whole, images):
-    """How a name says which of a set's training examples."""
-    return f"{', whole' if whole else ''}{f', {images} images' if images else ''}"
-
-
-def settings(job):
-    method = EXPERIMENTS[job[0]].methods[job[2]]
-    return method.settings | dict(job[4])
-
-
-def code(job):
-    """What a run is made with: the training, the loop of the method, the network; or what measures."""
-    if job[0] in MEASUREMENTS:
-        return MEASUREMENTS[job[0]].function,
-    experiment = EXPERIMENTS[job[0]]
-    method = experiment.methods[job[2]]
-    then = [training.train_in_two, getattr(optimizers, method.then.optimizer)] if method.then else []
-    return training.train, getattr(optimizers, method.optimizer), experiment.network, *then
-
-
-def network(job):
-    name, data, label, _, _, _, whole, *_ = job
-    experiment = EXPERIMENTS[name]
-    X, Y = training.parts(data, experiment.images, whole).training
-    return experiment.network(X.shape[1:], int(Y.max()) + 1, **experiment.methods[label].network)
-
-
-def perform(job, folder=None, tell=None):
-    """Its arrays, and how they were made; with a checkpoint in the folder that is gone when it is done."""
-    name, data, label, seed, _, epochs, whole, quick, images = job
-    if name in MEASUREMENTS:
-        return measured(name, data, seed, quick, code(job))
-    experiment, method = EXPERIMENTS[name], EXPERIMENTS[name].methods[label]
-    made = records.making(data, seed, settings(job), *code(job)) | {
-        "net": experiment.net, "experiment": name, "method": label, "optimizer": method.optimizer,
-        "epochs": epochs, "batch": experiment.batch_size, "whole": whole, "images": images,
-        "threads": os.environ.get("OMP_NUM_THREADS")}
-    with nullcontext(folder) if folder else TemporaryDirectory() as kept_in:
-        checkpoint = Path(kept_in) / f"{name}, {key(job)}, {made['digest']}.npz"
-        how = {"epochs": epochs, "batch_size": experiment.batch_size, "seed": seed, "checkpoint": checkpoint,
-               "tell": tell, "probe": method.probe}
-        parts, first = training.parts(data, experiment.images, whole, quick, images), (method.optimizer, settings(job))
-        if method.then:
-            optimizer, its_settings, after, afresh = method.then
-            arrays = training.train_in_two(network(job), parts, first, (optimizer, its_settings),
-                                           after=min(after, epochs), afresh=afresh, **how)
-        else:
-            arrays = training.train(network(job), parts, *first, **how)
-        checkpoint.unlink(missing_ok=True)
-    made["came"] = len(arrays["training loss"]) - 1
-    return arrays, made
-
-
-def measured(name, data, seed, quick, code):
-    """The same of a measurement."""
-    made = records.making(data, seed, {}, *code) | {"net": MEASUREMENTS[name].net, "experiment": name, "quick": quick,
-                                                    "threads": os.environ.get("OMP_NUM_THREADS")}
-    return MEASUREMENTS[name].function(data, seed, quick), made
 
 
 def score(arrays, epochs):
@@ -187,11 +109,6 @@ def alike(made, job):
     return (made["method"], made["set"], made["whole"], made.get("images")) == (label, data, whole, images)
 
 
-def declared(name):
-    """The experiment or the measurement of this name."""
-    return EXPERIMENTS[name] if name in EXPERIMENTS else MEASUREMENTS[name]
-
-
 def run(name, data=None, labels=None, seeds=None, epochs=None, whole=False, quick=False, search=False, executor=None,
         at_a_time=None, folder=records.RECORDS, checkpoints=records.PARTS, images=None, minutes=inf):
     """Do all that is missing of an experiment, and put each run into its record as it comes; how many failed."""
@@ -250,71 +167,6 @@ def told(bar, row):
 def shown(row):
     return (f"loss {row['training loss']:.4g}, test loss {row['test loss']:.4g}, "
             f"accuracy {100 * row['test accuracy']:.1f} %")
-
-
-def stale(name, folder=records.RECORDS):
-    """The runs of a record that are older than the code which makes them, or are no longer in the table."""
-    made = records.read(folder / f"{name}.npz")["made"] if (folder / f"{name}.npz").exists() else {}
-    return [run for run, each in made.items()
-            if name in EXPERIMENTS and each["method"] not in EXPERIMENTS[name].methods
-            or each["digest"] != digest(*code((name, None, each.get("method"))))]
-
-
-def job_of(made):
-    """The job that gave a run, by what its record says."""
-    if made["experiment"] in MEASUREMENTS:
-        return job(made["experiment"], made["set"], None, made["seed"], quick=made["quick"])
-    usual = EXPERIMENTS[made["experiment"]].methods[made["method"]].settings
-    changes = tuple((key, value) for key, value in made["settings"].items() if usual.get(key) != value)
-    return job(made["experiment"], made["set"], made["method"], made["seed"], changes, made["epochs"], made["whole"],
-               images=made.get("images"))
-
-
-def confirm(name, whole=False, folder=records.RECORDS):
-    """Repeat the beginning of each stale run; where it comes out again, the record says so and is stale no longer.
-
-    With `whole` what comes out otherwise is run again from start to end, and takes the place of what there was.
-
-    The beginning is an epoch, and one more where a method takes over from another; a measurement is repeated whole.
-    It comes out again if the losses are the same to four digits.  Returned are the runs that are stale still: those
-    that come out otherwise, which have to be made again, and those of methods that are no longer in the table.
-    """
-    file, left = folder / f"{name}.npz", []
-    if not file.exists():
-        return left
-    for run in tqdm(stale(name, folder), desc=name, unit="run", leave=False):
-        record = records.read(file)
-        arrays, made = record["runs"][run], record["made"][run]
-        if name in EXPERIMENTS and made["method"] not in EXPERIMENTS[name].methods:
-            left.append(run)
-            continue
-        again, how = perform(beginning(job_of(made)))
-        if all(comes_out_again(arrays[key], again[key]) for key in again if key not in COST):
-            how = made | {"digest": how["digest"], "confirmed": how["date"]}
-            records.add(file, {run: arrays}, {run: how})
-        elif whole:
-            arrays, how = perform(job_of(made))
-            records.add(file, {run: arrays}, {run: how})
-        else:
-            left.append(run)
-    return left
-
-
-COST = "seconds", "processor", "step", "step loss", "step rate"  # of a run, and its steps, which are thinned by length
-
-
-def beginning(job):
-    """The same job for an epoch only, or until another method has had one."""
-    if job[0] in MEASUREMENTS:
-        return job
-    then = EXPERIMENTS[job[0]].methods[job[2]].then
-    return (*job[:5], min(job[5], then.after + 1 if then else 1), *job[6:])
-
-
-def comes_out_again(kept, again):
-    """Are these the same numbers, to four digits, as far as the second go?"""
-    kept, again = np.asarray(kept), np.asarray(again)
-    return len(kept) >= len(again) and np.allclose(kept[:len(again)], again, rtol=1e-4, atol=1e-6)
 
 
 def quick():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from data_scripts import runs, training
+from data_scripts import jobs, runs, training
 from data_scripts.__main__ import main
 from data_scripts.experiments import EXPERIMENTS
 from data_scripts.fetch import in_place
@@ -52,7 +52,7 @@ def test_the_first_steps_of_a_recorded_run_come_out_again(name, stored, monkeypa
     assert records.checksum(made["set"]) == made["checksum"]
     monkeypatch.setattr(training, "EmpiricalRisk", Short)
     monkeypatch.setattr(training, "row", lambda network, theta, parts, spent: {"training loss": 0.0, **spent})
-    again, _ = runs.perform((*runs.job_of(made)[:5], 1, *runs.job_of(made)[6:]))
+    again, _ = jobs.perform((*jobs.job_of(made)[:5], 1, *jobs.job_of(made)[6:]))
     for key in "step", "step loss", "step rate":
         assert len(again[key]) == SHORT
         assert_allclose(again[key], kept[key][:SHORT], rtol=1e-3)
@@ -61,7 +61,7 @@ def test_the_first_steps_of_a_recorded_run_come_out_again(name, stored, monkeypa
 @pytest.mark.parametrize("name", RECORDED)
 def test_every_run_has_the_name_that_its_settings_give_it(name):
     for run, made in records.read(records.RECORDS / f"{name}.npz")["made"].items():
-        assert runs.key(runs.job_of(made)) == run
+        assert jobs.key(jobs.job_of(made)) == run
 
 
 def places(record):
@@ -70,7 +70,7 @@ def places(record):
     for made in record["made"].values():
         part = made["set"], made["whole"], made.get("images")
         found.setdefault(part, set())
-        if runs.job_of(made)[4]:
+        if jobs.job_of(made)[4]:
             found[part].add(made["method"])
     return found
 
@@ -83,14 +83,14 @@ def test_what_was_searched_for_has_worse_values_on_both_sides(name):
     for (part, whole, images), labels in places(record).items():
         for label in labels:
             method = experiment.methods[label]
-            jobs, found = runs.searching(name, part, label, record["runs"], brief, whole, images=images)
-            assert jobs == [], "the search has not come to its end"
+            left, found = runs.searching(name, part, label, record["runs"], brief, whole, images=images)
+            assert left == [], "the search has not come to its end"
             before = ()
             for setting, factor in method.searched.items():
                 best = dict(found).get(setting, method.settings[setting])
                 k = round(np.log(best / method.settings[setting]) / np.log(factor))
                 at = {j: before + runs.value(method, setting, factor, j) for j in (k - 1, k, k + 1)}
-                scores = {j: runs.score(record["runs"][runs.key(runs.job(name, part, label, 0, changes, brief, whole,
+                scores = {j: runs.score(record["runs"][jobs.key(jobs.job(name, part, label, 0, changes, brief, whole,
                                                                          images=images))], brief)
                           for j, changes in at.items()}
                 assert scores[k] <= min(scores.values()) and scores[k] < np.inf, (label, setting, scores)
@@ -103,7 +103,7 @@ def test_long_runs_have_the_paper_s_settings_or_those_that_the_search_found(name
     for (part, whole, images), labels in places(record).items():
         for label in labels:
             _, found = runs.searching(name, part, label, record["runs"], experiment.search_epochs, whole, images=images)
-            changed = {runs.job_of(made)[4] for made in record["made"].values()
+            changed = {jobs.job_of(made)[4] for made in record["made"].values()
                        if (made["set"], made["whole"], made.get("images")) == (part, whole, images)
                        and made["method"] == label and made["epochs"] > experiment.search_epochs}
             assert changed <= {(), found}, label
@@ -116,8 +116,8 @@ MEASURED = [name for name in MEASUREMENTS if (records.RECORDS / f"{name}.npz").e
 def test_the_short_form_of_a_measurement_comes_out_again(name):
     record = records.read(records.RECORDS / f"{name}.npz")
     quick, = (run for run, made in record["made"].items() if made["quick"])
-    assert runs.key(runs.job_of(record["made"][quick])) == quick
-    again, _ = runs.perform(runs.job_of(record["made"][quick]))
+    assert jobs.key(jobs.job_of(record["made"][quick])) == quick
+    again, _ = jobs.perform(jobs.job_of(record["made"][quick]))
     assert again.keys() == record["runs"][quick].keys()
     for key, kept in record["runs"][quick].items():
         assert_allclose(again[key], kept, rtol=1e-3, atol=1e-5, err_msg=key)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from data_scripts import comparing, runs, training
+from data_scripts import comparing, jobs, renewing, runs, training
 from data_scripts.__main__ import main
 from data_scripts.experiments import EXPERIMENTS, Method, Then
 from data_scripts.measurements import MEASUREMENTS
@@ -32,7 +32,7 @@ def same(one, other):
 
 
 def a_job(label="Adam", epochs=3, name="mlp_5x30", seed=1):
-    return runs.job(name, "digits", label, seed, (), epochs, quick=True)
+    return jobs.job(name, "digits", label, seed, (), epochs, quick=True)
 
 
 # ---------------------------------------------------------------------------------------------------- a training
@@ -99,10 +99,10 @@ def test_so_many_images_are_the_first_ones_of_every_part():
     for few, whole in zip(some[:3], all_of_them[:3]):
         assert_array_equal(few[0], whole[0][:100])
         assert_array_equal(few[1], whole[1][:100])
-    job = runs.job("mlp_5x30", "digits", "Adam", 0, (), 2, images=256)
-    arrays, made = runs.perform(job)
+    job = jobs.job("mlp_5x30", "digits", "Adam", 0, (), 2, images=256)
+    arrays, made = jobs.perform(job)
     assert arrays["forward"][-1] == 2 * 2 and made["images"] == 256
-    assert runs.key(job) == "digits, 256 images, Adam, 2 epochs, seed 0" and runs.job_of({**made, "came": 2}) == job
+    assert jobs.key(job) == "digits, 256 images, Adam, 2 epochs, seed 0" and jobs.job_of({**made, "came": 2}) == job
 
 
 def of_two(afresh, after=1, rate=None):
@@ -116,8 +116,8 @@ def of_two(afresh, after=1, rate=None):
 @pytest.mark.parametrize("afresh", [False, True])
 def test_a_second_method_goes_on_from_where_the_first_has_come_to_or_afresh_at_its_rate(afresh, monkeypatch):
     monkeypatch.setitem(EXPERIMENTS, "made up", of_two(afresh))
-    seen = runs.perform(a_job("two", 3, "made up"))[0]
-    first = runs.perform(a_job("first", 1, "made up"))[0]
+    seen = jobs.perform(a_job("two", 3, "made up"))[0]
+    first = jobs.perform(a_job("first", 1, "made up"))[0]
     parts = training.parts("digits", False, quick=True)
     network = EXPERIMENTS["made up"].network((64,), 10)
     risk = EmpiricalRisk(network, *parts.training, 128, seed=1)
@@ -138,15 +138,15 @@ def test_a_second_method_goes_on_from_where_the_first_has_come_to_or_afresh_at_i
 
 @pytest.mark.parametrize("label", ["Adam", "nlTGCR", "K-FAC", "momentum"])
 def test_interrupted_in_the_middle_it_goes_on_to_the_same_bits(label, tmp_path):
-    whole, _ = runs.perform(a_job(label))
+    whole, _ = jobs.perform(a_job(label))
 
     def stop(row):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        runs.perform(a_job(label), tmp_path, stop)
+        jobs.perform(a_job(label), tmp_path, stop)
     assert len(list(tmp_path.iterdir())) == 1
-    rest, _ = runs.perform(a_job(label), tmp_path)
+    rest, _ = jobs.perform(a_job(label), tmp_path)
     same(whole, rest)
     assert list(tmp_path.iterdir()) == []
 
@@ -155,7 +155,7 @@ def test_interrupted_in_the_middle_it_goes_on_to_the_same_bits(label, tmp_path):
 @pytest.mark.parametrize("stopped_at", [1, 2, 3])
 def test_of_two_methods_each_goes_on_to_the_same_bits(stopped_at, afresh, tmp_path, monkeypatch):
     monkeypatch.setitem(EXPERIMENTS, "made up", of_two(afresh, after=2))
-    whole, _ = runs.perform(a_job("two", 4, "made up"))
+    whole, _ = jobs.perform(a_job("two", 4, "made up"))
     rows = []
 
     def stop(row):
@@ -164,8 +164,8 @@ def test_of_two_methods_each_goes_on_to_the_same_bits(stopped_at, afresh, tmp_pa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        runs.perform(a_job("two", 4, "made up"), tmp_path, stop)
-    rest, _ = runs.perform(a_job("two", 4, "made up"), tmp_path)
+        jobs.perform(a_job("two", 4, "made up"), tmp_path, stop)
+    rest, _ = jobs.perform(a_job("two", 4, "made up"), tmp_path)
     same(whole, rest)
     assert list(tmp_path.iterdir()) == []
 
@@ -185,8 +185,8 @@ def test_killed_in_the_middle_the_same_command_goes_on_to_the_same_bits(tmp_path
         running.wait()
     assert not (tmp_path / "mlp_5x30.npz").exists()
     subprocess.run(command, cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
-    job = runs.job("mlp_5x30", "digits", "Adam", 1, (), 40)
-    same(records.read(tmp_path / "mlp_5x30.npz")["runs"][runs.key(job)], runs.perform(job)[0])
+    job = jobs.job("mlp_5x30", "digits", "Adam", 1, (), 40)
+    same(records.read(tmp_path / "mlp_5x30.npz")["runs"][jobs.key(job)], jobs.perform(job)[0])
     assert os.listdir(tmp_path) == ["mlp_5x30.npz"]
 
 
@@ -216,12 +216,12 @@ def searched_to(minimum):
     """The rates that a search asks for, whose score is least at 10 to the power `minimum`, and what it finds."""
     known, asked = {}, []
     while True:
-        jobs, found = runs.searching("made up", "digits", "one", known, 1)
-        if not jobs:
+        asking, found = runs.searching("made up", "digits", "one", known, 1)
+        if not asking:
             return asked, dict(found)
-        for job in jobs:
-            asked.append(runs.settings(job)["lr"])
-            known[runs.key(job)] = {"validation loss": np.array([9, abs(np.log10(asked[-1]) - minimum)])}
+        for job in asking:
+            asked.append(jobs.settings(job)["lr"])
+            known[jobs.key(job)] = {"validation loss": np.array([9, abs(np.log10(asked[-1]) - minimum)])}
 
 
 @pytest.mark.parametrize("minimum", [-6, -4, -3, 0.2, 2])
@@ -263,7 +263,7 @@ def test_a_method_gets_fewer_epochs_where_all_its_seeds_would_take_longer():
     record = a_record(Adam=(2, 3.0, [1.0]), momentum=(2, 0.1, [1.0]))
 
     def epochs(label, minutes, seeds=(0, 1), wanted=30, **how):
-        return runs.within(minutes, seeds, runs.job("mlp_5x30", "digits", label, 0, (), wanted, **how), record)
+        return runs.within(minutes, seeds, jobs.job("mlp_5x30", "digits", label, 0, (), wanted, **how), record)
 
     assert epochs("Adam", 2) == 20 and epochs("Adam", 2, (0, 1, 2, 3)) == 10 and epochs("Adam", 2, wanted=5) == 5
     assert epochs("momentum", 2) == 30 and epochs("Adam", 0.01) == 1 and epochs("Adam", np.inf) == 30
@@ -304,14 +304,14 @@ def test_within_the_spread_of_the_seeds_nobody_is_ahead():
 
 def test_a_stale_run_that_comes_out_again_is_stale_no_longer_and_another_is_made_again(tmp_path):
     file = tmp_path / "mlp_5x30.npz"
-    right, how = runs.perform(a_job("Adam", 2)[:7] + (False, 128))
-    name = runs.key(runs.job_of(how))
+    right, how = jobs.perform(a_job("Adam", 2)[:7] + (False, 128))
+    name = jobs.key(jobs.job_of(how))
     for factor, left in (1.0, []), (1.1, [name]):
         records.write(file, {"runs": {name: right | {"training loss": right["training loss"] * np.float32(factor)}},
                              "made": {name: how | {"digest": "of old"}}})
-        assert runs.stale("mlp_5x30", tmp_path) == [name]
-        assert runs.confirm("mlp_5x30", folder=tmp_path) == left == runs.stale("mlp_5x30", tmp_path)
-    assert runs.confirm("mlp_5x30", True, tmp_path) == [] == runs.stale("mlp_5x30", tmp_path)
+        assert renewing.stale("mlp_5x30", tmp_path) == [name]
+        assert renewing.confirm("mlp_5x30", folder=tmp_path) == left == renewing.stale("mlp_5x30", tmp_path)
+    assert renewing.confirm("mlp_5x30", True, tmp_path) == [] == renewing.stale("mlp_5x30", tmp_path)
     same(records.read(file)["runs"][name], right)
 
 
@@ -338,4 +338,4 @@ def test_every_method_of_every_experiment_runs_on_a_few_examples(name, tmp_path)
                     checkpoints=tmp_path) == 0
     record = records.read(tmp_path / f"{name}.npz")
     assert {made["method"] for made in record["made"].values()} == set(EXPERIMENTS[name].methods)
-    assert runs.stale(name, tmp_path) == []
+    assert renewing.stale(name, tmp_path) == []
