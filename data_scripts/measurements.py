@@ -27,8 +27,7 @@ class Measurement(NamedTuple):
 
 def examples(data, n, images=False):
     """The first n training and test examples of a set, in double precision; images of 28 × 28 shrunk to 16 × 16."""
-    X, Y, X_test, Y_test, *_ = getattr(sets, data)(images=images, dtype=np.float64)
-    X, Y, X_test, Y_test = X[:n], Y[:n], X_test[:n], Y_test[:n]
+    X, Y, X_test, Y_test = (part[:n] for part in getattr(sets, data)(images=images, dtype=np.float64)[:4])
     return (shrunk(X), Y, shrunk(X_test), Y_test) if images and X.shape[1] == 28 else (X, Y, X_test, Y_test)
 
 
@@ -88,7 +87,8 @@ def large_batches(data, seed, quick):
         run = gradient_descent(EmpiricalRisk(network, X, Y, batch, seed), network.initial(seed), lr=lr)
         came, target = nan, 0.5 if quick else 0.2
         try:
-            came = record(run, 200 if quick else 60_000, objective=loss, target=target, every=16 if batch > 100 else 64)["t"][-1]
+            every = 16 if batch > 100 else 64
+            came = record(run, 200 if quick else 60_000, objective=loss, target=target, every=every)["t"][-1]
         except Diverged:
             pass
         H = loss.hessian(run.theta)
