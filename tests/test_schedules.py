@@ -225,6 +225,10 @@ def test_record_shows_the_plateau_what_it_measures():
     seen = record(gradient_descent(f, [1.0], lr=lr), steps=40, measure={"loss": f.value}, plateau=(lr, "loss"))
     assert_array_equal(seen["loss"][:5], 2.0)
     assert lr.reductions >= 1 and seen["loss"][-1] < 1e-12
+    watched = reduce_on_plateau(0.1, patience=1)
+    record(gradient_descent(f, [1.0], lr=0.1), steps=9, objective=f, measure={"loss": lambda theta: 1.0},
+           plateau=(watched, "loss"))
+    assert watched.reductions == 9  # the value falls, the loss does not
     with pytest.raises(ValueError, match="plateau watches 'value', which is not measured; measured are loss"):
         record(gradient_descent(f, [1.0]), steps=1, measure={"loss": f.value}, plateau=(lr, "value"))
 

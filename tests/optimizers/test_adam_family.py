@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from numopt.optimizers import adabelief, adam, adamw, adan, lamb, radam
+from numopt.optimizers import adabelief, adahessian, adam, adamw, adan, lamb, nadam, radam
 from numopt.record import path
 from tests.optimizers.test_adaptive import Gradients, Slope, some_gradients, steps
 
@@ -27,6 +27,33 @@ class Layers(Gradients):
 
 
 # --------------------------------------------------------------------------------------------------------- of all
+
+@pytest.mark.parametrize("method, squared", [
+    (adam, lambda run: run["g"]**2), (adamw, lambda run: run["g"]**2), (radam, lambda run: run["g"]**2),
+    (nadam, lambda run: run["g"]**2), (lamb, lambda run: run["g"]**2),
+    (adabelief, lambda run: (run["g"] - run["m"])**2),
+    (adan, lambda run: (run["g"] + 0.92 * run["y"])**2), (adahessian, lambda run: run["D"]**2)])
+def test_what_has_a_hat_is_early_and_late_a_mean_of_what_was_seen_whose_weights_add_up_to_one(method, squared):
+    class Curved(OfLayers):
+        def hessian(self, theta):
+            return np.diag(self.g)
+
+    class Problem(Layers):
+        def loss(self, t):
+            return Curved(self.gradients[t - 1])
+
+    run, gradients, squares = method(Problem(*some_gradients(1200, 6)), np.ones(6), lr=1e-3), [], []
+    beta1, beta2 = run.hyperparameters["beta1"], run.hyperparameters["beta3" if method is adan else "beta2"]
+    for t in range(1, 1201):
+        next(run)
+        gradients.append(run["g"])
+        squares.append(squared(run))
+        if t in (1, 2, 3, 10, 60, 300, 1200):
+            past = np.arange(t)[::-1]
+            assert_allclose(run["v_hat"], np.average(squares, axis=0, weights=beta2**past), rtol=1e-6, atol=1e-12)
+            if method is not nadam:
+                assert_allclose(run["m_hat"], np.average(gradients, axis=0, weights=beta1**past), rtol=1e-6, atol=1e-12)
+
 
 @pytest.mark.parametrize("c", [1e-3, 1e3])
 @pytest.mark.parametrize("method", ALL[1:])

@@ -90,8 +90,13 @@ def test_a_layer_of_rate_zero_is_frozen_and_without_rates_it_is_the_inner_method
 
 
 def test_there_must_be_a_rate_for_every_layer():
-    with pytest.raises(ValueError, match="rates has 3 numbers; the problem has 2 blocks"):
-        next(by_layer(RISK, START, rates=(1, 1, 1)))
+    for rates in (1, 1, 1), (1,):
+        with pytest.raises(ValueError, match=f"rates has {len(rates)} numbers; the problem has 2 blocks"):
+            next(by_layer(RISK, START, rates=rates))
+
+
+def test_rates_by_layer_leave_single_precision_single():
+    assert next(by_layer(RISK, START.astype(np.float32), rates=(0.5, 2.0))).dtype == np.float32
 
 
 MISTAKES = [

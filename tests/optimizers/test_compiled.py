@@ -14,8 +14,13 @@ from numopt.optimizers import adahessian, adam, momentum, nltgcr_fisher, rmsprop
 from numopt.problems import EmpiricalRisk, Quadratic
 
 PRECISIONS = [np.float32, np.float64]
-METHODS = {"momentum": (momentum, {"lr": 0.02}), "rmsprop": (rmsprop, {}), "adam": (adam, {"lr": 0.02}),
-           "adahessian": (adahessian, {"lr": 0.05, "power": 0.7, "weight_decay": 0.01})}
+METHODS = {
+    "momentum": (momentum, {"lr": lambda t: 0.02 / t, "mu": lambda t: 1 - 1 / (t + 1), "v": 0.1}),
+    "rmsprop": (rmsprop, {"lr": lambda t: 0.02 / t, "rho": 0.8, "eps": 1e-2, "s": 0.3}),
+    "adam": (adam, {"lr": lambda t: 0.02 / t, "beta1": 0.8, "beta2": 0.95, "eps": 1e-2, "m": 0.1, "v": 0.3}),
+    "adahessian": (adahessian, {"lr": lambda t: 0.05 / t, "beta1": 0.8, "beta2": 0.95, "power": 0.7, "eps": 1e-2,
+                                "weight_decay": 0.1, "averaging": "absolute", "block": 7, "seed": 3, "v": 0.3}),
+    "adahessian by rows": (adahessian, {"lr": 0.05})}
 
 needs_numba = pytest.mark.skipif(not twins.started(), reason="there is no Numba, or it is switched off")
 
@@ -45,6 +50,9 @@ def wide(dtype):
         def hessian(self, theta):
             return A
 
+        def blocks(self, vector):
+            return [vector[:5000].reshape(50, 100), vector[5000:].reshape(100, 10)]
+
     return Wide(), random.standard_normal(6000).astype(dtype)
 
 
@@ -58,7 +66,7 @@ def test_the_compiled_loop_is_the_loop_of_its_module_with_all_its_variables(name
     with reading():
         slow = method(problem, theta, **hyperparameters)
     assert fast._loop.func is not slow._loop.func
-    for _ in range(4):
+    for _ in range(7):
         next(fast)
         with reading():
             next(slow)
@@ -71,8 +79,9 @@ def test_the_compiled_loop_is_the_loop_of_its_module_with_all_its_variables(name
 
 @needs_numba
 @pytest.mark.parametrize("dtype, close", [(np.float32, 2e-3), (np.float64, 1e-9)])
-@pytest.mark.parametrize("settings", [{"window": 3}, {"window": 50}, {"preconditioned": True}, {"columns": 7}],
-                         ids=["short window", "long window", "preconditioned", "columns"])
+@pytest.mark.parametrize("settings", [{"window": 3}, {"window": 50}, {"preconditioned": True},
+                                      {"preconditioned": True, "labels": "data"}, {"columns": 7, "seed": 5}],
+                         ids=["short window", "long window", "preconditioned", "by the labels of the data", "columns"])
 def test_the_compiled_loop_of_nltgcr_is_that_of_its_module_and_goes_on_to_the_last_bit(settings, dtype, close):
     random, network = np.random.default_rng(4), mlp([90, 60, 3])
     X, Y = random.standard_normal((60, 90)).astype(dtype), random.integers(0, 3, 60)
@@ -124,7 +133,7 @@ def test_the_compiled_loop_goes_on_to_the_last_bit_and_asks_its_schedule(name):
     kept = {key: np.copy(value) for key, value in whole.memory.items()}
     last = list(islice(whole, 3))[-1]
     assert asked == [1, 2, 3, 4, 5, 6]
-    resumed = method(problem, first, **hyperparameters | {"lr": rate}, **memory)
+    resumed = method(problem, first, **hyperparameters | {"lr": rate} | memory)
     assert_array_equal(list(islice(resumed, 3))[-1], last)
     for key, value in kept.items():
         assert_array_equal(memory[key], value)

@@ -356,6 +356,11 @@ def test_a_step_is_no_longer_than_the_root_of_kappa_as_the_damped_factors_measur
     assert_allclose(d_clipped @ F @ d_clipped, kappa)
     assert_allclose(d_clipped / np.linalg.norm(d_clipped), d_free / np.linalg.norm(d_free))
     assert_allclose(d_free, -0.5 * np.linalg.solve(F, risk.loss(1).gradient(WEIGHTS)))
+    run, theta = kfac(risk, WEIGHTS, lr=lambda t: t / 2, mu=0.0, damping=damping, kappa=kappa), WEIGHTS
+    for _ in range(3):
+        d, theta = next(run) - theta, run.theta
+        F = block_diag(*(np.kron(np.linalg.inv(G), np.linalg.inv(A)) for A, G in zip(run["A_inv"], run["G_inv"])))
+        assert_allclose(d @ F @ d, kappa, rtol=1e-6)
 
 
 @pytest.mark.parametrize("method, settings, steps", [

@@ -120,7 +120,9 @@ def test_a_function_of_the_readers_agrees_with_the_landscape_it_is():
                          (Function(f.value, f.gradient, f.hessian), 1e-15)):
         assert mine.value(theta) == f.value(theta)
         assert_allclose(mine.gradient(theta), f.gradient(theta), rtol=1e-9)
+        H = np.asarray(mine.hessian(theta))
         assert_allclose(mine.hessian(theta) @ [1.0, 2.0], f.hessian(theta) @ [1, 2], rtol=digits)
+        assert_allclose(H, H.T, rtol=digits) if mine._jac else assert_array_equal(H, H.T)
         single = mine.gradient(theta.astype(np.float32))
         assert single.dtype == np.float32
         assert_allclose(single, f.gradient(theta), rtol=1e-3)

@@ -521,16 +521,17 @@ def test_the_whole_kronecker_approximation_of_a_deep_linear_network_lacks_only_w
     assert np.abs(F * (1 - inside)).max() > 0.1
 
 
-def test_with_squared_error_the_loss_is_half_a_sum_of_squared_residuals():
+@pytest.mark.parametrize("n", [7, 60])
+def test_with_squared_error_the_loss_is_half_a_sum_of_squared_residuals(n):
     network = mlp([3, 4, 2], loss=SquaredError())
     random = np.random.default_rng(0)
-    batch = MiniBatch(network, random.standard_normal((7, 3)), random.standard_normal((7, 2)))
+    batch = MiniBatch(network, random.standard_normal((n, 3)), random.standard_normal((n, 2)))
     squares, theta = batch.least_squares(), network.initial(seed=1)
     assert_allclose(squares.value(theta), batch.value(theta))
     assert_allclose(squares.gradient(theta), batch.gradient(theta), rtol=1e-12, atol=1e-15)
     assert_allclose(squares.gauss_newton(theta), batch.gauss_newton(theta) @ np.eye(network.size), atol=1e-14)
     with pytest.raises(NotImplementedError, match="is not a sum of squares"):
-        MiniBatch(mlp([3, 2]), batch.X, np.zeros(7, int)).least_squares()
+        MiniBatch(mlp([3, 2]), batch.X, np.zeros(n, int)).least_squares()
 
 
 # --------------------------------------------------------------------------------- compiled for exactly some classes
