@@ -14,7 +14,7 @@ Ravasi's lecture notes, section "Batch Normalization"; cf. Ioffe and Szegedy (20
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.style import BLACK, BLUE, VERMILION, label_line
+from figures.making.style import BLACK, BLUE, VERMILION, band, end_labels
 from numopt.data import digits
 from numopt.networks import BatchNorm, Dense, Mode, Network, Tanh
 from numopt.optimizers import gradient_descent
@@ -25,6 +25,7 @@ SCALES = 0.5, 1.0, 4.0
 LINES = {0.5: (BLUE, "--"), 1.0: (BLACK, "-"), 4.0: (VERMILION, "-.")}
 UNITS, HIDDEN, UNIT = 32, 8, 3
 EVERY, SEEN = 10, 500
+MIDDLE = 15, 85  # percent
 
 
 def net(normalized):
@@ -62,16 +63,13 @@ def draw(given, loss):
     t = EVERY * np.arange(loss.shape[-1])
     for above, below, title, inputs, losses in zip(*axes, ["as it is", "batch-normalized"], given, loss):
         for (scale, (color, style)), z, value in zip(LINES.items(), inputs, losses):
-            low, median, high = np.percentile(z, [15, 50, 85], axis=1)
-            above.fill_between(t, low, high, color=color, alpha=0.15, linewidth=0)
-            for line, width in [(low, 1), (median, 1.8), (high, 1)]:
-                above.plot(t, line, color=color, linestyle=style, linewidth=width)
+            band(above, t, z.T, color, style, middle=np.median, reach=MIDDLE)
+            above.plot(t, np.percentile(z, MIDDLE, axis=1).T, color=color, linestyle=style, linewidth=1)
             below.semilogy(t, value, color=color, linestyle=style)
+        end_labels(below, [(f"× {scale:g}", np.median(value[-5:]), LINES[scale][0])
+                           for scale, value in zip(SCALES, losses)])
         above.set_title(title)
         below.set_xlabel("step")
-    for ax, heights in zip(axes[1], [(1.6, 0.0138, 0.95), (0.038, 0.019, 0.075)]):
-        for scale, height in zip(SCALES, heights):
-            label_line(ax, t[-1], height, f"× {scale:g}", LINES[scale][0])
     axes[0, 0].set_ylabel("input of a deep unit")
     axes[1, 0].set(ylabel="loss", xlim=(0, t[-1]))
     return figure

@@ -10,7 +10,7 @@ Ravasi's lecture notes, figure "cooling".          Lecture 2.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.style import BLACK, BLUE, contours, label_line, minimum, trace
+from figures.making.style import BLACK, BLUE, contours, end_labels, minimum, trace
 from numopt.optimizers import gradient_descent
 from numopt.problems import Noisy, Quadratic
 from numopt.record import path
@@ -33,7 +33,7 @@ def compute(rate=0.19, sigma=1.0, steps=300, runs=500):
 
 def draw(rate, level, fixed, falling):
     figure, panels = plt.subplot_mosaic([["fixed", "falling"], ["distance", "distance"]], figsize=(6, 5.4))
-    below, steps = panels["distance"], len(fixed) - 1
+    below, steps, ends = panels["distance"], len(fixed) - 1, []
     for name, x, color in [("fixed", fixed, BLACK), ("falling", falling, BLUE)]:
         ax = panels[name]
         contours(ax, Quadratic(np.diag(CURVATURES)), np.linspace(-3.4, 1.6, 101), np.linspace(-1.6, 1.8, 101),
@@ -44,10 +44,11 @@ def draw(rate, level, fixed, falling):
         ax.set(aspect="equal", xticks=[-3, -2, -1, 0, 1], yticks=[-1, 0, 1], xlabel="$x_1$", ylabel="$x_2$")
         distance = np.sum(x**2, axis=-1).mean(axis=1)
         below.semilogy(distance, color=color)
-        label_line(below, len(x), distance[-1], f"{name} rate", color)
+        ends.append((f"{name} rate", distance[-1], color))
     panels["fixed"].set_title(f"fixed rate $\\alpha = {rate:g}$")
     panels["falling"].set_title(f"falling rate $\\alpha_t = {A}\\,/\\,({B} + t)$")
-    below.axhline(level, color="0.75", linewidth=1.5, linestyle="--", xmax=0.8, zorder=3)
-    below.set(xlabel="step $t$", ylabel="mean squared distance", ylim=(0.004, 15), xlim=(0, 1.25 * steps),
+    below.axhline(level, color="0.75", linewidth=1.5, linestyle="--", zorder=3)
+    below.set(xlabel="step $t$", ylabel="mean squared distance", ylim=(0.004, 15), xlim=(0, steps),
               xticks=range(0, steps + 1, max(1, steps // 6)))
+    end_labels(below, ends)
     return figure

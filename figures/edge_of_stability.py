@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from figures.making.style import BLACK, BLUE, VERMILION, label_line
+from figures.making.style import BLACK, BLUE, VERMILION, end_labels
 from numopt.data import digits
 from numopt.linalg import power_iteration
 from numopt.networks import SquaredError, mlp
@@ -70,18 +70,20 @@ def edge(beta1):
 
 def draw(rates, betas, adam_rate, descent, adam):
     figure, (above, below) = plt.subplots(2, 1, figsize=(6, 6.4), sharex=True)
-    t = EVERY * np.arange(1, descent.shape[1] + 1)
+    ends, t = {above: [], below: []}, EVERY * np.arange(1, descent.shape[1] + 1)
     for ax, curves, limits, words in [
             (above, descent, [2 / rate for rate in rates], [f"$\\eta = {rate}$" for rate in rates]),
             (below, adam_rate * adam, [edge(beta1) for beta1 in betas], [f"$\\beta_1 = {beta1}$" for beta1 in betas])]:
         for curve, limit, word, color in zip(curves, limits, words, cycle(COLORS)):
             ax.axhline(limit, color=color, linewidth=1.2, linestyle="--")
             ax.plot(t, curve, color=color)
-            label_line(ax, t[-1], limit, word, color)
+            ends[ax].append((word, limit, color))
     above.set(ylabel="sharpness", title="gradient descent, and $2\\,/\\,\\eta$ (dashed)")
     below.set(xlabel="step", ylabel="sharpness seen by Adam, times $\\eta$",
               title="Adam, and $2\\,(1 + \\beta_1)\\,/\\,(1 - \\beta_1)$",
               yscale="log", yticks=sorted([1, 10, 100, *map(edge, betas)]), xlim=(0, t[-1]))
     below.yaxis.set_major_formatter("{x:g}")
     below.minorticks_off()
+    for ax in ends:
+        end_labels(ax, ends[ax])
     return figure

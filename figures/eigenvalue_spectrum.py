@@ -30,7 +30,7 @@ from numopt.problems import EmpiricalRisk, MiniBatch
 from numopt.record import record
 
 SETS = ("digits", "mnist", "fashion_mnist")
-NET = "974 and 14,950 weights"
+NET = "lenet1 with 974 weights, 2 × 90 tanh, to a loss of 0.02"
 SEED = 0
 EXAMPLES, BATCH, RATE, TARGET = 320, 32, 0.003, 0.02
 PROBES, LANCZOS_STEPS = 6, 100

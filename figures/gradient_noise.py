@@ -13,7 +13,7 @@ Zheng, "A Unified View of Optimizers from an Approximated Curvature Perspective"
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.style import BLACK, BLUE, GREEN, VERMILION
+from figures.making.style import BLACK, BLUE, METHODS, VERMILION
 from figures.matrices import problem
 from numopt.linalg import damped, dense, inverse_root
 from numopt.optimizers import adam
@@ -22,7 +22,7 @@ from numopt.record import path
 
 DAMPING = 1e-3
 NAMES = "Newton's method", "GN-normalized", "gradient descent"
-COLORS = GREEN, VERMILION, BLACK
+COLORS = [METHODS[name][0] for name in ("newton", "gradient_norm_normalized", "gradient_descent")]
 POWERS = 2, 1, 0  # A is α H^(-p/2)
 
 

@@ -12,7 +12,7 @@ Ravasi's lecture notes, section "Ill-conditioning"; Goodfellow, Bengio and Courv
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.style import BLACK, BLUE, VERMILION, label_line
+from figures.making.style import BLACK, BLUE, VERMILION, end_labels
 from numopt.data import digits
 from numopt.networks import SquaredError, mlp
 from numopt.optimizers import gradient_descent
@@ -69,12 +69,10 @@ def draw(lr, at, alphas, value, gg, gHg, change):
     below.plot(gHg / gg, color=BLUE)
     below.axhline(2 / lr, color=BLACK, linewidth=1)
     below.axhline(2 / lr**2, color=VERMILION, linestyle="--")
-    end = len(value) - 1
-    label_line(below, end, 2 / lr, "$2\\,/\\,\\alpha$", BLACK)
-    label_line(below, end, 2 / lr**2, "$2\\,/\\,\\alpha^2$\nas printed", VERMILION)
     below.set(xlabel="step", ylabel="$g^T H g \\,/\\, g^T g$", ylim=(0, max(2.25 / lr, 1.125 * 2 / lr**2)))
     for ax in (middle, below):
         ax.fill_between(steps, 0, 1, where=gHg / gg > 2 / lr, color="0.85", transform=ax.get_xaxis_transform(),
                         linewidth=0, zorder=0)
         ax.set_xlim(0, len(value) - 1)
+    end_labels(below, [("$2\\,/\\,\\alpha$", 2 / lr, BLACK), ("$2\\,/\\,\\alpha^2$\nas printed", 2 / lr**2, VERMILION)])
     return figure

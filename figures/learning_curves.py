@@ -14,7 +14,7 @@ from math import inf
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.style import label_line, method
+from figures.making.style import band, end_labels, mark, method
 from numopt.data import digits
 from numopt.networks import mlp
 from numopt.optimizers import adagrad, adam, gradient_descent, momentum, nesterov, rmsprop
@@ -56,28 +56,27 @@ def compute(seeds=range(5), epochs=20, search_seeds=(100, 101), search_epochs=10
 
 
 def draw(search, best, loss, accuracy):
-    figure, panels = plt.subplot_mosaic([["search", "search"], ["loss", "accuracy"]], figsize=(6, 6.4))
-    above, left, right = panels.values()
-    names_at = dict(zip(("gradient_descent", "adagrad", "momentum", "nesterov", "adam", "rmsprop"),
-                        1.25 * 1.55 ** np.linspace(2.5, -2.5, 6)))
-    epoch = np.arange(loss.shape[-1])
+    figure, panels = plt.subplot_mosaic([3 * ["search"], ["loss", "accuracy", "ends"]], figsize=(6.5, 6.4),
+                                        width_ratios=[1, 0.85, 0.6])
+    above, left, right, beside = panels.values()
+    epoch, ends = np.arange(loss.shape[-1]), []
     for i, name in enumerate(NAMES):
-        line, color, marker = method(name), method(name)["color"], "oDs^vX"[i]
+        line, color, marker, percent = method(name), method(name)["color"], mark(name), 100 * accuracy[i]
         above.loglog(RATES, search[i], **line, marker=marker, markersize=4)
         above.plot(best[i], search[i].min(), marker, color=color, markersize=9)
-        above.plot(7e-4, names_at[name], marker, color=color, markersize=5)
-        label_line(above, 6e-4, names_at[name], line["label"], color, ha="right", xytext=(-3, 0))
-        left.fill_between(epoch, loss[i].min(axis=0), loss[i].max(axis=0), color=color, alpha=0.2, linewidth=0)
-        left.semilogy(epoch, loss[i].mean(axis=0), **line, marker=marker, markersize=5, markevery=[-1])
-        percent = 100 * accuracy[i]
+        ends.append((line["label"], search[i, -1], color))
+        band(left, epoch, loss[i], color, marker=marker, markersize=5, markevery=[-1])
         right.plot(epoch, percent.mean(axis=0), **line)
-        beside, end = epoch[-1] + 1.5 + 1.2 * i, percent[:, -1]
-        right.plot([beside, beside], [end.min(), end.max()], color=color)
-        right.plot(beside, end.mean(), marker, color=color, markersize=6)
-    above.set(xlabel="rate", ylabel="held-back loss", xlim=(1.5e-5, 13), xticks=10.0**np.arange(-3, 2),
+        beside.plot([i, i], [percent[:, -1].min(), percent[:, -1].max()], color=color)
+        beside.plot(i, percent[:, -1].mean(), marker, color=color, markersize=6)
+    above.set(xlabel="rate", ylabel="held-back loss", xlim=(8e-4, 10), xticks=10.0**np.arange(-3, 2),
               title="the search")
     above.minorticks_off()
+    end_labels(above, ends)
     ticks = range(0, len(epoch), max(1, len(epoch) // 4))
-    left.set(xlabel="epoch", ylabel="training loss", xticks=ticks, title="at the best rates")
+    left.set(xlabel="epoch", ylabel="training loss", yscale="log", xticks=ticks, title="at the best rates")
     right.set(xlabel="epoch", ylabel="test accuracy, %", xticks=ticks, ylim=(94, 99.5), title="at the best rates")
+    beside.set(ylim=right.get_ylim(), xticks=[], yticks=[], xlim=(-1, len(NAMES)), xlabel="range",
+               title="at the end")
+    beside.spines["left"].set_visible(False)
     return figure

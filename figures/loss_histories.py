@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from figures.making.records import recorded
-from figures.making.style import METHODS, label_line
+from figures.making.style import METHODS, band, end_labels
 from numopt import data as sets
 from numopt.networks import cnn, mlp
 from numopt.optimizers import adam, kfac, nltgcr_fisher, rmsprop
@@ -88,32 +88,21 @@ def draw(loss, best):
     epochs = np.arange(loss.shape[-1])
     for i, net in enumerate(NETS):
         for ax, choice in zip(axes[:, i], [np.full(len(COMPARED), RATES.index(OF_THE_PAPER)), best[i]]):
-            ends = {}
+            ends = []
             for j, name in enumerate(COMPARED):
                 color, line, label = METHODS[name]
                 label = label.removesuffix(", Fisher")
                 each = loss[i, j, choice[j]]
-                ax.fill_between(epochs, each.min(axis=0), each.max(axis=0), color=color, alpha=0.2, linewidth=0)
-                ax.plot(epochs, each.mean(axis=0), color=color, linestyle=line, label=label)
-                ends[name] = each[:, -1].mean()
-            if ax is axes[1, i]:
-                for name, y in apart(ends, 2.4).items():
-                    rate = RATES[best[i][list(COMPARED).index(name)]]
-                    label_line(ax, epochs[-1], y, f"{rate:g}", METHODS[name][0], fontsize=10, xytext=(3, 0))
-            ax.set(yscale="log", ylim=(1e-3 if ax is axes[0, i] else 1e-4, CEILING), xlim=(0, epochs[-1] * 1.32),
+                band(ax, epochs, each, color, line, label=label)
+                ends.append((f"{RATES[choice[j]]:g}", each[:, -1].mean(), color))
+            ax.set(yscale="log", ylim=(1e-3 if ax is axes[0, i] else 1e-4, CEILING), xlim=(0, epochs[-1]),
                    xticks=epochs[::max(1, epochs[-1] // 2)])
             ax.minorticks_off()
+            if ax is axes[1, i]:
+                end_labels(ax, ends)
         axes[0, i].set_title(net)
         axes[1, i].set_xlabel("epoch")
     axes[0, 0].set_ylabel(f"training loss, rate {OF_THE_PAPER:g}")
     axes[1, 0].set_ylabel("training loss, best rates")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(COMPARED))
     return figure
-
-
-def apart(heights, factor):
-    """The same numbers, moved up where one is less than so many times the one below."""
-    moved, last = {}, 0
-    for name in sorted(heights, key=heights.get):
-        last = moved[name] = max(heights[name], factor * last)
-    return moved

@@ -1,18 +1,18 @@
 """Six matrices go by the name of curvature: two of them are the same, and the others only look alike.
 
 A net of 8-6-6-5 units that tells the digits 0 to 4 by the sums over the rows of their images, 131 weights, after 30
-steps of Adam; the shades are sizes of entries, and the lines separate the layers.  The Gauss-Newton matrix is the
-Fisher matrix, to the last digits.  The Hessian has the curvature of the net besides; the sampled Fisher matrix the luck
-of one label for each example; the empirical one the labels of the data, which are no draw from the model.  K-FAC keeps
-only the blocks of the layers, and makes of each a Kronecker product.  Last, how far each is from F, ‖M − F‖ / ‖F‖, at
-the start and after the 30 steps.  K-FAC's blocks, which are compared with those of F, are near at the start, when the
-inputs of a layer do not yet tell how wrong the net is, and then no longer.
+steps of Adam; the shades are entries, from below zero (blue) to above (yellow), and the lines separate the layers.  The
+Gauss-Newton matrix is the Fisher matrix, to the last digits.  The Hessian has the curvature of the net besides; the
+sampled Fisher matrix the luck of one label for each example; the empirical one the labels of the data, which are no
+draw from the model.  K-FAC keeps only the blocks of the layers, and makes of each a Kronecker product.  Last, how far
+each is from F, ‖M − F‖ / ‖F‖, at the start and after the 30 steps.  K-FAC's blocks, which are compared with those of F,
+are near at the start, when the inputs of a layer do not yet tell how wrong the net is, and then no longer.
 
 Made for this course, after Martens and Grosse (2015), Figure 2, and Kunstner et al. (2019).          Lecture 11.
 """
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib.colors import SymLogNorm
 from scipy.linalg import block_diag
 
 from figures.making.moving import animation
@@ -72,7 +72,7 @@ def draw(lr, steps, before, after):
     error = after[NAMES.index("K-FAC")] - blocks(after[NAMES.index("Fisher F")])
     largest = np.abs(after).max()
     for ax, name, M in zip(axes.flat, [*NAMES, "error of K-FAC"], [*after, error]):
-        shown = ax.imshow(np.maximum(np.abs(M), 1e-9), norm=LogNorm(largest / 1e3, largest), interpolation="nearest")
+        shown = ax.imshow(M, norm=signed(largest), interpolation="nearest")
         for end in ENDS[:-1]:
             ax.axhline(end - 0.5, color="white", linewidth=0.7)
             ax.axvline(end - 0.5, color="white", linewidth=0.7)
@@ -80,8 +80,10 @@ def draw(lr, steps, before, after):
         ax.spines[:].set_visible(False)
         ax.set_title(name, fontsize=10)
     axes[1, 3].set_axis_off()
-    bar = above.colorbar(shown, cax=axes[1, 3].inset_axes([0, 0.45, 1, 0.12]), orientation="horizontal", extend="min")
-    bar.set_label("size of an entry", fontsize=10)
+    bar = above.colorbar(shown, cax=axes[1, 3].inset_axes([0, 0.45, 1, 0.12]), orientation="horizontal",
+                         ticks=[-0.1, 0, 0.1], format="{x:g}")
+    bar.ax.minorticks_off()
+    bar.set_label("entry", fontsize=10)
     ax, y, far = below.subplots(), np.arange(6)[::-1], max(2.1, 1.05 * np.max([distances(before), distances(after)]))
     ax.hlines(y, 0, far, color="0.88", linewidth=1, zorder=0)
     ax.plot(distances(before), y, "o", color=BLACK, markerfacecolor="white", markersize=7, markeredgewidth=1.5)
@@ -116,9 +118,9 @@ def animate(lr, steps, before, after):
     figure = plt.figure(figsize=(6.5, 4.8))
     figure.get_layout_engine().set(h_pad=0.1)
     above, below = figure.subfigures(2, 1, height_ratios=[1, 1.05])
-    norm, pictures = LogNorm(np.abs(F).max() / 1e3, np.abs(F).max()), {}
+    norm, pictures = signed(np.abs(F).max()), {}
     for ax, name in zip(above.subplots(1, 3), ("Fisher F", "sampled", "sampled minus F")):
-        pictures[name] = ax.imshow(visible(F), norm=norm, interpolation="nearest")
+        pictures[name] = ax.imshow(F, norm=norm, interpolation="nearest")
         ax.set(xticks=[], yticks=[], title=name)
         ax.spines[:].set_visible(False)
     ax = below.subplots()
@@ -132,8 +134,8 @@ def animate(lr, steps, before, after):
 
     def show(frame):
         n = numbers[frame]
-        pictures["sampled"].set_data(visible(means[n - 1]))
-        pictures["sampled minus F"].set_data(visible(means[n - 1] - F))
+        pictures["sampled"].set_data(means[n - 1])
+        pictures["sampled minus F"].set_data(means[n - 1] - F)
         line.set_data(draws[:n], error[:n])
         dot.set_data(draws[n - 1:n], error[n - 1:n])
         return pictures["sampled"], pictures["sampled minus F"], line, dot
@@ -141,6 +143,6 @@ def animate(lr, steps, before, after):
     return animation(figure, show, len(numbers))
 
 
-def visible(M):
-    """Sizes of entries, none so small that it has no logarithm."""
-    return np.maximum(np.abs(M), 1e-9)
+def signed(largest):
+    """Shades for entries of both signs: zero in the middle, and the logarithm of their size on both sides of it."""
+    return SymLogNorm(largest / 1e2, linscale=0.5, vmin=-largest, vmax=largest)

@@ -26,8 +26,9 @@ from numopt.problems import MiniBatch, Objective, Ridge
 from numopt.record import path, record
 
 SETS = ("digits", "mnist", "fashion_mnist")
-NET = "10 hidden units"
+NET = "10 hidden units, to the minimum"
 SEED, PAIRS = 0, 3
+SEEDS = 2 * PAIRS
 EXAMPLES, HIDDEN, PRICE = 400, 10, 1e-3
 NETS, SPRING, RATE, STEPS = 20, 0.3, 0.2, 400
 BETWEEN = 8  # how often the loss is looked at between two nets of the path

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from figures.making.moving import revealed
-from figures.making.style import contours, label_line, method, minimum, trace
+from figures.making.style import contours, label_line, mark, method, minimum, trace
 from numopt.optimizers import gradient_descent, momentum, nesterov
 from numopt.problems import Quadratic
 from numopt.record import path
@@ -44,7 +44,7 @@ def draw(kappa, **paths):
         line = method(name)
         contours(ax, valley, np.linspace(-2.2, 10.6, 201), np.linspace(-4.4, 4.4, 201),
                  kappa / 100 * np.array([3, 12, 30, 60, 150, 500]))
-        trace(ax, x[:41], color=line["color"], linewidth=1, markersize=3.5)
+        trace(ax, x[:41], color=line["color"], marker=mark(name), linewidth=1, markersize=3.5)
         minimum(ax, 0, 0)
         ax.text(-2, 2.6, line["label"], color=line["color"], backgroundcolor="white")
         ax.set(xticks=[], yticks=[], ylim=(-4.4, 4.4))

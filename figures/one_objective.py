@@ -30,33 +30,51 @@ from numopt.optimizers.diagonal import hutchinson
 from numopt.optimizers.kronecker import balance, eigenvectors
 from numopt.problems import EmpiricalRisk
 from numopt.record import path
+from numopt.view import place
 
 WHOLE, GRADIENT, EACH = "whole, $\\varepsilon$", "$\\varepsilon\\,|\\hat{g}_i|$", "$\\varepsilon$"
 PLAIN = "$|d_i|\\leq\\varepsilon$"
-# The method, its settings; curvature, structure, over time, limit, as the picture has them.
-ROWS = [
-    ("damped_newton", {}, "$|H|$", "full", "", ""),
-    ("natural_gradient", {"solver": "dense"}, "$F$", "full", "", ""),
-    ("normalized_natural_gradient", {}, "$F$", "full", "", WHOLE),
-    ("gradient_norm_normalized", {}, "$F$", "full", "", GRADIENT),
-    ("eigenbasis_normalized", {}, "$F$", "full", "", EACH),
-    ("gradient_descent", {}, "", "$L\\,I$", "", ""),
-    ("normalized_descent", {}, "", "$L\\,I$", "", WHOLE),
-    ("sign_descent", {}, "", "$L\\,I$", "", EACH),
-    ("lbfgs", {}, "pairs $s, y$", "rank 2 each", "last 10", ""),
-    ("kfac", {"labels": "exact", "kappa": 1e100, "mu": 0.0, "every": 1}, "$F$", "$G\\otimes A$", "average", ""),
-    ("shampoo", {"every": 1}, "$\\tilde{F}$", "$(L\\otimes R)^{1/2}$", "sum", GRADIENT),
-    ("soap", {"beta1": 0.0, "weight_decay": 0.0}, "$\\tilde{F}$", "diag., turned", "average", GRADIENT),
-    ("full_matrix_adagrad", {}, "$\\tilde{F}$", "full", "sum", GRADIENT),
-    ("adagrad", {}, "$\\tilde{F}$", "diagonal", "sum", GRADIENT),
-    ("adam", {"beta1": 0.0}, "$\\tilde{F}$", "diagonal", "average", GRADIENT),
-    ("adahessian", {"beta1": 0.0, "block": 1}, "$H$, sampled", "diagonal", "average", ""),
-    ("sophia", {"beta1": 0.0, "k": 1, "weight_decay": 0.0, "gamma": 1.0}, "$H$, sampled", "diagonal", "average",
-     PLAIN)]
+# How the words of numopt.view are written here; a limit that is not here does not bind, with the settings below.
+WORDS = {"whole": WHOLE, "each by gradient": GRADIENT, "each": EACH, "each number at most": PLAIN,
+         "|H|": "$|H|$", "F": "$F$", "F̃": "$\\tilde{F}$", "changes of g": "pairs $s, y$",
+         "H sampled": "$H$, sampled", "H or F sampled": "$H$, sampled", "LI": "$L\\,I$", "rank 2": "rank 2 each",
+         "G ⊗ A": "$G\\otimes A$", "√(L ⊗ R)": "$(L\\otimes R)^{1/2}$", "diagonal turned": "diag., turned",
+         "diagonal": "diagonal", "diagonal by row": "diagonal", "sum": "sum", "average": "average",
+         "last pairs": "last 10"}
+SETTINGS = {
+    "damped_newton": {},
+    "natural_gradient": {"solver": "dense"},
+    "normalized_natural_gradient": {},
+    "gradient_norm_normalized": {},
+    "eigenbasis_normalized": {},
+    "gradient_descent": {},
+    "normalized_descent": {},
+    "sign_descent": {},
+    "lbfgs": {},
+    "kfac": {"labels": "exact", "kappa": 1e100, "mu": 0.0, "every": 1},
+    "shampoo": {"every": 1},
+    "soap": {"beta1": 0.0, "weight_decay": 0.0},
+    "full_matrix_adagrad": {},
+    "adagrad": {},
+    "adam": {"beta1": 0.0},
+    "adahessian": {"beta1": 0.0, "block": 1},
+    "sophia": {"beta1": 0.0, "k": 1, "weight_decay": 0.0, "gamma": 1.0}}
 LOOPS = {loop.__name__: loop for loop in (
     damped_newton, natural_gradient, normalized_natural_gradient, gradient_norm_normalized, eigenbasis_normalized,
     gradient_descent, normalized_descent, sign_descent, lbfgs, kfac, shampoo, soap, full_matrix_adagrad, adagrad,
     adam, adahessian, sophia)}
+
+
+def choices(method):
+    """What the method says of its place in Table 1, in the words of the picture: curvature, structure, time, limit."""
+    limit, curvature, structure, over_time = place(method)
+    over_time = over_time.removesuffix("momentum").removesuffix(", ")
+    return (WORDS.get(curvature, ""), WORDS[structure] if structure else "full", WORDS.get(over_time, ""),
+            WORDS.get(limit, ""))
+
+
+# The method, its settings; curvature, structure, over time, limit.
+ROWS = [(name, settings, *choices(LOOPS[name])) for name, settings in SETTINGS.items()]
 
 
 def least(g, H, limit, eta, epsilon):

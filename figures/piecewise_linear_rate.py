@@ -11,7 +11,7 @@ Ravasi's lecture notes, figure "PWLR"; the conditions are those of Robbins and M
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, label_line
+from figures.making.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, end_labels
 from numopt import schedules
 from numopt.optimizers import gradient_descent
 from numopt.problems import Noisy, Quadratic
@@ -74,7 +74,7 @@ def draw(lr, first, long_run):
     below.fill_between(t, start * t[0] / t, start * (t[0] / t)**0.5, color="0.88", linewidth=0, zorder=0)
     below.set(xlabel="step $t$", ylabel="rate $\\alpha_t$", xlim=(1, 1e6), ylim=(1e-5 * lr, 3 * lr))
     below.text(1.1e5, 3.3e-3 * lr, "$1 / \\sqrt{t}$", color="0.35", va="top", ha="left")
-    for name, y in [("constant", lr), ("piecewise_linear", lr / 100), ("inverse_time", 1e-4 * lr)]:
-        label_line(below, 1e6, y, name.replace("_", " "), LINES[name][0])
-    label_line(below, 2.6e3, 4e-5 * lr, "exponential, cosine,\nstep, warm up:\ntoo soon", BLACK)
+    end_labels(below, [(name.replace("_", " "), rate[-1], LINES[name][0]) for name, rate in zip(known, long_run)
+                       if rate[-1] > 1e-5 * lr])
+    below.text(2.6e3, 4e-5 * lr, "exponential, cosine,\nstep, warm up:\ntoo soon", color=BLACK, va="center")
     return figure

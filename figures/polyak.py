@@ -12,7 +12,7 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.style import BLUE, contours, label_line, method, minimum, trace
+from figures.making.style import BLUE, contours, end_labels, method, minimum, trace
 from numopt.optimizers import gradient_descent, polyak
 from numopt.problems import Noisy, Quadratic
 from numopt.record import path
@@ -42,15 +42,16 @@ def draw(last, limit, iterates, window, all):
     above.text(-1.45, -0.62, "the iterates", color="0.4")
     above.text(-0.95, 0.55, "their mean so far", color=BLUE)
     above.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$", xticks=[-1, 0, 1], yticks=[-0.5, 0, 0.5])
-    n = np.arange(1, len(all))
+    n, ends = np.arange(1, len(all)), []
     tens = [10**k for k in range(9) if 10**k <= n[-1]]
     for x, label, line in [(iterates, "the iterates", method("gradient_descent")),
                            (window, f"mean of the last {last}", method("polyak")),
                            (all, "mean of all", method("polyak", linestyle="-"))]:
         distance = np.sum(x**2, axis=-1).mean(axis=1)[1:]
         below.loglog(n, distance, **line)
-        label_line(below, n[-1], distance[-1], label, line["color"])
+        ends.append((label, distance[-1], line["color"]))
     below.loglog(n[9:], limit / n[9:], color="0.5", linewidth=1.2, linestyle="--")
-    below.set(xlabel="step $n$", ylabel="mean squared distance", xlim=(1, 4 * n[-1]), ylim=(0.002, 1.2),
+    below.set(xlabel="step $n$", ylabel="mean squared distance", xlim=(1, n[-1]), ylim=(0.002, 1.2),
               xticks=tens, xticklabels=tens)
+    end_labels(below, ends)
     return figure

@@ -20,7 +20,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from figures.making.records import recorded
-from figures.making.style import BLACK, BLUE, GREEN, VERMILION
+from figures.making.style import BLACK, BLUE, GREEN, VERMILION, band
 from numopt import data as sets
 from numopt.networks import mlp
 from numopt.optimizers import momentum
@@ -92,10 +92,8 @@ def draw(**found):
     for start, (color, linestyle, label) in LINES.items():
         rows, pre = found[start], int(found[f"{start}, before"]) // EVERY
         steps = EVERY * np.arange(rows.shape[1])
-        low, high, median = rows.min(axis=0), rows.max(axis=0), np.median(rows, axis=0)
-        ax.fill_between(steps[pre:], low[pre:], high[pre:], color=color, alpha=0.13, linewidth=0)
-        ax.plot(steps[:pre + 1], median[:pre + 1], color=color, linestyle=":", linewidth=1.2)
-        ax.plot(steps[pre:], median[pre:], color=color, linestyle=linestyle, label=label)
+        ax.plot(steps[:pre + 1], np.median(rows, axis=0)[:pre + 1], color=color, linestyle=":", linewidth=1.2)
+        band(ax, steps[pre:], rows[:, pre:], color, linestyle, middle=np.median, label=label)
     ax.set(xlabel="step, all trainings counted", ylabel="training loss", yscale="log", xlim=(0, STEPS))
     ax.legend(loc="lower left")
     return figure

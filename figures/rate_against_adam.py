@@ -12,7 +12,6 @@ Ravaut and Gorti (2018), Figure 14, remade; without --data cifar10 on digits.   
 from functools import partial
 
 from figures.making.adaptive_rate import LINES, RESNET_NET, gathered, in_seeds, panels, train_resnet
-from figures.making.style import ORANGE, PURPLE
 
 SETS = "digits", "cifar10"
 SEED = 0
@@ -22,8 +21,8 @@ ADAM_RATES = 0.1, 0.01, 0.001
 DRAWN = {"fixed": ("fixed 0.1", *LINES["gradient_descent"]),
          "printed": ("2nd order, printed", *LINES["newton_rate_printed"]),
          "adam 0.01": ("Adam 0.01", *LINES["adam"]),
-         "adam 0.1": ("Adam 0.1", PURPLE, "-."),
-         "adam 0.001": ("Adam 0.001", ORANGE, ":")}
+         "adam 0.1": ("Adam 0.1", LINES["adam"][0], "--"),
+         "adam 0.001": ("Adam 0.001", LINES["adam"][0], ":")}
 
 
 def runs(data):

@@ -16,19 +16,18 @@ from functools import partial
 
 import numpy as np
 
-from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, parts, train_resnet
-from figures.making.style import GREY, SKY
+from figures.making.adaptive_rate import BETTER, LINES, RESNET_NET, gathered, in_seeds, panels, parts, train_resnet
 
 SETS = "digits", "cifar100"
 SEED = 0
 SEEDS = range(SEED, SEED + 2)
-NET = "ResNet-18 of width 4, 8 epochs, pairs of digits"
+NET, CALLED = RESNET_NET, {"digits": "pairs of digits"}
 SEARCHED = 0.05, 0.1, 0.2, 0.5, 1.0, 2.0
 BEST = 1.0
 DRAWN = {"fixed": ("fixed 0.02", *LINES["gradient_descent"]),
-         f"fixed {BEST}": (f"fixed {BEST:g}, searched", GREY, "-"),
+         f"fixed {BEST}": (f"fixed {BEST:g}, searched", *BETTER),
          "printed, double": ("2nd order, printed", *LINES["newton_rate_printed"]),
-         "printed": ("the same, single", SKY, ":"),
+         "printed": ("the same, single", LINES["newton_rate_printed"][0], ":"),
          "newton": ("2nd order, guarded", *LINES["newton_rate"])}
 
 

@@ -9,8 +9,7 @@ Ravaut and Gorti (2018), Figures 8 and 11, remade; without --data cifar10 on dig
 """
 from functools import partial
 
-from figures.making.adaptive_rate import LINES, RESNET_NET, gathered, in_seeds, panels, train_resnet
-from figures.making.style import BLUE, GREY
+from figures.making.adaptive_rate import BETTER, LINES, RESNET_NET, gathered, in_seeds, panels, train_resnet
 
 SETS = "digits", "cifar10"
 SEED = 0
@@ -19,9 +18,9 @@ NET = RESNET_NET
 STARTS = 0.01, 0.05
 METHODS = {"fixed": "gradient_descent", "printed": "newton_rate_printed", "newton": "newton_rate"}
 DRAWN = {"fixed from 0.01": ("fixed 0.01", *LINES["gradient_descent"]),
-         "fixed from 0.05": ("fixed 0.05", GREY, "-"),
+         "fixed from 0.05": ("fixed 0.05", *BETTER),
          "printed from 0.01": ("printed, from 0.01", *LINES["newton_rate_printed"]),
-         "printed from 0.05": ("printed, from 0.05", BLUE, ":")}
+         "printed from 0.05": ("printed, from 0.05", LINES["newton_rate_printed"][0], ":")}
 
 
 def runs(data):

@@ -12,8 +12,8 @@ Ravaut and Gorti (2018), Figures 5 and 7, remade; without --data cifar10 on smal
 """
 from functools import partial
 
-from figures.making.adaptive_rate import LINES, gathered, in_seeds, panels, parts, small_lenet, train
-from figures.making.style import GREY
+from figures.making.adaptive_rate import (
+    BETTER, LINES, PASSES, gathered, in_seeds, panels, parts, small_lenet, train)
 
 SETS = "digits", "cifar10"
 SEED = 0
@@ -22,10 +22,13 @@ EPOCHS = {"digits": 15, "cifar10": 10}
 NET = {data: f"LeNet, dropout ½, {epochs} epochs" for data, epochs in EPOCHS.items()}
 SEARCHED = {"digits": 0.1, "cifar10": 0.05}
 DRAWN = {"fixed": ("fixed 0.01", *LINES["gradient_descent"]),
-         "searched": ("fixed, searched", GREY, "-"),
+         "searched": ("fixed, searched", *BETTER),
          "printed": ("2nd order, printed", *LINES["newton_rate_printed"]),
          "first order": ("first order", *LINES["gradient_rate"]),
          "newton": ("2nd order, guarded", *LINES["newton_rate"])}
+
+COST = dict(zip(DRAWN, map(PASSES.get, ("gradient_descent", "gradient_descent", "newton_rate_printed",
+                                        "gradient_rate", "newton_rate"))))
 
 
 def training(method, data, lr, seed, **settings):
@@ -49,4 +52,4 @@ def compute():
 
 
 def draw(**seen):
-    return panels(seen, DRAWN)
+    return panels(seen, DRAWN, COST)

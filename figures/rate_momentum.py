@@ -12,14 +12,13 @@ Ravaut and Gorti (2018), Figure 12, remade; without --data cifar10 on digits.   
 from functools import partial
 
 from figures.making.adaptive_rate import LINES, RESNET_NET, gathered, in_seeds, panels, train_resnet
-from figures.making.style import BLUE
 
 SETS = "digits", "cifar10"
 SEED = 0
 SEEDS = range(SEED, SEED + 3)
 NET = RESNET_NET
 DRAWN = {"fixed": ("fixed 0.1", *LINES["gradient_descent"]),
-         "printed": ("printed", BLUE, ":"),
+         "printed": ("printed", LINES["newton_rate_printed"][0], ":"),
          "printed, momentum": ("printed, momentum", *LINES["newton_rate_printed"]),
          "newton, momentum": ("guarded, momentum", *LINES["newton_rate"])}
 

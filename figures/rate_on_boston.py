@@ -16,7 +16,8 @@ Ravaut and Gorti (2018), Figure 1, remade with another split of the houses.     
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.adaptive_rate import LINES, end_labels
+from figures.making.adaptive_rate import LINES
+from figures.making.style import end_labels
 from numopt.data import boston
 from numopt.networks import linear
 from numopt.optimizer import Diverged
@@ -77,19 +78,19 @@ def compute(steps=400, lowest=1e-7, highest=6.3e-6, rates=5, alphas=(1e-16, 1e-1
 
 def draw(least, **found):
     figure, (above, below) = plt.subplots(2, 1, figsize=(6.5, 6), sharex=True)
-    ends = {}
+    ends = []
     for name, label in LABELS.items():
         color, linestyle = LINES[name]
         loss = found[name][0]
         lowest = np.minimum.accumulate(loss)
         above.semilogy(loss, color=color, linestyle=linestyle, linewidth=1.3)
         below.semilogy(lowest, color=color, linestyle=linestyle)
-        ends[label] = lowest[-1], color
+        ends.append((label, lowest[-1], color))
     below.axhline(least, color="0.3", linestyle=":", linewidth=1.2)
     above.set(ylabel="loss", title="the leaps")
     below.set(xlabel="step", ylabel="lowest loss so far", xlim=(0, len(loss) - 1), ylim=(10, 400),
               yticks=[10, 20, 40, 100, 300])
     below.yaxis.set_major_formatter("{x:g}")
     below.minorticks_off()
-    end_labels(below, {**ends, "least possible": (least, "0.3")})
+    end_labels(below, [*ends, ("least possible", least, "0.3")])
     return figure

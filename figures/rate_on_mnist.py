@@ -15,8 +15,8 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.adaptive_rate import LINES, band, end_labels, gathered, in_seeds, parts, train
-from figures.making.style import GREY
+from figures.making.adaptive_rate import BETTER, LINES, gathered, in_seeds, parts, train
+from figures.making.style import band, end_labels
 from numopt.networks import logistic
 
 SETS = "digits", "mnist"
@@ -31,7 +31,7 @@ DRAWN = {"fixed": ("fixed rate", *LINES["gradient_descent"]),
          "first order": ("first order", *LINES["gradient_rate"]),
          "printed": ("2nd order, printed", *LINES["newton_rate_printed"]),
          "newton": ("2nd order, guarded", *LINES["newton_rate"]),
-         "searched": ("fixed, searched", GREY, "-")}
+         "searched": ("fixed, searched", *BETTER)}
 
 
 def training(method, data, lr, seed, **settings):
@@ -59,14 +59,14 @@ def compute():
 
 def draw(**seen):
     figure, (above, below) = plt.subplots(2, 1, figsize=(6.5, 6), sharex=True)
-    ends = {}
+    ends = []
     for run, (label, color, linestyle) in DRAWN.items():
         loss, accuracy = seen[f"{run}: training loss"], 100 * seen[f"{run}: test accuracy"]
         epoch = np.arange(loss.shape[1])
         zorder = 3 if run == "first order" else 2
         band(above, epoch, loss, color, linestyle, zorder=zorder)
         band(below, epoch, accuracy, color, linestyle, zorder=zorder)
-        ends[label] = loss[:, -1].mean(), color
+        ends.append((label, loss[:, -1].mean(), color))
     above.set(ylabel="training loss", yscale="log")
     below.set(xlabel="epoch", ylabel="test accuracy, %", xlim=(0, epoch[-1]), ylim=(accuracy[:, -1].mean() - 9, 100))
     end_labels(above, ends)

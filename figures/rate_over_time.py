@@ -12,8 +12,8 @@ Ravaut and Gorti (2018), Figure 4, remade; without --data mnist on smaller digit
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.adaptive_rate import LINES, end_labels, gathered
-from figures.making.style import GREY
+from figures.making.adaptive_rate import BETTER, LINES, gathered
+from figures.making.style import end_labels
 from figures.rate_on_mnist import DRAWN
 
 RECORD = "rate_on_mnist"
@@ -27,17 +27,17 @@ def compute():
 
 def draw(**seen):
     figure, ax = plt.subplots(figsize=(6.5, 4.6))
-    ends = {}
+    ends = []
     for run, (label, color, linestyle) in DRAWN.items():
         if run not in ("fixed", "searched"):
             ax.semilogy(seen[f"{run}: epoch"], seen[f"{run}: rate"], color=color, linestyle=linestyle, linewidth=1.4,
                         zorder=3 if run == "first order" else 2)
-            ends[label] = seen[f"{run}: rate"][-1], color
+            ends.append((label, seen[f"{run}: rate"][-1], color))
     for run, (color, linestyle) in LOW.items():
         ax.semilogy(seen[f"{run}: epoch"], seen[f"{run}: rate"], color=color, linestyle=linestyle, linewidth=0.8)
-    ends["from a lower start"] = seen["printed from low: rate"][-1], LINES["newton_rate_printed"][0]
+    ends.append(("from a lower start", seen["printed from low: rate"][-1], LINES["newton_rate_printed"][0]))
     searched = seen["searched: rate"][0]
-    ax.axhline(searched, color=GREY, linewidth=1.2)
+    ax.axhline(searched, color=BETTER[0], linestyle=BETTER[1], linewidth=1.2)
     ax.set(xlabel="epoch", ylabel="rate", xlim=(0, np.nanmax(seen["newton: epoch"])))
-    end_labels(ax, ends | {"fixed, searched": (searched, GREY)})
+    end_labels(ax, [*ends, ("fixed, searched", searched, BETTER[0])])
     return figure

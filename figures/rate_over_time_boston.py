@@ -13,8 +13,8 @@ Ravaut and Gorti (2018), Figure 2, remade with another split of the houses.     
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.adaptive_rate import LINES, end_labels
-from figures.making.style import VERMILION
+from figures.making.adaptive_rate import LINES
+from figures.making.style import VERMILION, end_labels
 from figures.rate_on_boston import follow, problem, with_ones
 from numopt.optimizers import gradient_rate, newton_rate, newton_rate_printed
 
@@ -38,15 +38,15 @@ def rises(loss):
 
 def draw(shown, curvatures, **found):
     figure, (above, middle, below) = plt.subplots(3, 1, figsize=(6.5, 7.4), height_ratios=[2, 1.2, 1.2])
-    edge, ends = 2 / curvatures[-1], {}
+    edge, ends = 2 / curvatures[-1], []
     for name, label in LABELS.items():
         color, linestyle = LINES[name]
         rate = found[name][1]
         above.semilogy(rate, color=color, linestyle=linestyle, linewidth=1.3)
-        ends[label] = np.exp(np.log(rate[-50:]).mean()), color
+        ends.append((label, np.exp(np.log(rate[-50:]).mean()), color))
     for height in 1 / curvatures[[0, -1]]:
         above.axhline(height, color="0.3", linestyle=":", linewidth=1.2)
-    ends[r"$1\,/\,\lambda_{min}$"], ends[r"$1\,/\,\lambda_{max}$"] = ((1 / curvatures[i], "0.3") for i in (0, -1))
+    ends += [(f"$1\\,/\\,\\lambda_{{{which}}}$", 1 / curvatures[i], "0.3") for which, i in [("min", 0), ("max", -1)]]
     loss, rate = found["newton_rate"][:, :shown + 1]
     up = rises(loss)
     color, linestyle = LINES["newton_rate"]
@@ -59,5 +59,5 @@ def draw(shown, curvatures, **found):
     middle.set(ylabel="rate", title=f"second order, the first {shown} steps; dots: the loss is about to rise")
     below.set(xlabel="step", ylabel="loss")
     end_labels(above, ends)
-    end_labels(middle, {r"$2\,/\,\lambda_{max}$": (edge, "0.3")})
+    end_labels(middle, [(r"$2\,/\,\lambda_{max}$", edge, "0.3")])
     return figure

@@ -11,7 +11,6 @@ Ravaut and Gorti (2018), Figure 13, remade; without --data cifar10 on digits.   
 from functools import partial
 
 from figures.making.adaptive_rate import LINES, RESNET_NET, gathered, in_seeds, panels, parts, train_resnet
-from figures.making.style import PURPLE
 
 SETS = "digits", "cifar10"
 SEED = 0
@@ -28,7 +27,7 @@ def fewer(data):
 
 DRAWN = {"fixed, fewer": ("fixed 0.1", *LINES["gradient_descent"]),
          "printed, probe": ("printed, held back", *LINES["newton_rate_printed"]),
-         "newton, fewer": ("guarded, mini-batch", PURPLE, "-."),
+         "newton, fewer": ("guarded, mini-batch", LINES["newton_rate"][0], ":"),
          "newton, probe": ("guarded, held back", *LINES["newton_rate"])}
 
 

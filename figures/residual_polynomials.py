@@ -17,7 +17,7 @@ from itertools import islice
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.style import method
+from figures.making.style import mark, method
 from numopt.linalg import conjugate_gradient_iterates
 from numopt.optimizers import anderson, gcr, gradient_descent, lbfgs, momentum, nesterov
 from numopt.problems import Quadratic
@@ -76,8 +76,8 @@ def draw(eigenvalues, **left):
     ax = below.subplots()
     for name, x in left.items():
         length = np.linalg.norm(eigenvalues * x, axis=1) / np.linalg.norm(eigenvalues * x[0])
-        style = method(name if name != "conjugate_gradient" else "nonlinear_cg", label=NAMES[name])
-        ax.semilogy(length, **style, marker="o", markersize=3)
+        known = name if name != "conjugate_gradient" else "nonlinear_cg"
+        ax.semilogy(length, **method(known, label=NAMES[name]), marker=mark(known), markersize=3.5)
     ax.legend(loc="lower left", fontsize=9)
     ax.set(ylabel="length of the residual", xlabel="step", ylim=(1e-6, 10), xlim=(0, len(x) - 1),
            xticks=range(0, len(x), 5))

@@ -13,15 +13,16 @@ Made for this course, after Nocedal and Wright (2006), Sections 6.1 and 7.2.    
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.style import BLACK, BLUE, GREY, ORANGE, VERMILION
+from figures.making.style import BLACK, METHODS
 from numopt.optimizers import bfgs, lbfgs
 from numopt.optimizers.quasi_newton import two_loops
 from numopt.problems import Counted, quadratic_with
 from numopt.record import record
 
-LINES = {"own": (BLACK, "-", "o", "BFGS, its own M"), "reversed": (BLUE, "-", "s", "BFGS, M = H"),
-         "turned": (ORANGE, "-", "^", "BFGS, wrong axes"), "limited": (GREY, "--", "o", "L-BFGS"),
-         "wrong_pairs": (VERMILION, ":", "s", "L-BFGS, wrong pairs")}
+BFGS, LBFGS = METHODS["bfgs"][0], METHODS["lbfgs"][0]  # their colours
+LINES = {"own": (BFGS, "-", "o", "BFGS, its own M"), "reversed": (BFGS, "--", "s", "BFGS, M = H"),
+         "turned": (BFGS, ":", "^", "BFGS, wrong axes"), "limited": (LBFGS, "-", "o", "L-BFGS"),
+         "wrong_pairs": (LBFGS, ":", "s", "L-BFGS, wrong pairs")}
 
 
 def quadratic(size, condition, seed):
@@ -84,7 +85,7 @@ def compute(size=20, condition=1e3, steps=80, history=10, conditions=(1e1, 1e2, 
 
 def draw(bfgs, lbfgs, conditions, asked):
     figure, panels = plt.subplot_mosaic([["bfgs", "lbfgs"], ["cost", "cost"]], figsize=(6.6, 6.4))
-    for name, values, color, title in (("bfgs", bfgs, BLUE, "BFGS"), ("lbfgs", lbfgs, VERMILION, "L-BFGS")):
+    for name, values, color, title in (("bfgs", bfgs, BFGS, "BFGS"), ("lbfgs", lbfgs, LBFGS, "L-BFGS")):
         ax = panels[name]
         ax.axhline(1, color=BLACK, linewidth=3, alpha=0.3)
         ax.semilogy(values, color=color, linewidth=0.9)

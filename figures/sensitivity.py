@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from figures.making.records import recorded
-from figures.making.style import METHODS
+from figures.making.style import METHODS, band
 from numopt import data as sets
 from numopt import optimizers
 from numopt.networks import mlp
@@ -122,12 +122,11 @@ def draw(**losses):
     for ax, name in zip(axes.ravel(), ordered(losses)):
         color, _, label = METHODS[name]
         ax.plot(RATES, np.transpose([medians[other] for other in losses]), color="0.86", linewidth=0.7, zorder=0)
-        ax.fill_between(RATES, losses[name].min(axis=0), losses[name].max(axis=0), color=color, alpha=0.25, linewidth=0)
-        ax.plot(RATES, medians[name], color=color, linewidth=2)
+        band(ax, RATES, losses[name], color, middle=np.median, linewidth=2)
         if found := window(losses[name]):
             low, high, _ = found
             ax.plot([low, high], [GOOD, GOOD], color="black", linewidth=3, solid_capstyle="butt")
-            ax.annotate(f"{high / low:.2g}", (np.sqrt(low * high), GOOD), (0, 3), textcoords="offset points",
+            ax.annotate(f"{high / low:.0f}", (np.sqrt(low * high), GOOD), (0, 3), textcoords="offset points",
                         ha="center", fontsize=10)
         ax.set_title(label, color=color, fontsize=10)
         ax.set(xscale="log", yscale="log", xlim=(RATES[0], RATES[-1]), ylim=(1e-3, CEILING),
@@ -137,6 +136,6 @@ def draw(**losses):
         ax.set_axis_off()
     for ax in axes.ravel()[max(0, len(losses) - columns):len(losses)]:
         ax.tick_params(labelbottom=True)
-    figure.supxlabel("learning rate", fontsize=11)
+        ax.set_xlabel("rate")
     figure.supylabel("training loss", fontsize=11)
     return figure

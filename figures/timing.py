@@ -17,6 +17,7 @@ from figures.making.records import recorded
 from figures.making.style import BLACK, BLUE, GREY, ORANGE, VERMILION
 
 RECORD = "timing"
+NET = "seconds in batches of 128, single precision, 2 threads"
 NETS = "2x90 MLP", "5x30 MLP", "CNN"
 METHODS = "Adam", "RMSProp", "nlTGCR", "K-FAC", "natural gradient"
 FORMS = "Python", "NumPy", "compiled", "PyTorch"

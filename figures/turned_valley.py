@@ -13,7 +13,7 @@ from itertools import product
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.style import METHODS, contours, minimum
+from figures.making.style import METHODS, contours, mark, minimum
 from numopt.optimizers import adam, momentum, rprop
 from numopt.problems import quadratic_with
 from numopt.record import path
@@ -61,13 +61,13 @@ def compute(kappas=(1, 3, 10, 30, 100, 300), shown=100, steps=20, limit=400):
 
 def draw(names, kappas, shown, needed, paths):
     figure, panels = plt.subplot_mosaic([list(LIES), ["steps"] * 2], figsize=(6.4, 6.6), height_ratios=[1, 0.9])
-    side, markers = np.linspace(-1.35, 1.35, 161), dict(zip(names, "osD"))
+    side = np.linspace(-1.35, 1.35, 161)
     for (lie, Q), drawn in zip(LIES.items(), paths):
         ax = panels[lie]
         contours(ax, quadratic_with([1, shown], Q), side, side, levels=[0.05, 0.5, 2, 6, 15, 35])
         for name, x in list(zip(names, drawn))[:2]:
             color, _, label = METHODS[name]
-            ax.plot(*x.T, color=color, marker=markers[name], markersize=4, linewidth=1.4, label=label)
+            ax.plot(*x.T, color=color, marker=mark(name), markersize=4, linewidth=1.4, label=label)
         minimum(ax, 0, 0)
         ax.set(title=f"{lie}, κ = {shown:g}", aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1],
                xlim=(-1.35, 1.35), ylim=(-1.35, 1.35))
@@ -77,7 +77,7 @@ def draw(names, kappas, shown, needed, paths):
         color, _, label = METHODS[name]
         for i, line in enumerate(["-", ":"]):
             ax.loglog(kappas, np.where(np.isfinite(needed[i, j]), needed[i, j], np.nan), color=color, linestyle=line,
-                      marker=markers[name], markersize=5, markerfacecolor=color if i == 0 else "white",
+                      marker=mark(name), markersize=5, markerfacecolor=color if i == 0 else "white",
                       label=f"{label}, {list(LIES)[i]}")
     ax.set(xlabel="condition number κ", ylabel="steps to a hundredth")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)

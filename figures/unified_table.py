@@ -2,9 +2,10 @@
 
 One step d of each method of Zheng's Table 1 from the same point, made as long as gains it most.  Left in each half, how
 its length is shared out, ‖d_i‖_H, from the flattest eigenvector to the steepest; right, its gain Δ_i as a share of the
-most there is to gain along that eigenvector, downwards where it loses; and as a number its whole gain Δ_d, as a share
-of Newton's, ½ ‖g̃‖²_H.  (At this length Δ_d = ½ ‖d‖²_H.  Normalized forms have the same d at another length.)  The
-rings are Zheng's formulas, where he has one, with their misprints corrected.
+most there is to gain along that eigenvector, downwards where it loses (a point is where it loses more than there is
+room for); and as a number its whole gain Δ_d, as a share of Newton's, ½ ‖g̃‖²_H.  (At this length Δ_d = ½
+‖d‖²_H.  Normalized forms have the same d at another length.) The rings are Zheng's formulas, where he has one, with
+their misprints corrected.
 
 The quadratic has ten curvatures from 1 to 1,000, in directions of chance, and much the same to gain along each.  The
 net is that of the figure "matrices" after its 30 steps, with H the Fisher matrix and 0.001 I, and its 131 eigenvectors
@@ -30,6 +31,7 @@ from numopt.problems import EmpiricalRisk, quadratic_with
 from numopt.record import path
 
 DAMPING = 1e-3
+LEAST = -0.3  # where a loss is cut off
 # What a step is proportional to along an eigenvector, in Zheng's formulas.
 FORMULAS = {"Newton, natural": lambda lam, g_hat: -g_hat / lam,
             "GN-normalized": lambda lam, g_hat: -g_hat / np.sqrt(lam),
@@ -119,16 +121,18 @@ def draw(quadratic, net):
                 continue
             length, gain, whole = shares(*step)
             lengths.bar(np.arange(10), 0.75 * length, bottom=base, color=BLACK)
-            up, down = np.clip(gain, 0, 1), np.clip(gain, -0.3, 0)
+            up, down = np.clip(gain, 0, 1), np.clip(gain, LEAST, 0)
             gains.bar(np.arange(10), 0.75 * up, bottom=base, color=BLUE)
             gains.bar(np.arange(10), 0.75 * down, bottom=base, color=VERMILION)
+            for cut in np.flatnonzero(gain < LEAST):
+                gains.plot(cut, 0.75 * LEAST - 0.06 + base, "v", color=VERMILION, markersize=4)
             gains.text(14.8, base + 0.2, f"{100 * whole:.0f}%", ha="right")
             if name in FORMULAS:
                 length, gain, _ = shares(*step[:2], FORMULAS[name](*step[:2]))
                 ring = {"marker": "o", "markersize": 3, "linestyle": "none", "markerfacecolor": "white",
                         "markeredgecolor": BLACK, "markeredgewidth": 0.8}
                 lengths.plot(0.75 * length + base, **ring)
-                gains.plot(0.75 * np.clip(gain, -0.3, 1) + base, **ring)
+                gains.plot(0.75 * np.clip(gain, LEAST, 1) + base, **ring)
         lengths.set_title(f"{title}\nlength", loc="left")
         gains.set_title("\ngain", loc="left")
         gains.set_title("all", loc="right")

@@ -12,7 +12,7 @@ Ravasi's lecture notes, section "Exploding and vanishing gradients"; Glorot and 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures.making.style import BLACK, BLUE, VERMILION, label_line
+from figures.making.style import BLACK, BLUE, VERMILION, band, end_labels
 from numopt.data import digits
 from numopt.networks import mlp
 from numopt.problems import MiniBatch
@@ -47,19 +47,24 @@ def compute(eigenvalues=(1.1, -1.1, 1.0, 0.9), powers=50, layers=50, units=64, s
             "backwards": backwards}
 
 
+def geometric_mean(rows, axis):
+    return np.exp(np.log(rows).mean(axis=axis))
+
+
 def draw(eigenvalues, parts, forwards, backwards):
     figure, panels = plt.subplot_mosaic([["powers", "powers"], ["forwards", "backwards"]], figsize=(6, 6.2))
     powers, N, layers = panels.pop("powers"), len(parts) - 1, forwards.shape[-1]
+    ends = []
     for lam, part, color, style in zip(eigenvalues, parts.T, [VERMILION, VERMILION, BLACK, BLUE], ["-", ":", "-", "-"]):
         powers.semilogy(np.abs(part), color=color, linestyle=style)
-        label_line(powers, N, np.abs(part[-1]), f"$\\lambda = {lam}$".replace("-", "−"), color)
+        ends.append((f"$\\lambda = {lam}$".replace("-", "−"), np.abs(part[-1]), color))
     powers.set(xlabel="power $N$", ylabel="part of $W^N x$", xlim=(0, N))
+    end_labels(powers, ends)
     layer = np.arange(1, layers + 1)
     for ax, norms in zip(panels.values(), [forwards, backwards]):
         for (color, style), norm in zip(LINES.values(), norms):
-            ax.fill_between(layer, norm.min(axis=0), norm.max(axis=0), color=color, alpha=0.2, linewidth=0)
-            ax.semilogy(layer, np.exp(np.log(norm).mean(axis=0)), color=color, linestyle=style)
-        ax.set(xlabel="layer", ylim=(1e-17, 1e17), yticks=10.0**np.arange(-15, 16, 5))
+            band(ax, layer, norm, color, style, middle=geometric_mean)
+        ax.set(xlabel="layer", yscale="log", ylim=(1e-17, 1e17), yticks=10.0**np.arange(-15, 16, 5))
     panels["forwards"].set(title="values, forwards →", ylabel="length")
     panels["backwards"].set_title("← derivatives, backwards")
     panels["backwards"].tick_params(labelleft=False)

@@ -28,7 +28,7 @@ def draw(gamma, descent):
     f, far = valley(gamma), max(1, gamma)
     contours(ax, f, 1.1 * np.linspace(-far, far, 221), 0.4 * np.linspace(-far, far, 161),
              levels=[f.value(theta) for theta in descent[7::-1]])
-    trace(ax, descent, **method("steepest_descent", color="black"))
+    trace(ax, descent, **method("steepest_descent"))
     for corner in range(1, min(5, len(descent) - 1)):
         right_angle(ax, *descent[corner - 1:corner + 2], size=0.3)
     for k in range(min(4, len(descent))):

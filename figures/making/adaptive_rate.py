@@ -11,6 +11,7 @@ from math import ceil, isfinite
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator
 
 from figures.making import records, style
 from numopt import data as sets
@@ -26,6 +27,7 @@ LEARN_THE_RATE = "gradient_rate", "newton_rate", "newton_rate_printed"
 PASSES = {"gradient_descent": 3, "gradient_rate": 6, "newton_rate": 8, "newton_rate_printed": 8, "adam": 3}
 
 LINES = {name: style.METHODS[name][:2] for name in METHODS}  # color and line
+BETTER = LINES["gradient_descent"][0], "--"  # the same method at a rate that was searched for
 
 # Narrower than the paper's ResNet, of width 64, and for fewer epochs: in NumPy that would take weeks.
 RESNET = {"digits": {"width": 4, "batch_size": 64, "epochs": 8},
@@ -123,45 +125,15 @@ def padded(arrays):
     return np.array([np.pad(array, (0, longest - len(array)), constant_values=np.nan) for array in arrays])
 
 
-def end_labels(ax, ends, size=10):
-    """Names on the right of a panel, each as near to the height at which its line ends as the others let it.
-
-    `ends` is {text: (height, color)}.
-    """
-    ax.get_ylim()  # from here on the limits are those of what has been plotted
-    heights = ax.transData.transform([(0, height) for height, _ in ends.values()])[:, 1]
-    bottom, top = ax.bbox.y0, ax.bbox.y1
-    gap = 1.25 * size * ax.figure.dpi / 72
-    order = np.argsort(np.clip(heights, bottom, top), kind="stable")
-    at = np.clip(heights, bottom, top)[order]
-    for i in range(1, len(at)):
-        at[i] = max(at[i], at[i - 1] + gap)
-    at[-1] = min(at[-1], top)
-    for i in reversed(range(len(at) - 1)):
-        at[i] = min(at[i], at[i + 1] - gap)
-    texts = list(ends.items())
-    for i, height in zip(order, at):
-        text, (_, color) = texts[i]
-        ax.annotate(text, (1.015, (height - bottom) / (top - bottom)), xycoords="axes fraction", color=color,
-                    va="center", fontsize=size)
-
-
-def band(ax, x, rows, color, linestyle, **style):
-    """The mean over the seeds, and their range."""
-    x = x[:rows.shape[1]]
-    if len(rows) > 1:
-        ax.fill_between(x, rows.min(axis=0), rows.max(axis=0), color=color, alpha=0.15, linewidth=0)
-    ax.plot(x, rows.mean(axis=0), color=color, linestyle=linestyle, **style)
-
-
 PANELS = {"training loss": "training loss", "test loss": "test loss", "accuracy": "test accuracy, %", "rate": "rate"}
 
 
-def panels(seen, drawn):
+def panels(seen, drawn, passes=None):
     """Losses on the training and the test part, and the test accuracy (mean and range over the seeds); the rates of the
     first seed; and above, the key.
 
-    `drawn` is {run: (label, color, line)}.  A cross marks where a run diverges.
+    `drawn` is {run: (label, color, line)}.  A cross marks where a run diverges.  With `passes`, {run: what a step costs
+    in forward passes}, all but the rates is drawn against this cost.
     """
     figure, axes = plt.subplot_mosaic([["training loss", "test loss"], ["accuracy", "rate"]], figsize=(6.5, 6))
     epochs = max(seen[f"{run}: training loss"].shape[1] for run in drawn) - 1
@@ -170,7 +142,8 @@ def panels(seen, drawn):
         epoch, rate = seen[f"{run}: epoch"][0][come], seen[f"{run}: rate"][0][come]
         for panel, rows in {"training loss": seen[f"{run}: training loss"], "test loss": seen[f"{run}: test loss"],
                             "accuracy": 100 * seen[f"{run}: test accuracy"]}.items():
-            band(axes[panel], np.arange(rows.shape[1]), rows, color, linestyle)
+            cost = passes[run] if passes else 1
+            style.band(axes[panel], cost * np.arange(rows.shape[1]), rows, color, linestyle)
         axes["rate"].plot(epoch, rate, color=color, linestyle=linestyle, linewidth=1.4, label=label)
         if epoch[-1] < 0.99 * epochs:
             axes["rate"].plot(epoch[-1], rate[-1], "x", color=color, markersize=8, markeredgewidth=2)
@@ -178,6 +151,13 @@ def panels(seen, drawn):
                                   va="center", color=color, fontsize=10)
     for name, label in PANELS.items():
         axes[name].set(xlabel="epoch", ylabel=label, xlim=(0, epochs), yscale="linear" if name == "accuracy" else "log")
+        if passes and name != "rate":
+            axes[name].set(xlabel="forward passes of each image", xlim=(0, epochs * max(passes.values())))
+        bottom, top = axes[name].get_ylim()
+        if name != "accuracy" and top < 100 * bottom:  # hardly a power of ten in sight
+            axes[name].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes[name].yaxis.set_major_formatter("{x:g}")
+            axes[name].minorticks_off()
     figure.legend(*axes["rate"].get_legend_handles_labels(), loc="outside upper center", ncols=min(3, len(drawn)),
                   handlelength=3)
     return figure

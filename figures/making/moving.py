@@ -5,6 +5,8 @@ A figure that moves has a function animate(**arrays) beside draw, which returns 
 import numpy as np
 from matplotlib.animation import FuncAnimation
 
+from figures.making.rendering import settled
+
 DPI, A_SECOND = 80, 8  # of the frames
 PAUSE = 15  # frames at the end, before it begins again
 
@@ -32,6 +34,7 @@ def animation(figure, show, frames):
     """
     moving = set(show(0))
     figure.set_dpi(DPI)
+    settled(figure)
     figure.canvas.draw()
     figure.set_layout_engine("none")
     seen_beneath(figure, moving)

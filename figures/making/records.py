@@ -6,7 +6,7 @@ the papers' experiments, and a figure that draws from trainings of its own has, 
 
     SETS = ("digits", "mnist")    the sets of numopt.data that it can be made from; the first is the usual one
     SEED = 0                      what all its randomness follows from
-    NET = "ResNet-18, width 4"    what was trained, for the corner of the picture
+    NET = "ResNet-18, width 4"    what was trained, for the corner of the picture; or {set: what was trained}
     def runs(data):               {name: function without arguments that returns arrays by name}: its trainings
 
 and its compute() begins with recorded("its name"), what these functions returned.  A figure of another's trainings has
@@ -115,12 +115,18 @@ def checksum(data):
 
 
 def note(name):
-    """Where a record comes from, for the corner of a picture."""
+    """Where a record comes from, for the corner of a picture: net, set, seeds and date.
+
+    A script says in NET what its net is, and in CALLED what a set is called that is changed before it is used.
+    """
     made = whole(name)["made"].values()
-    nets, data, dates = (dict.fromkeys(filter(None, (each.get(key) for each in made)))
-                         for key in ("net", "set", "date"))
+    data, dates = (dict.fromkeys(each[key] for each in made) for key in ("set", "date"))
+    figure = script(name) if find_spec(f"figures.{name}") else None
+    nets = getattr(figure, "NET", None) or {each["set"]: each["net"] for each in made if "net" in each}
+    nets = dict.fromkeys(nets[one] for one in data if one in nets) if isinstance(nets, dict) else [nets]
+    called = getattr(figure, "CALLED", {})
     seeds = sorted({seed for each in made for seed in np.ravel(each["seed"]).tolist()})
-    return "; ".join([*nets, " and ".join(data), span(seeds), max(dates)])
+    return "; ".join([*nets, " and ".join(called.get(one, one) for one in data), span(seeds), max(dates)])
 
 
 def span(seeds):

@@ -76,7 +76,7 @@ def render(name, out=OUT, format="png", style="light", transparent=False, **chan
         figure = script.draw(**script.compute(**changed))
         if record:
             in_the_corner(figure, records.note(record))
-            settled(figure)
+        settled(figure)
         if style == "dark":
             import_module("figures.making.ground").darken(figure)
 
@@ -148,7 +148,7 @@ def saved(out, name, save):
 
 
 def settled(figure):
-    """Round where the layout of a figure with a strip in its corner puts its axes.
+    """Round where the layout of a figure puts its axes.
 
     Its solver takes sums in the order of addresses in memory.  In their last digits they differ from one time to the
     next, and with them, one time in hundreds, what lies on the border of two pixels.

@@ -1,4 +1,4 @@
-"""The drawing that figures share: one colour and one line for each method, everywhere."""
+"""The drawing that figures share: one colour, one line and one mark for each method, everywhere."""
 from itertools import product
 from zlib import crc32
 
@@ -7,12 +7,15 @@ import numpy as np
 from numopt import optimizers
 from numopt.problems import grid
 
-# Okabe and Ito's colours; methods of the same colour differ in their line, and never meet in one panel.
-BLUE, VERMILION, BLACK, ORANGE, SKY, GREEN, PURPLE, GREY = (
-    "#0072B2", "#D55E00", "#000000", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#767676")
+# The hues of Okabe and Ito, which the colour-blind tell apart, made light or dark so that a photocopy tells them apart
+# too: the greys of these are 0, 49, 67, 88, 106, 127, 147 and 166 of 255.  Methods of the same colour differ in their
+# line and in their mark, and never meet in one panel.
+BLACK, PURPLE, BLUE, VERMILION, GREEN, GREY, ORANGE, SKY = (
+    "#000000", "#6E0860", "#00549F", "#C23206", "#00A06A", "#7F7F7F", "#DF8900", "#5ABFF0")
 
-COLORS = BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY
+COLORS = BLACK, BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY
 LONG, DOTS = (0, (7, 1.8)), (0, (5, 1.3, 1, 1.3, 1, 1.3))  # dashes that are nearly a line; dash, dot, dot
+MARKS = "osD^vXP<>ph*d8"
 SPARE = (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2, 2, 2)), (0, (2, 2)), (0, (6, 1, 2, 1, 2, 1))  # for the unknown
 
 
@@ -21,7 +24,7 @@ class Looks(dict):
     def __missing__(self, name):
         unknown = [other for other in optimizers.__all__ if other not in self]
         taken = {(color, line) for color, line, _ in self.values()}
-        free = [look for look in product(COLORS, SPARE) if look not in taken]
+        free = [(color, line) for line, color in product(SPARE, COLORS) if (color, line) not in taken]
         place = unknown.index(name) if name in unknown else crc32(name.encode())
         return *free[place % len(free)], name.replace("_", " ")
 
@@ -64,8 +67,8 @@ METHODS = Looks({
     "levenberg_marquardt": (ORANGE, ":", "Levenberg-Marquardt"),
     "nonlinear_cg": (BLUE, "-.", "nonlinear CG"),
     "sr1": (GREEN, "--", "SR1"),
-    "bfgs": (BLACK, ":", "BFGS"),
-    "lbfgs": (BLACK, "-.", "L-BFGS"),
+    "bfgs": (BLUE, "-", "BFGS"),
+    "lbfgs": (VERMILION, "-", "L-BFGS"),
     "natural_gradient": (GREEN, LONG, "natural gradient"),
     "normalized_natural_gradient": (SKY, LONG, "normalized natural gradient"),
     "gradient_norm_normalized": (ORANGE, LONG, "gradient-norm normalized"),
@@ -103,6 +106,16 @@ METHODS = Looks({
 })
 
 
+def mark(name):
+    """The mark of a method: no other of its colour has it, nor its neighbours in the table."""
+    known, given = list(dict.fromkeys([*METHODS, *optimizers.__all__, name])), {}
+    for other in known:
+        of_its_color = [given[one] for one in given if METHODS[one][0] == METHODS[other][0]]
+        free = [one for one in MARKS if one not in of_its_color] or MARKS
+        given[other] = min(free, key=list(given.values()).count)
+    return given[name]
+
+
 def method(name, **changes):
     """The colour, the line and the label of a method, as keywords for plot."""
     color, linestyle, label = METHODS[name]
@@ -124,6 +137,37 @@ def label_line(ax, x, y, text, color, **style):
     """A name written beside its line, instead of a legend."""
     return ax.annotate(text, (x, y), **{"xytext": (5, 0), "textcoords": "offset points", "va": "center", "color": color}
                        | style)
+
+
+def end_labels(ax, ends, size=10):
+    """Names on the right of a panel, each as near to the height at which its line ends as the others let it.
+
+    `ends` are (text, height, color).
+    """
+    ax.get_ylim()  # from here on the limits are those of what has been plotted
+    heights = ax.transData.transform([(ax.get_xlim()[0], height) for _, height, _ in ends])[:, 1]
+    bottom, top = ax.bbox.y0, ax.bbox.y1
+    order = np.argsort(np.clip(heights, bottom, top), kind="stable")
+    at = np.clip(heights, bottom, top)[order]
+    rooms = 1.25 * size * ax.figure.dpi / 72 * np.array([1 + ends[i][0].count("\n") for i in order])
+    gaps = (rooms[1:] + rooms[:-1]) / 2
+    for i, gap in enumerate(gaps):
+        at[i + 1] = max(at[i + 1], at[i] + gap)
+    at[-1] = min(at[-1], top)
+    for i, gap in reversed(list(enumerate(gaps))):
+        at[i] = min(at[i], at[i + 1] - gap)
+    for i, height in zip(order, at):
+        text, _, color = ends[i]
+        ax.annotate(text, (1, (height - bottom) / (top - bottom)), (5, 0), xycoords="axes fraction",
+                    textcoords="offset points", color=color, va="center", fontsize=size)
+
+
+def band(ax, x, rows, color, linestyle="-", middle=np.mean, reach=(0, 100), **style):
+    """The middle of the rows, and a band from one percentile of them to another: from the least to the largest."""
+    x = x[:rows.shape[1]]
+    if len(rows) > 1:
+        ax.fill_between(x, *np.percentile(rows, reach, axis=0), color=color, alpha=0.17, linewidth=0)
+    return ax.plot(x, middle(rows, axis=0), color=color, linestyle=linestyle, **style)
 
 
 def minimum(ax, x, y, **style):

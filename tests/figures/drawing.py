@@ -1,41 +1,112 @@
-"""What a picture shows of the arrays that it was drawn from: every line by the array that it is, every label by colour.
+"""What a picture shows of the arrays that it is drawn from: every line by the array that it is, and all else by a mark.
 
     python -m tests.figures.drawing NAME ...     write down anew what these figures show; then read the difference
 
-`shown(figure, arrays)` is compared with tests/figures/shown/NAME.txt: curves, labels or panels that have changed places
-and a line that is shifted by one are a difference there, and new measurements or other colours are not.
+Not the arrays of a measurement are drawn, but `invented` ones of the same shapes, in which no two rows are alike: so
+new measurements, and sums that another processor rounds in another way, are no difference to tests/figures/shown, and
+curves, labels or panels that have changed places and a line that is shifted by one are.  Of a line stands there its
+colour (by number: other colours are no difference), how it is drawn and the arrays that it is; of what is worked out
+while it is drawn, and of bars, areas, pictures and the places of words, four letters that other numbers would change.
 """
 import sys
-from itertools import product
+from hashlib import sha256
+from itertools import combinations, product
 from pathlib import Path
+from zlib import crc32
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_hex, to_rgb, to_rgba
+from matplotlib.contour import ContourSet
 
 import figures
+from figures.making.style import METHODS
 
 SHOWN = Path(__file__).parent / "shown"
 ROWS = 600    # an array of more rows than this is not drawn row by row
 FACTORS = {"": 1, "100 × ": 100, "−": -1, "abs ": np.abs}
+DASHES = {"solid": "-", "dashed": "--", "dotted": ":", "dashdot": "-.", "-": "-", "--": "--", ":": ":", "-.": "-."}
+
+
+def invented(arrays):
+    """Numbers from ½ to 1½ in place of those of a measurement; what is infinite, or no number, or counts, stays."""
+    found = dict(arrays)
+    for key, value in arrays.items():
+        array = np.asarray(value)
+        if array.dtype.kind == "f" and array.ndim:
+            new = 0.5 + np.random.default_rng(crc32(key.encode())).random(array.shape)
+            if array.ndim == 2 and len(array) == len(array.T) and np.allclose(array, array.T):
+                new = (new + new.T) / 2 + 3 * np.eye(len(new))
+            found[key] = np.where(np.isfinite(array), new, array)
+    return found
 
 
 def shown(figure, arrays):
-    """One line of text for each line, and for each text in a line's colour."""
+    """One line of text for each thing that is drawn."""
     known, colors, found = sources(arrays), {}, []
+
+    def color(it):
+        return f"colour {colors.setdefault(to_rgba(it), len(colors))}"
+
     for panel, ax in enumerate(figure.axes):
+        found.append(f"panel {panel}: {heading(ax)}")
         for line in ax.get_lines():
-            color = colors.setdefault(to_rgba(line.get_color()), len(colors))
-            x, y = (known.get(marks(data)) for data in (line.get_xdata(), line.get_ydata()))
+            data = line.get_data_3d() if hasattr(line, "get_data_3d") else line.get_data()
+            rows = " over ".join(known.get(marks(row)) or digest(row) for row in reversed(data))
             label = "" if line.get_label().startswith("_") else f", called {line.get_label()!r}"
-            if x or y or label:
-                found.append(f"panel {panel}, colour {color}: {y or 'something'} over {x or 'something'}{label}")
-    for panel, ax in enumerate(figure.axes):
+            marker = "" if line.get_marker() in ("None", "", None) else f" with {line.get_marker()}"
+            found.append(f"panel {panel}, {color(line.get_color())} {dashes(line)}{marker}: {rows}{label}")
         for text in ax.texts:
-            color = to_rgba(text.get_color())
-            if color in colors and len(set(color[:3])) > 1 and not any(c.isdigit() for c in text.get_text()):
-                found.append(f"panel {panel}, colour {colors[color]}: the words {text.get_text()!r}")
+            place = digest([*getattr(text, "xy", ()), *getattr(text, "xyann", text.get_position())])
+            found.append(f"panel {panel}, {color(text.get_color())}: the words {text.get_text()!r} at {place}")
+        kinds = [(color(patch.get_facecolor()), type(patch).__name__) for patch in ax.patches]
+        for kind in dict.fromkeys(kinds):
+            outlines = [outline(patch) for patch, other in zip(ax.patches, kinds) if other == kind]
+            found.append(f"panel {panel}, {kind[0]}: {len(outlines)} × {kind[1]} {digest(np.concatenate(outlines))}")
+        for collection in ax.collections:
+            found.append(f"panel {panel}: a {type(collection).__name__} {content(collection, known)}")
+        for image in ax.images:
+            numbers = image.get_array()
+            found.append(f"panel {panel}: a picture of {known.get(marks(numbers)) or digest(numbers)}")
+    for text in figure.texts:
+        found.append(f"the words {text.get_text()!r}")
+    for legend in figure.legends:
+        found.append(f"a key: {', '.join(text.get_text() for text in legend.get_texts())}")
     return found
+
+
+def heading(ax):
+    """Title, names of the axes, scales, and the words at their ticks."""
+    titles = " / ".join(filter(None, (ax.get_title(loc=place) for place in ("left", "center", "right"))))
+    ticks = [text.get_text() for side in (ax.xaxis, ax.yaxis) for text in side.get_ticklabels()
+             if any(letter.isalpha() for letter in text.get_text().replace("mathdefault", ""))]
+    names = ", ".join(filter(None, (ax.get_xlabel(), ax.get_ylabel())))
+    at = f", ticks {ticks}" if ticks else ""
+    return f"{titles!r}, axes {names!r}, {ax.get_xscale()} and {ax.get_yscale()}{at}"
+
+
+def dashes(line):
+    style = line.get_linestyle()
+    if style in ("None", "", " "):
+        return "no line"
+    offset, pattern = line._unscaled_dash_pattern
+    return DASHES[style] if style != "--" or pattern is None else f"dashes {'-'.join(f'{part:g}' for part in pattern)}"
+
+
+def outline(patch):
+    """Of a bar its place and height, of another patch its path."""
+    return (patch.get_bbox().get_points() if hasattr(patch, "get_bbox") else patch.get_path().vertices).ravel()
+
+
+def content(collection, known):
+    """What a collection is of: its numbers, its places and its paths; of contours, which are computed, the levels."""
+    if isinstance(collection, ContourSet):
+        return f"at {digest(collection.levels)}"
+    numbers = collection.get_array()
+    if numbers is not None:
+        return f"of {known.get(marks(numbers)) or digest(numbers)}"
+    paths = [path.vertices.ravel() for path in collection.get_paths()]
+    return f"at {digest(np.concatenate([numbers_of(collection.get_offsets()), *paths]))}"
 
 
 def sources(arrays):
@@ -49,9 +120,9 @@ def sources(arrays):
         if value.ndim > 1:
             ways += [(f"mean of {key}", np.mean(value, axis=-2)), (f"median of {key}", np.median(value, axis=-2))]
         if value.ndim == 2:
-            ways += [(f"column of {key}", value.T)]
+            ways += [(f"column of {key}", value.T), (f"all of {key}", value.ravel())]
         if value.ndim == 3:
-            ways += [(f"column of {key}", np.swapaxes(value, 1, 2))]
+            ways += [(f"column of {key}", np.swapaxes(value, 1, 2)), (f"all of {key}", value.reshape(len(value), -1))]
         for (name, rows), (factor, times) in product(ways, FACTORS.items()):
             if rows.size // rows.shape[-1] > ROWS:
                 continue
@@ -64,18 +135,62 @@ def sources(arrays):
 
 def marks(row):
     """What tells a row of numbers from others; None for one that says nothing."""
-    row = np.asarray(row, float).ravel()
+    row = numbers_of(row)
     row = row[np.isfinite(row)]
     if len(row) < 3 or np.ptp(row) == 0:
         return None
     return len(row), *(f"{number:.5g}" for number in (row[0], row[-1], row @ np.cos(np.arange(len(row)))))
 
 
+def digest(numbers):
+    """Four letters for some numbers, to six digits."""
+    try:
+        row = numbers_of(numbers)
+    except (TypeError, ValueError):  # words, at the places of categories
+        return sha256(repr(list(numbers)).encode()).hexdigest()[:4]
+    return sha256(" ".join(f"{number:.6g}" for number in row + 0.0).encode()).hexdigest()[:4]
+
+
+def numbers_of(array):
+    return np.ma.filled(np.ma.asarray(array, float), np.nan).ravel()
+
+
+def strange(figure):
+    """Lines and words that bear a method's name without its colour, and colours in one panel that a copier confuses.
+
+    Words may be black or grey.
+    """
+    names, found = {METHODS[name][2]: name for name in METHODS}, []
+    for panel, ax in enumerate(figure.axes):
+        lines = [line for line in ax.get_lines() if len(line.get_xdata()) > 1 and dashes(line) != "no line"]
+        words = [text for text in ax.texts if len(set(to_rgb(text.get_color()))) > 1]
+        for it, label in [(line, line.get_label()) for line in lines] + [(text, text.get_text()) for text in words]:
+            if label in names and to_rgb(it.get_color()) != to_rgb(METHODS[names[label]][0]):
+                found.append(f"panel {panel}: {label} has not its colour")
+        looks = {(to_rgb(line.get_color()), dashes(line), line.get_marker()) for line in lines}
+        for (one, *how), (other, *like) in combinations(sorted(looks, key=str), 2):
+            if how == like and one != other and abs(grey(one) - grey(other)) < 15:
+                found.append(f"panel {panel}: {to_hex(one)} and {to_hex(other)} are of the same grey")
+    return found
+
+
+def grey(color):
+    """What a copier makes of a colour, from 0 to 255."""
+    return 255 * np.array([0.299, 0.587, 0.114]) @ to_rgb(color)
+
+
 def drawn(name, arrays):
+    """What a figure shows of invented arrays of these shapes, and what is strange in it.
+
+    If it cannot be drawn of them (no trusted radius without a minimum), of its own, which must be no measurements then.
+    """
+    draw, own, arrays = figures.load(name).draw, arrays, invented(arrays)
     with plt.style.context(figures.HERE / "making" / "lectures.mplstyle"):
-        figure = figures.load(name).draw(**arrays)
-        figure.canvas.draw()
-        found = shown(figure, arrays)
+        try:
+            figure = draw(**arrays)
+        except ValueError:
+            arrays, figure = own, draw(**own)
+        found = shown(figure, arrays), strange(figure)
         plt.close(figure)
     return found
 
@@ -85,6 +200,6 @@ if __name__ == "__main__":
     matplotlib.use("Agg")
     SHOWN.mkdir(exist_ok=True)
     for figure_name in sys.argv[1:] or figures.names():
-        lines = drawn(figure_name, figures.load(figure_name).compute())
+        lines, _ = drawn(figure_name, figures.load(figure_name).compute())
         (SHOWN / f"{figure_name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         print(figure_name, len(lines), flush=True)

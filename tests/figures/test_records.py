@@ -3,6 +3,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from functools import partial
 from itertools import count
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+import figures
 from figures.making import digests, records
 from figures.making.digests import digest
 from figures.making.sweep import processes, sweep
@@ -71,6 +73,16 @@ def test_the_corner_says_net_set_seeds_and_date(monkeypatch):
     monkeypatch.setattr(records, "whole", lambda name: {"made": made})
     assert records.note("any") == "2 × 90; digits; seeds 0–2; 2026-01-03"
     assert records.span([4]) == "seed 4" and records.span([0, 2]) == "seeds 0, 2"
+
+
+@pytest.mark.parametrize("name", [name for name in figures.names() if records.named(name)])
+def test_the_corner_of_every_picture_says_what_was_trained_on_what_how_often_and_when(name):
+    *net, data, seeds, when = records.note(records.named(name)).split("; ")
+    assert len(net) == 1 and date.fromisoformat(when)
+    assert any(word in net[0] for word in ("epochs", "steps", "to a loss", "to the minimum", "seconds"))
+    assert data in ("pairs of digits" if name == "rate_cifar100" else "digits", "numbers drawn at random")
+    of_runs = {seed for each in records.whole(records.named(name))["made"].values() for seed in np.ravel(each["seed"])}
+    assert seeds == records.span(sorted(of_runs))
 
 
 def test_every_record_says_how_each_of_its_runs_was_made_and_all_are_small():
