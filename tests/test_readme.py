@@ -6,6 +6,7 @@ import pytest
 
 import figures
 import numopt.optimizers
+from numopt.check.command import main as check_command
 from numopt.optimizers import adam
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +34,29 @@ def test_adam_stands_in_it_as_it_stands_in_the_source():
     source = inspect.getsource(adam.__wrapped__)
     without_docstring = re.sub(r'    """.*?"""\n', "", source, flags=re.DOTALL)
     assert block == without_docstring
+
+
+PROGRAMS = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "import" in block]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))
+def test_every_program_in_it_runs_by_itself(program, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "README.md", "exec"), {"__name__": "readme"})
+    assert capsys.readouterr().out
+
+
+def test_the_loss_of_ones_own_is_right_and_is_learned(tmp_path, monkeypatch):
+    program = next(program for program in PROGRAMS if "class Huber(Loss)" in program)
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "readme"}
+    exec(compile(program, "README.md", "exec"), names)
+    start, first = names["network"].initial(seed=0), names["risk"].whole.value
+    assert first(names["run"].theta) < first(start) / 5
+    Path("my_losses.py").write_text(program.split("X, prices")[0], encoding="utf-8")
+    assert check_command(["my_losses.py:Huber"]) == 0
+    Path("wrong.py").write_text(program.split("X, prices")[0].replace("u, 0)", "2 * u, 0)"), encoding="utf-8")
+    assert check_command(["wrong.py:Huber"]) == 1
 
 
 def test_its_program_runs(tmp_path, monkeypatch, capsys):

@@ -1,4 +1,5 @@
 """Lecture 1 in tests: the shapes of the landscapes, and that every derivative of theirs is right."""
+import re
 import warnings
 
 import numpy as np
@@ -8,14 +9,16 @@ from scipy.optimize import rosen, rosen_der, rosen_hess
 
 from numopt.problems import (
     Ackley, Beale, Booth, Cliff, Counted, Function, Himmelblau, Landscape, LeastSquares, MonkeySaddle, Noisy, Objective,
-    Plateau, Quadratic, Rastrigin, Rosenbrock, Saddle, grid, quadratic_with)
+    Plane, Plateau, Quadratic, Rastrigin, Rosenbrock, Saddle, grid, landscapes, quadratic_with, shapes)
 
 A = np.array([[4.0, 1, 0], [1, 3, -1], [0, -1, 2]])
-ALL = {"quadratic": Quadratic(A, [1, -2, 3], 4.0), "rosenbrock": Rosenbrock(), "rosenbrock of 5": Rosenbrock(5),
-       "beale": Beale(), "booth": Booth(), "himmelblau": Himmelblau(), "rastrigin": Rastrigin(),
-       "rastrigin of 4": Rastrigin(4), "ackley": Ackley(), "ackley of 3": Ackley(3), "saddle": Saddle(),
-       "saddle with walls": Saddle(2.0, 3.0, 0.5), "monkey saddle": MonkeySaddle(), "cliff": Cliff(),
-       "gentle cliff": Cliff(height=2.0, width=0.5), "plateau": Plateau(), "small plateau": Plateau(edge=3.0)}
+# Every class of the two modules that needs no arguments, and others.
+ALL = {re.sub(r"\B(?=[A-Z])", " ", name).lower(): kind() for module in (shapes, landscapes)
+       for name, kind in vars(module).items() if isinstance(kind, type) and kind.__module__ == module.__name__
+       and issubclass(kind, Landscape) and kind not in (Landscape, Plane, Quadratic)}
+ALL |= {"quadratic": Quadratic(A, [1, -2, 3], 4.0), "rosenbrock of 5": Rosenbrock(5), "rastrigin of 4": Rastrigin(4),
+        "ackley of 3": Ackley(3), "saddle with walls": Saddle(2.0, 3.0, 0.5),
+        "gentle cliff": Cliff(height=2.0, width=0.5), "small plateau": Plateau(edge=3.0)}
 PLANE = {name: f for name, f in ALL.items() if f.size == 2}
 
 
