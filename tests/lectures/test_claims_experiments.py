@@ -1,11 +1,15 @@
 """The claims of lecture 14: what a comparison can show, and what the records show."""
+import re
 from itertools import permutations
 from math import comb
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from data_scripts.experiments import EXPERIMENTS
+from data_scripts.runs import searching
 from figures.accuracy_table import winner
 from figures.making.records import recorded
 from numopt.optimizers import adam, gradient_descent
@@ -122,3 +126,38 @@ def test_in_single_precision_gradient_descent_stands_still_where_an_update_is_ha
 def test_the_trace_of_a_hessian_is_above_two_before_and_after_training():
     eigenvalues = recorded("eigenvalue_spectrum")["shared weights"]["eigenvalues"]
     assert eigenvalues.shape == (2, 974) and (eigenvalues.sum(axis=1) > 2).all()
+
+
+# ------------------------------------------------------------------------------- numbers that the page writes by hand
+
+PAGE = (Path(__file__).parents[2] / "lectures" / "14-experiments.md").read_text(encoding="utf-8")
+
+
+def found_by_search(method):
+    """(the paper's rate, the one that the search came to)"""
+    experiment = EXPERIMENTS["mlp_2x90"]
+    jobs, changes = searching("mlp_2x90", "cifar10", method, recorded("mlp_2x90"), experiment.search_epochs)
+    assert jobs == []
+    printed = experiment.methods[method].settings["lr"]
+    return printed, dict(changes).get("lr", printed)
+
+
+def test_the_rates_on_the_card_are_the_printed_ones_and_those_that_the_search_found():
+    row, = re.findall(r"\| rate printed, and found \|(.*)\|", PAGE)
+    assert [tuple(map(float, cell.split(","))) for cell in row.split("|")] == [found_by_search(name) for name in OWN]
+
+
+def test_the_rates_in_the_names_of_runs_are_those_that_the_search_found():
+    for method, changes in OWN.items():
+        assert changes.startswith(f"lr {found_by_search(method)[1]:g}, ")
+    times, = re.findall(r"at a printed value (\d+) times too low", PAGE)
+    printed, found = found_by_search("nlTGCR")
+    assert float(times) == pytest.approx(found / printed)
+
+
+def test_the_passes_of_nltgcr_in_those_of_adam():
+    ours, adam = (curves(method, "backward")[:, -1] for method in ("nlTGCR", "Adam"))
+    ten, = re.findall(r"ten epochs of nlTGCR are (\d+) of Adam", PAGE)
+    one, = re.findall(r"whose steps cost 1, ([\d.]+) and 6 passes", PAGE)
+    assert np.all(np.round(10 * ours / adam[:len(ours)]) == float(ten))
+    assert np.all(np.round(ours / adam[:len(ours)], 1) == float(one))
