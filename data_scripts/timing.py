@@ -29,7 +29,7 @@ from figures.making.records import write
 from numopt.kernels import twins
 from numopt.kernels.twins import Kernel
 from numopt.linalg import conjugate_gradient, damped
-from numopt.networks import ReLU, SoftmaxCrossEntropy, cnn, mlp
+from numopt.networks import ReLU, SoftmaxCrossEntropy, cnn, lenet, mlp
 from numopt.optimizers import adahessian, adam, kfac, momentum, natural_gradient, nltgcr_fisher, rmsprop
 from numopt.problems import EmpiricalRisk, MiniBatch
 
@@ -255,7 +255,7 @@ def compiling():
 def call_all():
     """Call every kernel: in two steps of each method, on a small net of each kind, and by itself what that leaves."""
     random = np.random.default_rng(SEED)
-    for net, shape in ((mlp((64, 80, 10)), (64,)), (cnn((16, 16, 3)), (16, 16, 3))):
+    for net, shape in ((mlp((64, 80, 10)), (64,)), (lenet((16, 16, 3)), (16, 16, 3)), (cnn((16, 16, 3)), (16, 16, 3))):
         X, Y = random.standard_normal((BATCH, *shape), np.float32), random.integers(0, 10, BATCH)
         risk, theta = EmpiricalRisk(net, X, Y), net.initial(SEED, dtype=np.float32)
         for method in (*METHODS.values(), momentum, adahessian):

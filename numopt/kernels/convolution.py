@@ -4,7 +4,7 @@ The NumPy versions copy out the patches and multiply by one large matrix.  The t
 threads, and copy out nothing: the numbers of a patch are in its image already, at fixed distances from each other.  All
 three are sums of one form, which is told in tiles.py, and differ in where the factors are: each twin makes a table of
 the sums for one image, a row of the numbers in that form for each, and `add_up` does what it says for one image after
-the other.
+the other.  Where the channels are too few for that, pixels.py has other tables.
 """
 from functools import cache
 from math import isfinite, prod
@@ -13,15 +13,18 @@ import numpy as np
 
 from numopt.kernels import tiles
 from numopt.kernels.patches import are_places, overlapped, patches, places
+from numopt.kernels.pixels import by_runs, few, over_pixels, side_by_side
 from numopt.kernels.sharing import PIECES, share_out
 from numopt.kernels.tiles import sixteens
 from numopt.kernels.twins import helper, kernel
 
-TILES = 0x25b671d9  # of tiles.py: see there
+TILES = 0x58ddbe04  # of tiles.py: see there
 
 
 def outputs_fit(x, matrix, k, stride, padding):
-    return are_places(x.shape, k, stride, padding) and 0 <= matrix.shape[1] - k * k * x.shape[3] <= 1
+    """Also, that no weight is infinite or undefined where there are zeros around the images, for it may skip those."""
+    return (are_places(x.shape, k, stride, padding) and 0 <= matrix.shape[1] - k * k * x.shape[3] <= 1
+            and (padding == 0 or isfinite(matrix.sum())))
 
 
 def weights_fit(x, dy, k, stride, padding, bias):
@@ -36,7 +39,7 @@ def inputs_fit(dy, matrix, shape, k, stride, padding):
 
 def pays(x, weights):
     """Is there enough to do for the twins, with a matrix that stays in the cache?"""
-    return x.size >= 50_000 and weights <= 200_000
+    return x.size >= 5_000 and weights <= 200_000
 
 
 @kernel("(n,r,c,ch) (o,w) i i i", lambda x, matrix, *others: pays(x, matrix.size), outputs_fit)
@@ -57,6 +60,9 @@ def convolution(x, matrix, k, stride, padding):
 def convolution_compiled(x, matrix, k, stride, padding):
     n, rows, columns, channels = x.shape
     h, w = places(rows, k, stride, padding), places(columns, k, stride, padding)
+    if stride == 1 and side_by_side(len(matrix), w):
+        W, b = matrix[:, :k * k * channels].reshape(-1, k, k, channels), matrix[:, k * k * channels:]
+        return over_pixels(x, W.transpose(0, 2, 1, 3), b, padding, (n, h, w, len(matrix)))
     table, W = outputs_table(x.shape[1:], len(matrix), k, stride, padding), by_columns(matrix, k * k * channels)
     y = aligned((n, h, w, len(matrix)), x.dtype)
     add_up_all(table, x, padding, W, x[:0], y)
@@ -96,11 +102,13 @@ def convolution_by_weights(x, dy, k, stride, padding, bias):
 
 @convolution_by_weights.twin(shares=True)
 def convolution_by_weights_compiled(x, dy, k, stride, padding, bias):
-    length, outputs = k * k * x.shape[3], dy.shape[3]
+    run, outputs = k * x.shape[3], dy.shape[3]
+    if side_by_side(outputs, run):
+        return by_runs(x, dy, k, stride, padding, bias)
     table, W = weights_table(x.shape[1:], outputs, k, stride, padding), np.empty(0, x.dtype)
-    sums = np.zeros((PIECES, 1, 1, length + 1, sixteens(outputs)), x.dtype)
+    sums = np.zeros((PIECES, 1, 1, k * run + 1, sixteens(outputs)), x.dtype)
     add_up_all(table, x, padding, W, dy, sums, more=True)
-    return np.ascontiguousarray(sums.sum(axis=(0, 1, 2))[:length + bias, :outputs].T)
+    return np.ascontiguousarray(sums.sum(axis=(0, 1, 2))[:k * run + bias, :outputs].T)
 
 
 @cache
@@ -128,6 +136,9 @@ def convolution_by_inputs(dy, matrix, shape, k, stride, padding):
 
 @convolution_by_inputs.twin(shares=True)
 def convolution_by_inputs_compiled(dy, matrix, shape, k, stride, padding):
+    if stride == 1 and padding < k and side_by_side(shape[3], shape[2]):
+        W = matrix[:, :k * k * shape[3]].reshape(-1, k, k, shape[3])[:, ::-1, ::-1]
+        return over_pixels(dy, W.transpose(3, 2, 1, 0), np.zeros((shape[3], 0), dy.dtype), k - 1 - padding, shape)
     table, border = inputs_table(shape[1:], dy.shape[1:], k, stride, padding)
     W, dx = in_order(matrix, k, stride, shape[3]), aligned(shape, dy.dtype)
     add_up_all(table, dy, border, W, dy[:0], dx)
@@ -187,7 +198,7 @@ def aligned(shape, dtype):
 def add_up_all(table, x, border, W, dy, y, more=False):
     """add_up for all images; if there is to be `more` in it, y has one image for each piece of the work."""
     share_out(len(x), lambda here, number: add_up(table, x[here], border, W, dy[here], y[number if more else here],
-                                                  more), alone=x.size < 100_000)
+                                                  more), alone=few(x))
 
 
 @helper(nogil=True)
@@ -203,7 +214,7 @@ def add_up(table, x, border, W, dy, y, more):
     sums = tiles.zeros(y.shape[1] * y.shape[2] * wide if wide > y.shape[3] else 0, x)
     derivatives = tiles.zeros(dy.shape[1] * dy.shape[2] * wide_dy if wide_dy > dy.shape[3] else 0, x)
     for e in range(len(x)):
-        put_inside(x[e], border, image)
+        tiles.put_inside(x[e], border, image)
         b, start, out = W, W, y[0 if more else e].reshape(-1)
         if more:
             start = out
@@ -220,17 +231,6 @@ def add_up(table, x, border, W, dy, y, more):
                        start, (s[11], s[12]), out, (s[13], s[14]))
         if len(sums) > 0:
             put_channels(sums.reshape(y.shape[1], y.shape[2], wide), y[e])
-
-
-@helper
-def put_inside(x, border, image):
-    """One image into the middle of another, which is larger and laid out in a row."""
-    rows, columns, channels = x.shape
-    length, numbers = columns * channels, x.reshape(-1)
-    for r in range(rows):
-        start = ((r + border) * (columns + 2 * border) + border) * channels
-        for i in range(length):
-            image[start + i] = numbers[r * length + i]
 
 
 @helper

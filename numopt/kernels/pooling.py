@@ -5,9 +5,12 @@ share out the images among the threads.
 """
 import numpy as np
 
+from numopt.kernels import lanes
 from numopt.kernels.patches import are_places, offsets, places
 from numopt.kernels.sharing import share_out
 from numopt.kernels.twins import helper, kernel
+
+LANES = 0xa423398e  # of lanes.py: see tiles.py
 
 
 def index_of(k):
@@ -17,7 +20,7 @@ def index_of(k):
 
 def large(x, *others):
     """Is there enough to do for the twins of max-pooling?"""
-    return x.size >= 50_000
+    return x.size >= 5_000
 
 
 def very_large(x, *others):
@@ -104,21 +107,26 @@ def pool_all(x, k, stride, least, y, which):
 
 @helper
 def pool_one(x, k, stride, least, y, which):
-    """The largest numbers of one image, into `y`, and which they are."""
+    """The largest numbers of one image, into `y`, and which they are.
+
+    Sixteen at a time, while there are so many behind: what is written behind a pixel's own channels is overwritten when
+    it is the next one's turn.
+    """
     h, w, channels = y.shape
+    numbers, out, which_out = x.reshape(-1), y.reshape(-1), which.reshape(-1)
+    across = x.shape[1] * channels
     for r in range(h):
         for c in range(w):
-            for channel in range(channels):
-                here = x[r * stride, c * stride, channel]
-                y[r, c, channel] = least if here <= least else here
-                which[r, c, channel] = 0 if here > least else k * k
-            for number in range(1, k * k):
-                row, column, number_here = r * stride + number // k, c * stride + number % k, which.dtype.type(number)
-                for channel in range(channels):
-                    here = x[row, column, channel]
-                    larger = here > y[r, c, channel]
-                    y[r, c, channel] = here if larger | (here != here) else y[r, c, channel]  # what is NaN stays NaN
-                    which[r, c, channel] = number_here if larger else which[r, c, channel]
+            here, there, channel = r * stride * across + c * stride * channels, (r * w + c) * channels, 0
+            last = here + (k - 1) * (across + channels)
+            while channel < channels:
+                at = here + channel, across, channels
+                if last + channel + 16 <= numbers.size and there + channel + 16 <= out.size:
+                    lanes.largest(16, numbers, at, k, least, out, which_out, there + channel)
+                    channel += 16
+                else:
+                    lanes.largest(1, numbers, at, k, least, out, which_out, there + channel)
+                    channel += 1
 
 
 @kernel("(n,r,c,ch) index(n,h,w,ch) i i", large,
@@ -152,15 +160,20 @@ def choose_all(x, which, k, stride, y):
 def choose_one(x, which, k, stride, y):
     """The chosen numbers of one image, into `y`."""
     h, w, channels = y.shape
-    nothing = y.dtype.type(0)
+    numbers, out, which_out = x.reshape(-1), y.reshape(-1), which.reshape(-1)
+    across = x.shape[1] * channels
     for r in range(h):
         for c in range(w):
-            for channel in range(channels):
-                y[r, c, channel] = 0
-            for number in range(k * k):
-                row, column, number_here = r * stride + number // k, c * stride + number % k, which.dtype.type(number)
-                for channel in range(channels):
-                    y[r, c, channel] += x[row, column, channel] if which[r, c, channel] == number_here else nothing
+            here, there, channel = r * stride * across + c * stride * channels, (r * w + c) * channels, 0
+            last = here + (k - 1) * (across + channels)
+            while channel < channels:
+                at = here + channel, across, channels
+                if last + channel + 16 <= numbers.size and there + channel + 16 <= out.size:
+                    lanes.chosen(16, numbers, at, k, which_out, out, there + channel)
+                    channel += 16
+                else:
+                    lanes.chosen(1, numbers, at, k, which_out, out, there + channel)
+                    channel += 1
 
 
 @kernel("(n,h,w,ch) index(n,h,w,ch) [n,r,c,ch] i i", large,
@@ -195,15 +208,23 @@ def put_one(dy, which, k, stride, dx):
     """The derivatives by one image, into `dx`."""
     h, w, channels = dy.shape
     whole = stride == k and h * k == dx.shape[0] and w * k == dx.shape[1]  # every pixel is in exactly one window
+    numbers, out, which_in = dy.reshape(-1), dx.reshape(-1), which.reshape(-1)
+    across = dx.shape[1] * channels
     if not whole:
-        for r in range(dx.shape[0]):
-            for c in range(dx.shape[1]):
-                for channel in range(channels):
-                    dx[r, c, channel] = 0
+        for i in range(out.size):
+            out[i] = 0
     for r in range(h):
-        for c in range(w):
-            for number in range(k * k):
-                row, column, number_here = r * stride + number // k, c * stride + number % k, which.dtype.type(number)
-                for channel in range(channels):
-                    here = dy[r, c, channel] if which[r, c, channel] == number_here else dy.dtype.type(0)
-                    dx[row, column, channel] = here if whole else dx[row, column, channel] + here
+        for i in range(k):  # row by row, for the same reason
+            for c in range(w):
+                for j in range(k):
+                    here = (r * w + c) * channels
+                    there = (r * stride + i) * across + (c * stride + j) * channels
+                    channel = 0
+                    while channel < channels:
+                        if channel + 16 <= channels or (whole and here + channel + 16 <= numbers.size
+                                                        and there + channel + 16 <= out.size):
+                            lanes.put(16, numbers, which_in, here + channel, i * k + j, whole, out, there + channel)
+                            channel += 16
+                        else:
+                            lanes.put(1, numbers, which_in, here + channel, i * k + j, whole, out, there + channel)
+                            channel += 1

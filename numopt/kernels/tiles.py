@@ -11,17 +11,22 @@ Q is 16 or 32: there are zeros behind the last column where their number is anot
 What is compiled of a file stays on the disk until that file changes, whatever becomes of the functions it calls.  So
 a file with twins that call these holds a checksum of this one, TILES, to change with it; a test compares them.
 """
+from itertools import product
+
 import numpy as np
 
 from numopt.kernels.twins import helper, machine_code
 
+TALL = 8  # rows of a tile: with two vectors each, half of the registers of 64 bytes
+
 
 @machine_code
 def tile(context, rows, columns, a, a_at, b, b_at, terms, start, start_at, out, out_at):
-    """out[p, q] for a few rows and for 16 or 32 columns, two numbers that stand in the source.
+    """out[p, q] for 1 to TALL rows and for 16 or 32 columns.
 
     A compiler that is given such sums as loops puts each back into memory after every term.  Here it is told in its own
-    language to keep them in registers, as many as there is room for, until they are complete.
+    language to keep them in registers, as many as there is room for, until they are complete; for each number of rows
+    and columns there is a loop of its own.
     """
     from llvmlite import ir
     from numba.core import cgutils, types
@@ -58,14 +63,12 @@ def tile(context, rows, columns, a, a_at, b, b_at, terms, start, start_at, out, 
             """A number that the compiler cannot tell from others: it would add ap, and again, and wait for each sum."""
             return builder.asm(ir.FunctionType(place.type, [place.type]), "", "=r,0", [place], False)
 
-        a_, (a0, ap, au, at), b_, (b0, bu, bt), (U, T), start_, (s0, sp), out_, (o0, op) = map(
-            known, signature.args[2:], arguments[2:])
-        for first in range(0, columns.literal_value, lanes * together):
-            parts = range(first, min(first + lanes * together, columns.literal_value), lanes)
-            sums = {(p, q): cgutils.alloca_once(builder, vector) for p in range(rows.literal_value) for q in parts}
+        def add_up(P, parts):
+            """P rows of the sums, in the columns of these parts."""
+            sums = {(p, q): cgutils.alloca_once(builder, vector) for p in range(P) for q in parts}
             for (p, q), here in sums.items():
                 builder.store(builder.load(vector_at(start_, further(s0, p, sp), q), align=size), here)
-            rows_of_a = [builder.gep(a_, [unrelated(further(a0, p, ap))]) for p in range(rows.literal_value)]
+            rows_of_a = [builder.gep(a_, [unrelated(further(a0, p, ap))]) for p in range(P)]
             with cgutils.for_range(builder, U) as u, cgutils.for_range(builder, T) as t:
                 row = further(further(b0, u.index, bu), t.index, bt)
                 row = {q: builder.load(vector_at(b_, row, q), align=size) for q in parts}
@@ -77,6 +80,16 @@ def tile(context, rows, columns, a, a_at, b, b_at, terms, start, start_at, out, 
                         builder.store(builder.fadd(builder.load(sums[p, q]), term, flags=["contract"]), sums[p, q])
             for (p, q), here in sums.items():
                 builder.store(builder.load(here), vector_at(out_, further(o0, p, op), q), align=size)
+
+        P, Q = (context.cast(builder, number, kind, types.intp) for number, kind in zip(arguments[:2], signature.args))
+        a_, (a0, ap, au, at), b_, (b0, bu, bt), (U, T), start_, (s0, sp), out_, (o0, op) = map(
+            known, signature.args[2:], arguments[2:])
+        for columns, height in product((16, 32), range(1, TALL + 1)):
+            here = builder.and_(*(builder.icmp_signed("==", found, found.type(number))
+                                  for found, number in ((P, height), (Q, columns))))
+            with builder.if_then(here):
+                for first in range(0, columns, lanes * together):
+                    add_up(height, range(first, min(first + lanes * together, columns), lanes))
         return context.get_dummy_value()
 
     return types.void(rows, columns, a, a_at, b, b_at, terms, start, start_at, out, out_at), generate
@@ -84,25 +97,14 @@ def tile(context, rows, columns, a, a_at, b, b_at, terms, start, start_at, out, 
 
 @helper
 def fill(rows, columns, a, a_at, b, b_at, terms, start, start_at, out, out_at):
-    """out[p, q] for any number of rows, and 16 or 32 columns."""
+    """out[p, q] for any number of rows, in tiles as tall as each other, and 16 or 32 columns."""
     (a0, ap, au, at), (s0, sp), (o0, op) = a_at, start_at, out_at
-    p = 0
+    tiles, p = (rows + TALL - 1) // TALL, 0
     while p < rows:
-        if sp == 0 and 8 <= rows < p + 8:
-            p = rows - 8  # some rows once more, which start as they did before: better than the last ones one by one
-        a_p, start_p, out_p = (a0 + p * ap, ap, au, at), (s0 + p * sp, sp), (o0 + p * op, op)
-        together = 8 if rows - p >= 8 else 4 if rows - p >= 4 and columns == 16 else 1
-        if together == 8 and columns == 32:
-            tile(8, 32, a, a_p, b, b_at, terms, start, start_p, out, out_p)
-        elif together == 8:
-            tile(8, 16, a, a_p, b, b_at, terms, start, start_p, out, out_p)
-        elif together == 4:
-            tile(4, 16, a, a_p, b, b_at, terms, start, start_p, out, out_p)
-        elif columns == 32:
-            tile(1, 32, a, a_p, b, b_at, terms, start, start_p, out, out_p)
-        else:
-            tile(1, 16, a, a_p, b, b_at, terms, start, start_p, out, out_p)
-        p += together
+        height = (rows - p + tiles - 1) // tiles
+        tile(height, columns, a, (a0 + p * ap, ap, au, at), b, b_at, terms, start, (s0 + p * sp, sp),
+             out, (o0 + p * op, op))
+        tiles, p = tiles - 1, p + height
 
 
 @helper
@@ -120,3 +122,14 @@ def zeros(size, like):
     for i in range(room.size):
         room[i] = 0
     return room[first:first + size]
+
+
+@helper
+def put_inside(x, border, image):
+    """One image into the middle of another, which is larger and laid out in a row."""
+    rows, columns, channels = x.shape
+    for r in range(rows):
+        start = ((r + border) * (columns + 2 * border) + border) * channels
+        inside, numbers = image[start:start + columns * channels], x[r].reshape(-1)
+        for i in range(len(inside)):
+            inside[i] = numbers[i]

@@ -1,7 +1,9 @@
 """Roots of matrices, and the orthogonal matrix next to one.          Lecture 11."""
 import math
+from contextlib import suppress
 
 import numpy as np
+from scipy.linalg import lapack
 
 from numopt.linalg.norms import finite, norm, power_of_two, vector
 from numopt.linalg.systems import damped
@@ -27,13 +29,29 @@ def inverse(A, damping):
 
     What is singular is judged with all diagonal entries brought to 1, so that units make no difference.
     """
-    try:
-        A_inv = np.linalg.inv(A)
-    except np.linalg.LinAlgError:
-        A_inv = None
+    A_inv = inverse_of_positive(A)
+    if A_inv is None:  # in its rounding it is not positive definite
+        with suppress(np.linalg.LinAlgError):
+            A_inv = np.linalg.inv(A)
     if A_inv is None or damping == 0 and nearly_singular(A, A_inv):
         raise ValueError("a matrix that is to be inverted is singular: give it some damping")
     return finite(A_inv, "the inverse")
+
+
+def inverse_of_positive(A):
+    """A⁻¹ from A = L Lᵀ, for less than half of the work that a matrix takes that is not symmetric; None without L."""
+    factor, inverted = (lapack.spotrf, lapack.spotri) if A.dtype == np.float32 else (lapack.dpotrf, lapack.dpotri)
+    L, failed = factor(A.T, lower=1, clean=0)
+    return None if failed else mirrored(inverted(L, lower=1, overwrite_c=1)[0].T)
+
+
+def mirrored(A, block=128):
+    """A symmetric matrix of which only the upper half is filled in, with the lower half: written into it."""
+    for i in range(0, len(A), block):
+        here = slice(i, i + block)
+        A[i + block:, here] = A[here, i + block:].T
+        A[here, here] = np.triu(A[here, here]) + np.triu(A[here, here], 1).T
+    return A
 
 
 def nearly_singular(A, A_inv):

@@ -4,6 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.linalg import inverse_root, inverse_root_newton, newton_schulz
+from numopt.linalg.roots import inverse
 from tests.linalg.test_systems import EPS, low_rank, symmetric
 
 
@@ -56,6 +57,18 @@ def test_roots_that_there_are_not_are_refused():
         inverse_root_newton(np.diag([1.0, 0.0]), 2)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 2, 127, 128, 129, 300])
+def test_the_inverse_of_a_symmetric_matrix_is_symmetric_also_of_one_that_is_not_positive(n, dtype):
+    A, u = symmetric(np.linspace(1, 10, n)).astype(dtype), np.ones(n, dtype) / dtype(n**0.5)
+    for B in (A, A - dtype(40) * np.outer(u, u)):
+        before, B_inv = B.copy(), inverse(B, 0.1)
+        assert B_inv.dtype == dtype
+        assert_array_equal(B, before)
+        assert_allclose(B_inv @ B, np.eye(n), atol=1000 * EPS[dtype])
+        assert_allclose(B_inv, B_inv.T, atol=0 if B is A else 100 * EPS[dtype])
+
+
 @pytest.mark.parametrize("shape", [(8, 8), (6, 20), (20, 6)])
 def test_newton_schulz_keeps_singular_vectors_and_brings_singular_values_near_one(shape):
     X = np.random.default_rng(0).standard_normal(shape)
@@ -100,6 +113,10 @@ MISTAKES = [
      "* largest) + float(damping)",
      "* largest)",
      "test_the_roots_of_a_diagonal_matrix_are_those_of_its_numbers"),
+    ("mirrored", "what stands below a block is left as it was",
+     "A[i + block:, here] = A[here, i + block:].T",
+     "A[i:, here] = A[i:, here]",
+     "test_the_inverse_of_a_symmetric_matrix_is_symmetric_also_of_one_that_is_not_positive"),
     ("inverse_root_newton", "M is multiplied by T once, not p times",
      "np.linalg.matrix_power(T, p) @ M",
      "T @ M",
