@@ -179,8 +179,11 @@ class Remembering:
 
     def at(self, theta):
         """The answers at θ so far.  Nobody may write into θ, nor, as they are copies, into them."""
-        theta.flags.writeable = False
-        known = next((known for known in self.points if np.array_equal(known[0], theta)), (theta, {}))
+        if self.points and self.points[0][0] is theta:
+            return self.points[0][1]
+        theta.setflags(False)
+        numbers = theta.tobytes()  # which are compared in a tenth of the time of a short array
+        known = next((known for known in self.points if known[0].tobytes() == numbers), (theta, {}))
         self.points = [known, *(other for other in self.points if other is not known)][:2]
         return known[1]
 
