@@ -23,6 +23,12 @@ def test_lengths_of_one_name_are_equal_and_none_is_0_unless_it_may_be():
     assert not fits((np.ones(3), np.ones((3, 2)))) and not fits((np.ones(3), np.ones((3, 2)), np.ones(2), 1))
 
 
+def test_arrays_that_stay_on_the_disk_are_let_in_and_masked_ones_are_not(tmp_path):
+    on_disk = np.lib.format.open_memmap(tmp_path / "x.npy", mode="w+", dtype=float, shape=(3,))
+    assert gate("(n)")((on_disk,))
+    assert not gate("(n)")((np.ma.masked_array(np.ones(3)),))
+
+
 def test_all_real_arrays_have_one_precision_in_the_byte_order_of_the_machine():
     fits = gate("(n) (n)")
     for kind in (np.float32, np.float64):

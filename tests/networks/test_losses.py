@@ -82,6 +82,7 @@ def test_single_precision_stays_single_even_with_labels_in_double(loss, y):
     answers = [loss.values(z, y), loss.gradient(z, y), loss.hessian_product(z, y, u), loss.fisher_product(z, u),
                *loss.fisher_root(z), *loss.fisher_parts(z), loss.gradient(z, loss.sample(z, rng))]
     assert {answer.dtype for answer in answers} == {np.dtype(np.float32)}
+    assert loss.sample(z, rng).dtype in (np.float32, np.intp)
     assert_allclose(loss.values(z, y), loss.values(Z, y), rtol=1e-4)
 
 

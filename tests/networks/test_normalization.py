@@ -198,6 +198,12 @@ def test_the_decay_is_a_share(decay):
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 
+def test_a_single_image_has_pixels_to_be_normalised_by():
+    y, _ = normalized(X[:1])
+    assert_allclose(y.mean(axis=(0, 1, 2)), 0, atol=1e-13)
+    assert_allclose(y.var(axis=(0, 1, 2)), 1, rtol=1e-3)
+
+
 def test_a_single_example_is_not_normalised_by_itself():
     """Every x̂ would be 0, and nothing below would learn."""
     network = Network(Dense(3, 4), BatchNorm(4), Dense(4, 2), inputs=3)

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.networks import mlp
 from numopt.optimizers import (
-    adahessian, adam, adamw, adan, by_layer, decayed, fishleg, gradient_descent, lion, momentum, muon, rmsprop, scion,
-    soap, sophia)
+    adahessian, adam, adamw, adan, by_layer, decayed, fishleg, gradient_descent, lion, lookahead, momentum, muon,
+    rmsprop, scion, soap, sophia)
 from numopt.problems import EmpiricalRisk, Objective, Quadratic, Ridge
 from numopt.record import path
 from tests.optimizers.test_adam_family import Layers
@@ -87,6 +87,12 @@ def test_a_layer_of_rate_zero_is_frozen_and_without_rates_it_is_the_inner_method
     assert_array_equal(x[:, :first], np.tile(START[:first], (21, 1)))
     assert (x[-1, first:] != START[first:]).all()
     assert_allclose(path(by_layer(RISK, START, inner=momentum), 20), path(momentum(RISK, START), 20))
+
+
+@pytest.mark.parametrize("around", [by_layer, partial(decayed, weight_decay=0.1)])
+def test_they_count_the_mini_batches_that_the_inner_method_has_used(around):
+    run = around(RISK, START, inner=partial(lookahead, k=4))
+    assert [run["t"] for _ in zip(range(3), run)] == [4, 8, 12]
 
 
 def test_there_must_be_a_rate_for_every_layer():

@@ -731,6 +731,15 @@ def test_where_kfac_is_exact_ekfac_is_the_natural_gradient():
     assert_allclose(d, steps(natural_gradient, risk, np.zeros(10), 1, lr=1.0, damping=0.1, solver="dense")[0])
 
 
+def test_the_moments_of_ekfac_are_means_from_the_first_step_on():
+    run, seen = ekfac(LOSS, WEIGHTS, lr=0.0, labels="data"), []
+    for _ in range(4):
+        next(run)
+        seen.append(run["s"])
+    assert_allclose(seen, np.tile(seen[0], (4, 1)), rtol=1e-6, atol=1e-12)
+    assert_allclose(seen[0].sum(), (LOSS.loss(1).per_example_gradients(WEIGHTS)**2).sum() / len(X))  # turned
+
+
 def test_between_renewals_ekfac_keeps_its_eigenvectors_and_not_its_moments():
     run, seen = ekfac(LOSS, WEIGHTS, lr=0.01, every=5), []
     for t in range(1, 11):

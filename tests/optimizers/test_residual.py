@@ -418,6 +418,16 @@ def test_after_a_restart_it_is_not_linear_before_it_has_seen_a_true_residual_agr
     assert [run["linear"] for _ in islice(run, 7)] == [0, 2, 2, 2, 0, 6, 6]
 
 
+def test_on_a_quadratic_its_guess_is_the_residual_also_after_a_step_that_was_turned_round():
+    saddle = Quadratic(np.diag([-1.0, 2.0, 3.0, -0.5]), np.array([1.0, -1.0, 2.0, 0.5]))
+    run, turned = nltgcr_adaptive(saddle, np.array([0.3, 1.0, -1.0, 2.0]), lr=0.3, cosine=1.0), []
+    for _ in range(8):
+        theta = next(run)
+        assert_allclose(run["guess"], -saddle.gradient(theta), atol=1e-9)
+        turned.append(run["alpha"] < 0)
+    assert {*turned} == {True, False}
+
+
 # ---- with Fisher matrices
 
 def test_on_one_batch_and_without_any_of_its_aids_it_is_nltgcr_with_the_fisher_matrix():

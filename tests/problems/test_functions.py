@@ -52,6 +52,16 @@ def test_least_squares_has_its_derivatives_from_its_residuals(given, digits):
         assert question(theta.astype(np.float32)).dtype == np.float32
 
 
+def test_second_derivatives_by_differences_are_right_to_about_ten_digits():
+    f = LeastSquares(lambda x: np.array([np.sin(3 * x[0] * x[1])]),
+                     lambda x: 3 * np.cos(3 * x[0] * x[1]) * np.array([[x[1], x[0]]]))
+    for x in np.random.default_rng(0).uniform(-1, 1, (5, 2)):
+        s, c, (a, b) = np.sin(3 * x[0] * x[1]), np.cos(3 * x[0] * x[1]), x
+        exact = 9 * c**2 * np.outer([b, a], [b, a]) + s * (
+            3 * c * np.array([[0, 1], [1, 0]]) - 9 * s * np.outer([b, a], [b, a]))
+        assert_allclose(f.hessian(x), exact, atol=2e-9)
+
+
 def test_of_linear_residuals_the_gauss_newton_matrix_is_the_hessian():
     X, y = np.random.default_rng(0).standard_normal((7, 3)), np.arange(7.0)
     f = LeastSquares(lambda theta: X @ theta - y, lambda theta: X)
