@@ -9,7 +9,7 @@ from data_scripts import jobs, runs, training
 from data_scripts.__main__ import main
 from data_scripts.experiments import EXPERIMENTS
 from data_scripts.fetch import in_place
-from data_scripts.measurements import MEASUREMENTS, STRUCTURES
+from data_scripts.measurements import BATCHES, MEASUREMENTS, STRUCTURES
 from figures.making import records
 from numopt import data
 from numopt.problems import EmpiricalRisk
@@ -237,3 +237,22 @@ def test_on_boston_the_guarded_rate_has_the_lowest_training_loss_and_the_highest
 def test_on_1006_images_of_cifar100_nothing_is_learned_in_two_epochs():
     for run in "fixed", "second order, printed":
         assert (abs(ends("lenet", f"cifar100, {run}, 2 epochs", "training loss") - np.log(100)) < 0.05).all()
+
+
+def test_large_batches_are_sharper_at_the_same_rate_but_not_at_the_same_rate_over_batch_and_not_worse_on_test_images():
+    sharp, test = ({name: of_seeds("large_batches", f"{name}: {what}") for name in BATCHES}
+                   for what in ("sharpness", "test loss"))
+    small, large, alike, slow = BATCHES
+    assert sharp[large].min() > 1.5 * sharp[small].max() and sharp[slow].min() > 1.5 * sharp[small].max()
+    assert max(sharp[large].min(), sharp[slow].min()) < min(sharp[large].max(), sharp[slow].max()), "they overlap"
+    assert sharp[alike].max() < sharp[small].min() and (sharp[alike] < 1.2 * 2 / BATCHES[alike][0]).all()
+    assert test[large].min() < test[small].max() and test[large].max() < test[alike].min()
+    assert (of_seeds("large_batches", f"{large}: training loss") > 0.19).all()
+
+
+def test_on_the_straight_path_from_the_start_to_the_end_the_loss_falls_all_the_way():
+    for name in "dense", "shared weights":
+        assert (of_seeds("straight_path", f"{name}, largest rise") == 0).all()
+        losses, share = of_seeds("straight_path", name), of_seeds("straight_path", "share")[0]
+        assert (np.diff(losses[:, share <= 1]) < 0).all() and (losses[:, share == 1] < 0.02).all()
+        assert (of_seeds("straight_path", f"{name}, share of the loss half way") < 0.2).all()
