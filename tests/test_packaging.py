@@ -60,3 +60,12 @@ def test_without_the_repository_it_is_said_that_fetching_needs_it(monkeypatch, t
         data.mnist()
     assert "not installed with the package" in str(installed.value)
     assert "not installed with the package" not in str(here.value)
+
+
+def test_an_editable_install_puts_the_repository_on_the_path_so_that_a_figure_can_be_run_by_itself():
+    """setuptools does so where all packages stand in one folder that package_dir names; otherwise it maps numopt alone,
+    and `python figures/zigzag.py` would not find `figures.making`."""
+    assert SETTINGS["options"]["package_dir"].split() == ["=", "."]
+    build = pytest.importorskip("setuptools.command.editable_wheel")
+    packages = [".".join(file.relative_to(ROOT).parent.parts) for file in (ROOT / "numopt").rglob("__init__.py")]
+    assert build._simple_layout(packages, {"": "."}, ROOT)
