@@ -105,6 +105,7 @@ def run(jail, arguments, *, readable, writable, seconds=None):
     user = nobody() if os.geteuid() == 0 and jail else os.getuid()
     if user != os.getuid():
         os.chown(writable, user, user)
+        subprocess.run(["chmod", "-R", "a+rX", *readable], capture_output=True)  # whatever the umask is
     command, start = JAILS.get(jail, unsafe)([sys.executable, "-B", *arguments], readable, writable, user)
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(writable), "TMPDIR": str(writable), "PYTHONNOUSERSITE": "1",
                    "NUMBA_DISABLE_JIT": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8",

@@ -113,27 +113,32 @@ def test_an_attack_costs_its_own_points_and_nothing_else(attack, tmp_path, monke
     assert all(claim["message"] for claim in report["claims"] if claim["about"] == "adam")
 
 
+@pytest.fixture
+def room():
+    """A folder that whoever has given up root may pass through, as pytest's own is not."""
+    with jail.room() as folder:
+        for part in ("tree", "box", "outside"):
+            (folder / part).mkdir()
+        yield folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", JAILS)
-def test_nothing_that_a_program_starts_outlives_it(name, tmp_path):
+def test_nothing_that_a_program_starts_outlives_it(name, room):
     mark = f"daemon-{os.getpid()}-{name}"
-    (tmp_path / "tree").mkdir()
-    (tmp_path / "box").mkdir()
-    program = tmp_path / "tree" / "daemon.py"
+    program = room / "tree" / "daemon.py"
     program.write_text("import os, sys, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
                        "        time.sleep(60)\n    os._exit(0)\ntime.sleep(0.3)\n")
-    assert jail.run(name, [program, mark], readable=[tmp_path / "tree"], writable=tmp_path / "box").how == "done"
+    assert jail.run(name, [program, mark], readable=[room / "tree"], writable=room / "box").how == "done"
     time.sleep(0.2)
     running = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if os.access(file, os.R_OK)]
     assert not any(mark.encode() in line for line in running)
 
 
 @pytest.mark.parametrize("name", JAILS)
-def test_what_is_outside_cannot_be_read_written_or_reached(name, tmp_path):
-    for part in ("tree", "box", "outside"):
-        (tmp_path / part).mkdir()
-    (tmp_path / "outside" / "secret").write_text("secret")
-    program = tmp_path / "tree" / "try.py"
+def test_what_is_outside_cannot_be_read_written_or_reached(name, room):
+    (room / "outside" / "secret").write_text("secret")
+    program = room / "tree" / "try.py"
     program.write_text(f"""
 import os, socket
 done = []
@@ -143,11 +148,11 @@ def attempt(name, what):
         done.append(name)
     except Exception:
         return
-attempt("read", lambda: open({str(tmp_path / 'outside' / 'secret')!r}).read())
+attempt("read", lambda: open({str(room / 'outside' / 'secret')!r}).read())
 attempt("list", lambda: os.listdir({str(ROOT)!r}))
 attempt("import", lambda: __import__("numopt"))
-attempt("write", lambda: open({str(tmp_path / 'tree' / 'new')!r}, "w"))
-attempt("write outside", lambda: open({str(tmp_path / 'outside' / 'new')!r}, "w"))
+attempt("write", lambda: open({str(room / 'tree' / 'new')!r}, "w"))
+attempt("write outside", lambda: open({str(room / 'outside' / 'new')!r}, "w"))
 attempt("shadow", lambda: open("/etc/shadow").read())
 attempt("send", lambda: socket.create_connection(("127.0.0.1", {closed_port()}), 1))
 attempt("root", lambda: os.setuid(0) if os.getuid() else 1 / 0)
@@ -155,9 +160,9 @@ attempt("huge", lambda: open("huge", "wb").write(bytes(64 * 2**20)))
 attempt("good", lambda: open("mine", "w").write("x"))
 open("done", "w").write(" ".join(done))
 """)
-    ended = jail.run(name, [program], readable=[tmp_path / "tree"], writable=tmp_path / "box")
+    ended = jail.run(name, [program], readable=[room / "tree"], writable=room / "box")
     assert ended.how == "done", ended.said
-    assert (tmp_path / "box" / "done").read_text() == "good"
+    assert (room / "box" / "done").read_text() == "good"
 
 
 def closed_port():
