@@ -414,4 +414,7 @@ MISTAKES = [
      "math.copysign(math.sqrt(square), b.alpha - a.alpha)",
      "-math.copysign(math.sqrt(square), b.alpha - a.alpha)",
      "test_the_cubic_of_a_cubic_is_its_minimum"),
+    ("backtracking", "many orders of magnitude are more than it can shorten by",
+     "shrink**max(1, k - 30)", "shrink",
+     "test_backtracking_finds_a_step_that_is_many_orders_of_magnitude_shorter_than_the_first"),
 ]

@@ -37,6 +37,8 @@ def test_steps_fall_after_every_so_many_and_not_before():
 
 def test_an_exponential_rate_falls_by_the_same_factor_at_every_step():
     assert_allclose(rates(exponential(2.0, 0.5), 4), [2, 1, 0.5, 0.25])
+    assert_allclose(exponential(2.0, 0.5)(1001), 2 * 0.5**1000)
+    assert_allclose(step(2.0, every=4, factor=0.5)(4001), 2 * 0.5**1000)
 
 
 def test_the_inverse_time_of_ravaut_and_gorti():
@@ -274,4 +276,7 @@ MISTAKES = [
      "eta / (beta + t)",
      "eta / (beta * t)",
      "test_the_inverse_time_of_ravaut_and_gorti"),
+    ("warm_up", "the line rises to where the schedule is by now",
+     "after(1) * t", "after(t) * t",
+     "test_a_warm_up_rises_along_a_line_to_the_rate_and_then_follows_it_from_its_start"),
 ]

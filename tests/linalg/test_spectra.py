@@ -277,4 +277,7 @@ MISTAKES = [
      "basis = np.array(Q)",
      "basis = np.array(Q[-2:])",
      "test_columns_stay_orthonormal_long_after_an_eigenvalue_has_been_found"),
+    ("power_iteration", "how exact it is depends on the units of the matrix",
+     "tolerance * abs(eigenvalue)", "tolerance",
+     "test_how_exact_an_eigenvalue_is_does_not_depend_on_units"),
 ]

@@ -530,4 +530,7 @@ MISTAKES = [
      "                                        hermitian=True)",
      "np.linalg.inv(W / d / d[:, None])",
      "test_nystrom_is_exact_when_there_are_as_many_columns_as_the_rank"),
+    ("gcr_iterates", "the window holds one direction more",
+     "deque(maxlen=window)", "deque(maxlen=window and window + 1)",
+     "test_an_image_is_orthogonal_to_as_many_before_it_as_the_window_holds_and_to_no_more"),
 ]

@@ -208,4 +208,10 @@ MISTAKES = [
      "+ weight_decay * theta\n",
      "\n        theta = theta - lr(t) * weight_decay * theta\n",
      "test_a_layer_goes_the_way_of_adamw"),
+    ("adabelief", "nothing is corrected after fifty steps",
+     "v / (1 - beta2**t)", "v / (1 - beta2**t if t < 50 else 1)",
+     "test_what_has_a_hat_is_early_and_late_a_mean_of_what_was_seen_whose_weights_add_up_to_one"),
+    ("adan", "the look ahead by the wrong beta",
+     "m_hat + beta2 * u_hat", "m_hat + beta1 * u_hat",
+     "test_two_steps_of_adan_by_hand"),
 ]

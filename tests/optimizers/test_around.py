@@ -118,4 +118,7 @@ MISTAKES = [
      "theta + factors * (after - theta)",
      "factors * after",
      "test_each_layer_goes_as_with_the_rate_of_its_own"),
+    ('by_layer', 'steps are counted, not mini-batches',
+     't, memory = run["t"], run.memory', 't, memory = t + 1, run.memory',
+     'test_they_count_the_mini_batches_that_the_inner_method_has_used'),
 ]

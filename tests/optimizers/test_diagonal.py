@@ -369,6 +369,13 @@ def test_the_curvature_is_asked_for_at_every_kth_step_only(k, expected, estimato
     assert changed == expected
 
 
+def test_its_curvature_is_an_average_of_estimates_with_the_signs_that_they_have():
+    run = sophia(Quadratic(np.diag([-3.0, 2.0])), np.ones(2), k=1, beta2=0.5, lr=0.01)
+    for t in range(1, 6):
+        next(run)
+        assert_allclose(run["h"], (1 - 0.5**t) * np.array([-3, 2]))
+
+
 def test_between_those_steps_it_costs_as_much_as_momentum():
     problem = Counted(BOWL)
     path(sophia(problem, START, k=10), 30)

@@ -873,6 +873,12 @@ MISTAKES = [
      "sqrt(max(1, m / n))",
      "sqrt(m / n)",
      "test_all_singular_values_of_a_step_are_about_one_times_its_scale"),
+    ("ekfac", "the moments begin at zero",
+     "eps * s + (1 - eps) * s_t", "beta * s + (1 - beta) * s_t",
+     "test_the_moments_of_ekfac_are_means_from_the_first_step_on"),
+    ("kfac", "the limit is for the first rate",
+     "lr(t)**2 * (g @ d)", "lr(1)**2 * (g @ d)",
+     "test_a_step_is_no_longer_than_the_root_of_kappa_as_the_damped_factors_measure_it"),
 ]
 
 

@@ -438,4 +438,7 @@ MISTAKES = [
      "1 / t if t <= samples else 1 / tau",
      "1 / t",
      "test_four_steps_of_vsgd_by_hand"),
+    ("gradient_rate", "the first mini-batch of the probe judges always",
+     "probe.loss(t)", "probe.loss(1)",
+     "test_a_probe_with_mini_batches_judges_by_that_of_the_step"),
 ]

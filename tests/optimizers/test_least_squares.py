@@ -342,6 +342,9 @@ MISTAKES = [
      "np.where(np.equal(D, 0), 1, D)), D).astype(J.dtype)",
      "1), 0).astype(J.dtype)",
      "test_the_scale_of_a_parameter_is_the_largest_length_that_its_column_has_had"),
+    ("shortest", "the shortest in units of the columns",
+     "if rank == len(D) else", "if rank <= len(D) else",
+     "test_the_shortest_step_is_so_in_the_units_of_the_parameters"),
 ]
 
 

@@ -399,6 +399,9 @@ MISTAKES = [
      "Q.T @ A @ Sigma_b @ A.T @ Q",
      "Q.T @ A @ Sigma_b @ Q",
      "test_the_noise_of_a_step_is_alpha_squared_times_its_corrected_form"),
+    ("noise", "the matrix of the step the other way round: it shows where that is not symmetric",
+     "Q.T @ A @ Sigma_b @ A.T @ Q", "Q.T @ A.T @ Sigma_b @ A @ Q",
+     "test_the_noise_is_what_sampling_shows"),
 ]
 
 

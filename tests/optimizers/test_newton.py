@@ -550,6 +550,12 @@ MISTAKES = [
      "for p in points[-2::-1]:",
      "for p in []:",
      "test_of_the_points_on_the_way_the_one_is_taken_from_which_both_neighbours_lead_up"),
+    ("trust_region", "a small radius is widened when the run goes on",
+     "radius if t else widest(radius, theta)", "widest(radius, theta)",
+     "test_a_radius_that_has_become_very_small_is_still_so_when_the_run_goes_on"),
+    ("hessian_free", "eps is not handed on",
+     "eps=eps", "eps=5e-4",
+     "test_hessian_free_looks_for_the_end_of_the_model_as_long_as_eps_says"),
 ]
 
 

@@ -487,6 +487,9 @@ MISTAKES = [
      "if rho < 0.1:",
      "if rho > 0.1:",
      "test_the_radius_of_sr1_is_halved_where_the_model_fails_and_doubled_where_it_is_right"),
+    ("sr1", "the first gradient is always this one",
+     "norm(g) if first is None else first", "norm(g)",
+     "test_sr1_looks_the_more_exactly_where_its_model_is_least_the_smaller_the_gradient_is_against_the_first"),
 ]
 
 

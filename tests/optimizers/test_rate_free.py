@@ -379,4 +379,10 @@ MISTAKES = [
      "v / (1 - beta2**t)",
      "v",
      "test_a_step_of_schedule_free_adamw_is_that_of_adamw_without_averaged_gradients"),
+    ("prodigy", "one sum forgets faster than the other",
+     "beta3 * r + (1 - beta3)", "beta2 * r + (1 - beta2)",
+     "test_the_sums_of_prodigy_are_weighed_alike_by_powers_of_the_root_of_beta2"),
+    ("momo", "below the bound it steps as if it were above",
+     "max(h - lower, 0.0)", "abs(h - lower)",
+     "test_below_their_bound_sps_and_momo_stand_still"),
 ]

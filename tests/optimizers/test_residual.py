@@ -777,6 +777,12 @@ MISTAKES = [
      "R.T @ R @ (A * U)",
      "R @ (A * U)",
      "test_the_gradient_of_the_auxiliary_loss_is_right"),
+    ("nltgcr_adaptive", "a guess outlives the restart",
+     "pairs, guess, linear = (), None, 0", "pairs, linear = (), 0",
+     "test_after_a_restart_it_is_not_linear_before_it_has_seen_a_true_residual_agree"),
+    ("nltgcr_adaptive", "the guess forgets that the step was turned round",
+     "r - alpha * projected", "r - lr(t) * projected",
+     "test_on_a_quadratic_its_guess_is_the_residual_also_after_a_step_that_was_turned_round"),
 ]
 
 

@@ -200,6 +200,16 @@ def test_of_the_many_minimizers_of_a_semidefinite_quadratic_the_nearest_to_the_o
     assert_allclose(Quadratic(np.zeros((2, 2)), c=3).minimizers, [[0, 0]])
 
 
+def test_an_eigenvalue_that_is_below_0_by_rounding_is_0():
+    below = []
+    for seed in range(10):
+        V = np.random.default_rng(seed).standard_normal((5, 2))
+        f, b = Quadratic(V @ V.T, V @ [1.0, 2.0]), V @ [1.0, 2.0]
+        below.append(bool(np.linalg.eigvalsh(V @ V.T).min() < 0))
+        assert_allclose(f.minimizers[0], np.linalg.lstsq(V @ V.T, b, rcond=1e-12)[0], atol=1e-9)
+    assert any(below)
+
+
 def test_what_goes_down_for_ever_has_no_minimum():
     f = Quadratic(np.diag([1.0, -1.0]))
     assert f.minimizers is None and f.minimum is None
