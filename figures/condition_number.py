@@ -2,7 +2,8 @@
 
 A step multiplies the coordinate along an eigenvector by 1 − α λ.  At the rate α = 0.35 that is −0.75 if the curvature
 is λ = 5: every step crosses the canyon and lands on the other wall.  Where λ = 1 it is 0.65, and the path never turns
-back.  No rate leaves less than 2/3 in both, and α = 2 / (5 + 1) leaves just that.
+back.  (At every rate from 1/5 to 2/5 it bounces; at lower ones no step crosses, and at higher ones it diverges.)  No
+rate leaves less than 2/3 in both, and α = 2 / (5 + 1) leaves just that.
 
 Kashyap (2022), Figure 10, after Goodfellow, Bengio and Courville (2016), Figure 4.6.          Lecture 1.
 """

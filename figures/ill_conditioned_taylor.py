@@ -5,7 +5,8 @@ if the step from one point of a training is taken at another rate α.  The lectu
 term: their curve says that a step of length 0 changes the loss, and their condition for a rise is that the curvature
 is above 2 / α².  Below, all of that training, of a net of 64-16-10 units on 50 handwritten digits, with squared error
 and whole batches at α = 0.5; a triangle is a step in which the loss rose, and grey is where gᵀHg / gᵀg is above 2 / α.
-(Only the first steps are too long for the second order: there it is above, and the loss falls.)
+(Only the first steps are too long for the second order: there it is above, and the loss falls.  So it is at lower rates
+too; at 0.6, one step in thirteen is too long.)
 
 Ravasi's lecture notes, section "Ill-conditioning"; Goodfellow, Bengio and Courville (2016), Section 8.2.1.  Lecture 1.
 """

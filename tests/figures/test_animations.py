@@ -126,6 +126,22 @@ def test_learning_rate_step_where_it_is_free_the_next_rate_is_near_the_lowest_po
     assert 0.1 < np.mean(np.array(taken) > 1) < 0.3                     # one step in five ends above f(0)
 
 
+@pytest.mark.parametrize("seed, lr", [(1, 0.02), (2, 0.2), (3, 1.0)])
+def test_learning_rate_step_from_other_starts_it_comes_nearer_to_the_lowest_point_nine_times_of_ten(seed, lr):
+    X, Y, *_ = digits()
+    network, etas = mlp([64, 16, 10]), learning_rate_step.ETAS[::4]
+    loss = MiniBatch(network, X[:300], Y[:300])
+    run, nearer, above = newton_rate(loss, network.initial(seed=seed), lr=lr), [], []
+    for rate in [lr, *[None] * 39]:
+        rate, theta, f = rate or run["lr"], run.theta, loss.value(run.theta)
+        g = loss.gradient(theta)
+        lowest = np.log(etas[np.argmin([loss.value(theta - eta * g) for eta in etas])])
+        above.append(loss.value(theta - rate * g) > f)
+        next(run)
+        nearer.append(abs(np.log(run["lr"]) - lowest) < abs(np.log(rate) - lowest))
+    assert np.mean(nearer) > 0.85 and 0.03 < np.mean(above) < 0.3
+
+
 def test_learning_rate_step_its_curves_are_the_loss_along_the_gradient(arrays, parts):
     computed = arrays("learning_rate_step")
     figure, show, frames = parts(learning_rate_step, **computed)

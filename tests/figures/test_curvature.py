@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from scipy.sparse.linalg import eigsh
 
 from figures import (
-    batch_normalization, edge_of_stability, gradient_noise, length_limits, loss_surface,
+    batch_normalization, edge_of_stability, gradient_noise, ill_conditioned_taylor, length_limits, loss_surface,
     matrices, momentum_phase_diagram, piecewise_linear_rate, unified_table, vanishing_and_exploding)
 from numopt import schedules
 from numopt.data import digits
@@ -115,6 +115,13 @@ def test_ill_conditioned_taylor_the_loss_rises_where_the_curvature_is_above_2_ov
     assert not (curvature > 2 / alpha**2).any()
 
 
+@pytest.mark.parametrize("lr, agree", [(0.3, 0.99), (0.4, 0.99), (0.6, 0.9)])
+def test_ill_conditioned_taylor_at_other_rates_too_and_at_0_6_in_twelve_of_thirteen_steps(lr, agree):
+    drawn = ill_conditioned_taylor.compute(lr=lr)
+    rose, curvature = np.diff(drawn["value"]) > 0, (drawn["gHg"] / drawn["gg"])[:-1]
+    assert np.mean(rose == (curvature > 2 / lr)) > agree
+
+
 def test_ill_conditioned_taylor_only_the_first_steps_are_too_long_for_the_second_order(arrays):
     drawn = arrays("ill_conditioned_taylor")
     alpha = drawn["lr"]
@@ -206,6 +213,15 @@ def test_vanishing_and_exploding_with_deviation_1_units_are_saturated_and_deriva
     assert backwards[:, 0].min() > 1e13 and 1.9 < 1 / per_layer(backwards) < 2.3
 
 
+@pytest.mark.parametrize("units", [32, 128])
+def test_vanishing_and_exploding_in_other_widths_too_but_the_derivatives_grow_with_the_fourth_root_of_the_width(units):
+    drawn = vanishing_and_exploding.compute(units=units, layers=30, seeds=2)
+    for name in ("forwards", "backwards"):
+        assert 0.93 < per_layer(drawn[name][0]) < 1.07
+    assert_allclose([per_layer(drawn["forwards"][1]), per_layer(drawn["backwards"][1])], [0.5, 2], rtol=0.03)
+    assert_allclose(1 / per_layer(drawn["backwards"][2]), 2.07 * (units / 64)**0.25, rtol=0.05)
+
+
 def test_vanishing_and_exploding_the_derivatives_are_those_of_the_gradient(arrays):
     X, Y, *_ = digits()
     network = mlp([64, *[64] * 49, 10])
@@ -285,6 +301,19 @@ def test_matrices_the_others_come_nearer_to_the_fisher_matrix_in_training(arrays
     before, after = (dict(zip(matrices.NAMES, matrices.distances(drawn[when]))) for when in ("before", "after"))
     assert before["Hessian"] > 1.5 and before["empirical Fisher"] > 0.7
     assert 0.2 < after["Hessian"] < 0.5 and 0.2 < after["empirical Fisher"] < 0.5 and after["sampled Fisher"] < 0.3
+
+
+@pytest.mark.parametrize("seed, steps", [(1, 10), (2, 60)])
+def test_matrices_so_it_is_from_other_starts_and_after_fewer_steps_and_more(seed, steps):
+    loss, _ = matrices.problem()
+    start = matrices.NETWORK.initial(seed=seed)
+    end = path(adam(loss, start, lr=0.03), steps)[-1]
+    before, after = (dict(zip(matrices.NAMES, matrices.distances(np.array(matrices.matrices(loss, theta)))))
+                     for theta in (start, end))
+    assert max(before["Gauss-Newton"], after["Gauss-Newton"]) < 1e-12
+    for name in ("Hessian", "empirical Fisher"):
+        assert 0.1 < after[name] < 0.8 * before[name]
+    assert 0.2 < before["K-FAC"] < 0.4 and after["K-FAC"] > 0.5 and after["sampled Fisher"] > 0.1
 
 
 # -------------------------------------------------------------------------------------------------- unified_table
@@ -518,6 +547,17 @@ def test_loss_surface_random_directions_make_it_look_narrower_where_its_weights_
     middle = len(loss_surface.AXIS) // 2
     assert_allclose(one[middle, middle], other[middle, middle])
     assert np.mean(one < 0.3) > 4 * np.mean(other < 0.3) > 0
+
+
+@pytest.mark.parametrize("factor, narrower", [(2, 1.3), (10, 20)])
+def test_loss_surface_in_other_directions_and_with_other_factors_it_looks_narrower_as_well(factor, narrower):
+    loss, theta = loss_surface.trained()
+    delta, epsilon = (loss_surface.direction(theta, seed, False) for seed in (3, 4))
+    axis = loss_surface.AXIS[::2] if factor < 5 else loss_surface.AXIS
+    wide = [[np.mean([loss.value(weights + a * delta + b * epsilon) < 0.3 for a in axis]) for b in axis]
+            for weights in (theta, loss_surface.rescaled(theta, factor))]
+    one, other = np.mean(wide, axis=1)
+    assert one > narrower * other > 0
 
 
 def test_loss_surface_moved_in_proportion_to_every_unit_the_pictures_are_the_same(arrays):

@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from figures import (
-    batch_and_stochastic, clipping_at_a_cliff, condition_number, nesterov_step, newton_one_step, saddle)
+    batch_and_stochastic, clipping_at_a_cliff, condition_number, nesterov_step, newton_one_step, saddle, zigzag)
 from numopt.problems import Clipped, Objective, Quadratic, quadratic_with
 
 
@@ -25,6 +25,12 @@ def test_zigzag_steps_are_orthogonal_and_its_iterates_those_of_the_closed_form(a
 def test_zigzag_every_step_leaves_nine_elevenths_of_the_distance(arrays):
     distance = np.linalg.norm(arrays("zigzag")["descent"], axis=1)
     assert_allclose(distance[1:] / distance[:-1], 9 / 11)
+
+
+@pytest.mark.parametrize("gamma", [2.0, 50.0])
+def test_zigzag_with_other_condition_numbers_a_step_leaves_the_share_that_the_closed_form_says(gamma):
+    distance = np.linalg.norm(zigzag.compute(gamma=gamma, steps=12)["descent"], axis=1)
+    assert_allclose(distance[1:] / distance[:-1], (gamma - 1) / (gamma + 1))
 
 
 # ----------------------------------------------------------------------------------------------- condition number
@@ -48,6 +54,14 @@ def test_the_distance_along_an_eigenvector_shrinks_by_one_minus_rate_times_eigen
     # the same two numbers, taken from the path on the left: (x₁ + x₂) / √2 and (x₁ − x₂) / √2
     x, y = drawn["descent"].T
     assert_allclose(drawn["along"], np.column_stack([x + y, x - y]) / np.sqrt(2))
+
+
+@pytest.mark.parametrize("lr, bounces, arrives", [
+    (0.19, False, True), (0.21, True, True), (0.39, True, True), (0.41, True, False)])
+def test_it_bounces_at_rates_from_a_fifth_on_and_arrives_at_those_up_to_two_fifths(lr, bounces, arrives):
+    across, along = condition_number.compute(lr=lr, steps=12)["along"].T
+    assert (across[1:] * across[:-1] < 0).all() == bounces and (along > 0).all()
+    assert (abs(across[-1]) < abs(across[0])) == arrives
 
 
 def test_no_rate_leaves_less_than_two_thirds_along_both_eigenvectors():
@@ -74,6 +88,13 @@ def test_noise_leaves_the_saddle_whatever_the_seed_and_sooner_than_a_start_a_mil
     assert (0 < left).all() and left.max() < 50 < 80 < beside
     assert_allclose(drawn["f_noisy"][:, -1], saddle.PASS.minimum, atol=0.01)
     assert_allclose(drawn["f_beside"][-1], saddle.PASS.minimum)
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.2, 0.4])
+def test_with_thirty_other_seeds_and_less_noise_or_more_it_leaves_before_the_start_beside_the_ridge(sigma):
+    drawn = saddle.compute(sigma=sigma, seeds=30, steps=100)
+    left = (drawn["f_noisy"] < -0.1).argmax(axis=1)
+    assert (0 < left).all() and left.max() < (drawn["f_beside"] < -0.1).argmax()
 
 
 def test_beside_the_ridge_nothing_seems_to_happen_for_a_long_time(arrays):
@@ -108,6 +129,15 @@ def test_the_mean_of_the_stochastic_paths_keeps_to_the_batch_path(arrays):
     drawn = arrays("batch_and_stochastic")
     mean, spread = drawn["stochastic"].mean(axis=0), drawn["stochastic"].std(axis=0)
     assert np.linalg.norm(mean - drawn["batch"], axis=1).max() < 0.05 < 0.1 < spread[1:].min()
+
+
+@pytest.mark.parametrize("changed", [{"batch_size": 1}, {"batch_size": 8}, {"lr": 0.15}, {"lr": 0.5}], ids=str)
+def test_it_is_so_with_other_batches_and_rates_but_that_small_steps_hardly_ever_go_uphill(changed):
+    drawn = batch_and_stochastic.compute(**changed)
+    mean, spread = drawn["stochastic"].mean(axis=0), drawn["stochastic"].std(axis=0)
+    assert (np.diff(drawn["f_batch"]) < 0).all() and (np.diff(drawn["f_stochastic"].mean(axis=0)[:12]) < 0).all()
+    assert (np.diff(drawn["f_stochastic"]) > 0).any(axis=1).mean() > 0.98
+    assert np.linalg.norm(mean - drawn["batch"], axis=1).max() < spread[1:].min() / 2
 
 
 def test_on_average_stochastic_descent_goes_downhill_and_comes_to_rest_above_the_least_loss(arrays):
@@ -149,6 +179,12 @@ def test_nesterov_step_other_valleys_have_level_lines_around_where_the_step_begi
         assert levels.min() < valley.value(drawn["theta"]) / 5 and levels.max() > 2 * valley.value(drawn["theta"])
 
 
+@pytest.mark.parametrize("share", [0.2, 0.5, 16 / 9 / 2, 0.99])
+def test_no_rate_takes_gradient_descent_there_in_fifteen_steps(share):
+    drawn = newton_one_step.compute(lr=share * 2 / np.linalg.eigvalsh(newton_one_step.VALLEY.A)[-1])
+    assert (np.linalg.norm(drawn["descent"], axis=1) > 0.01).all()
+
+
 def test_gradient_descent_leaves_at_a_right_angle_to_the_level_line_and_newton_does_not(arrays):
     drawn, valley = arrays("newton_one_step"), Quadratic(arrays("newton_one_step")["A"])
     start = drawn["descent"][0]
@@ -187,6 +223,19 @@ def test_across_the_valley_momentum_overshoots_further_and_nesterov_points_back(
     assert valley.value(drawn["nesterov_end"]) < 0.5 * valley.value(drawn["momentum_end"])
 
 
+@pytest.mark.parametrize("mu", [0.5, 0.8, 0.99])
+@pytest.mark.parametrize("lr", [0.25, 0.5, 0.8])
+def test_whenever_a_jump_leads_to_the_other_slope_momentum_overshoots_further_and_nesterov_points_back(lr, mu):
+    other_slopes = 0
+    for before in range(1, 9):
+        drawn = nesterov_step.compute(lr=lr, mu=mu, before=before)
+        jump = drawn["jump"][1]
+        if drawn["theta"][1] * (drawn["theta"][1] + jump) < 0:
+            other_slopes += 1
+            assert drawn["momentum_step"][1] * jump > 0 > drawn["nesterov_step"][1] * jump
+    assert other_slopes
+
+
 # -------------------------------------------------------------------------------------------- clipping at a cliff
 
 def test_the_face_of_the_cliff_is_far_steeper_than_the_land_around_it(arrays):
@@ -204,6 +253,24 @@ def test_without_clipping_one_step_is_ten_times_as_long_as_with_it_and_leads_far
     assert_allclose(lengths["by_norm"], 0.2 * 1.0)
     assert drawn["plain"][:, 0].min() < foot - 1.5
     assert drawn["by_norm"][:, 0].min() > foot - 0.1 and drawn["by_element"][:, 0].min() > foot - 0.1
+
+
+def test_from_half_of_the_starts_above_it_is_thrown_and_with_clipping_from_none(monkeypatch):
+    foot, random, thrown = clipping_at_a_cliff.CLIFF.minimizers[0][0], np.random.default_rng(1), []
+    for _ in range(30):
+        start = np.array([random.uniform(0.3, 1.2), random.uniform(-1.8, 1.8)])
+        monkeypatch.setattr(clipping_at_a_cliff, "START", start)
+        drawn = clipping_at_a_cliff.compute()
+        thrown.append([drawn[name][:, 0].min() < foot - 1 for name in ("plain", "by_norm", "by_element")])
+    plain, *clipped = np.mean(thrown, axis=0)
+    assert 0.3 < plain < 0.7 and clipped == [0, 0]
+
+
+@pytest.mark.parametrize("most", [0.5, 4.0])
+def test_with_another_limit_it_stays_as_well(most):
+    drawn, foot = clipping_at_a_cliff.compute(most=most), clipping_at_a_cliff.CLIFF.minimizers[0]
+    for name in ("by_norm", "by_element"):
+        assert drawn[name][:, 0].min() > foot[0] - 0.5 and np.linalg.norm(drawn[name][-1] - foot) < 0.01
 
 
 @pytest.mark.parametrize("name", ["by_norm", "by_element"])

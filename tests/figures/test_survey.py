@@ -11,7 +11,7 @@ from figures import (
     permutation_symmetry)
 from numopt.data import digits
 from numopt.networks import mlp
-from numopt.optimizers import adahessian
+from numopt.optimizers import adahessian, newton
 from numopt.problems import EmpiricalRisk, MiniBatch
 from numopt.record import path
 
@@ -56,6 +56,24 @@ def test_newton_local_models_where_the_curvature_is_negative_it_climbs_to_a_maxi
     assert_allclose(run[-1], 0, atol=1e-12)
     around = np.array([-0.1, 0.1])
     assert (derivatives(around)[0] < derivatives(0.0)[0]).all()
+
+
+@pytest.mark.parametrize("starts, high, end", [
+    (np.arange(2.1, 6, 0.5), False, 2), (np.arange(1.25, 1.55, 0.05), True, 2), (np.arange(1.6, 1.99, 0.05), False, 2),
+    (np.arange(-0.35, 0.84, 0.07), None, 0)], ids=["too short", "too long", "a little too long", "up to a maximum"])
+def test_newton_local_models_from_starts_around_it_goes_as_from_those_that_are_drawn(starts, high, end):
+    for start in starts:
+        run = path(newton(newton_local_models.F, np.array([start])), 12)[:, 0]
+        f, _, curvature = derivatives(run[:2])
+        assert_allclose(run[-1], end, atol=1e-8)
+        assert high is None or (f[1] > f[0]) == high
+        assert (curvature[0] < 0) == (end == 0)
+
+
+@pytest.mark.parametrize("start, end", [(-0.54, 2), (0.9, -1), (1.14, -1)])
+def test_newton_local_models_nearer_to_where_the_curvature_changes_its_sign_it_leaps_over_the_maximum(start, end):
+    assert derivatives(start)[2] < 0
+    assert_allclose(path(newton(newton_local_models.F, np.array([start])), 14)[-1], end, atol=1e-8)
 
 
 def test_newton_local_models_with_the_absolute_value_the_step_is_as_long_and_leads_the_other_way(arrays):
@@ -265,6 +283,17 @@ def test_permutation_symmetry_the_copies_have_the_same_loss_and_before_each_is_a
     assert_allclose(lines[:, -1], lines[0, 0])
     assert (lines.max(axis=1) > lines[0, 0] + 0.5).all()
     assert (lines[:, 1:-1] > lines[0, 0]).all()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_permutation_symmetry_before_the_copies_of_other_nets_are_barriers_too(seed, monkeypatch):
+    initial = permutation_symmetry.NETWORK.initial
+    monkeypatch.setattr(permutation_symmetry.NETWORK, "initial", lambda **how: initial(seed=seed))
+    loss, theta = permutation_symmetry.trained()
+    for order in permutation_symmetry.ORDERS[::5]:
+        heights = permutation_symmetry.line(loss, theta, permutation_symmetry.reordered(theta, order))
+        assert_allclose(heights[-1], heights[0])
+        assert max(heights) > heights[0] + 0.5
 
 
 def test_permutation_symmetry_halfway_the_two_units_are_the_same_and_the_net_has_one_unit_less(arrays, net):

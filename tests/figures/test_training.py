@@ -56,6 +56,14 @@ def test_cooling_at_the_falling_rate_the_distance_falls_like_the_rate(arrays):
     assert shares.max() / shares.min() < 1.4 and distance[100] / distance[300] > 2
 
 
+@pytest.mark.parametrize("changed", [{"rate": 0.1}, {"rate": 0.3}, {"sigma": 2.0}], ids=str)
+def test_cooling_at_other_fixed_rates_and_with_more_noise_it_stays_at_its_level_as_well(changed):
+    drawn = cooling.compute(runs=200, **changed)
+    fixed, falling = (mean_squared_distance(drawn[name]) for name in ("fixed", "falling"))
+    assert_allclose(fixed[-150:].mean(), drawn["level"], rtol=0.1)
+    assert falling[-1] < drawn["level"] / 5 and falling[100] > 2 * falling[300]
+
+
 def test_cooling_both_rates_start_alike_and_meet_the_same_noise(arrays):
     drawn = arrays("cooling")
     assert_allclose(FALLING(1), drawn["rate"], rtol=0.01)
@@ -99,6 +107,17 @@ def test_momentum_takes_tens_of_steps_to_a_thousandth_of_the_distance_and_gradie
 def test_momentum_the_heavy_ball_bounces_higher_at_first(arrays):
     height = np.abs(arrays("momentum")["momentum"][:, 1])
     assert height.max() > 3 * height[0] and height[40] < height[0] / 10
+
+
+@pytest.mark.parametrize("kappa", [25, 400])
+def test_momentum_with_other_condition_numbers_a_step_leaves_what_theory_says(kappa):
+    drawn = momentum.compute(kappa=kappa, steps=300)
+    for name, share in momentum.share_left(kappa).items():
+        left = np.linalg.norm(drawn[name], axis=1)
+        late = slice(len(left) // 2, None) if left[-1] > 1e-9 else slice(20, int(np.argmax(left < 1e-9)))
+        steps = np.arange(len(left))[late]
+        slope = np.polyfit(steps, np.log(left[late] / steps**(name != "gradient_descent")), 1)[0]
+        assert_allclose(np.exp(slope), share, rtol=0.02)
 
 
 # --------------------------------------------------------------------------------------------------------- polyak
