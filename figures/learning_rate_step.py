@@ -3,8 +3,9 @@
 A net of 64-16-10 units on 300 handwritten digits, in whole batches.  Each curve is f(η) = L(w − η g), the loss after a
 step of rate η from where the net is, as a share of f(0): at the 1st, the 9th and the 24th step of a rate that learns by
 Newton's method.  The ring is the rate that the step was taken with, the dot the rate of the next step.  The first steps
-only double it, as far as a step may; where it is free, Newton's method takes it near the lowest point.  But that is
-the lowest point along this g, and that of the next curve may lie far away: one step in five ends above f(0).
+only double it, as far as a step may; where it is free, Newton's method takes it near the lowest point.  (From other
+starts, not always as near, but nearer than it was, nine times of ten.)  But that is the lowest point along this g, and
+that of the next curve may lie far away: here one step in five ends above f(0).
 
 Ravaut and Gorti (2018), Sections 3 and 4.2.          Lecture 5.
 """

@@ -2,11 +2,12 @@
 
 At each θ the parabola has the value, the slope and the curvature of f there (dashed); its turning point is the next θ.
 From 3.4, where f bends more than at the minimum, the steps are too short, and lead there all the same.  From 1.45,
-where f bends less, the parabola is too wide: the first step is too long, and f is higher after it.  From 0.8, where the
-curvature is negative, the turning point is a maximum of the parabola, and the method climbs to a maximum of f.  (It
-"will diverge" there, writes Kashyap; it converges, to the wrong point.)  With the absolute value of the curvature,
-damped_newton without damping, the step is as long and leads the other way.  Below on the right, wherever a run ends, it
-ends fast: the number of right digits doubles.
+where f bends less, the parabola is too wide: the first step is too long, and f is higher after it (as from all starts
+below 1.55).  From 0.8, where the curvature is negative, the turning point is a maximum of the parabola, and the method
+climbs to a maximum of f, as from all starts from −0.35 to 0.8; nearer to where the curvature changes its sign it leaps
+across.  (It "will diverge" there, writes Kashyap; it converges, to the wrong point.)  With the absolute value of the
+curvature, damped_newton without damping, the step is as long and leads the other way.  Below on the right, wherever a
+run ends, it ends fast: the number of right digits doubles.
 
 Kashyap (2022), Figure 8, on our own function.          Lecture 6.
 """

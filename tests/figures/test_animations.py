@@ -7,6 +7,10 @@ import figures
 from figures import learning_rate_step, matrices, momentum, race, saddle, zigzag
 from figures.making import moving, rendering, sheet
 from figures.making.command import main
+from numopt.data import digits
+from numopt.networks import mlp
+from numopt.optimizers import newton_rate
+from numopt.problems import MiniBatch
 
 MOVING = ["learning_rate_step", "matrices", "momentum", "race", "saddle", "zigzag"]
 

@@ -181,7 +181,7 @@ def test_nesterov_step_other_valleys_have_level_lines_around_where_the_step_begi
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 16 / 9 / 2, 0.99])
 def test_no_rate_takes_gradient_descent_there_in_fifteen_steps(share):
-    drawn = newton_one_step.compute(lr=share * 2 / np.linalg.eigvalsh(newton_one_step.VALLEY.A)[-1])
+    drawn = newton_one_step.compute(lr=share * 2 / 8)  # the largest curvature
     assert (np.linalg.norm(drawn["descent"], axis=1) > 0.01).all()
 
 
