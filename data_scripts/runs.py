@@ -27,7 +27,8 @@ from data_scripts.jobs import declared, examples, job, key, perform
 from data_scripts.measurements import MEASUREMENTS
 from data_scripts.renewing import confirm, stale
 from figures.making import records
-from figures.making.sweep import cluster, cores, processes, sweep
+from figures.making.processes import cores
+from figures.making.sweep import cluster, sweep
 
 AROUND = -1, 0, 1  # the exponents of a factor that a search begins with
 
@@ -251,7 +252,7 @@ def main(given):
     if not given.names:
         print(listing())
         return 0
-    executor = cluster(given.cluster) if given.cluster else partial(processes, given.j) if given.j > 1 else None
+    executor = cluster(given.cluster) if given.cluster else None
     return 1 if sum(run(name, given.data, given.methods, given.seeds, given.epochs, given.whole, False, given.search,
                         executor, given.j, images=given.images,
                         minutes=given.minutes or getattr(declared(name), "minutes", inf))

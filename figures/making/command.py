@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from figures.making import records, rendering, sheet
 from figures.making.parameters import asked, listed, parameters
-from figures.making.processes import shared_out
+from figures.making.processes import cores
+from figures.making.sweep import sweep
 
 
 def main(arguments=None):
@@ -162,10 +163,10 @@ def recompute(again, at_a_time, records_in, parts_in):
     jobs = [{"name": name, "data": data, "run": run, "records_in": records_in, "parts_in": parts_in}
             for name, data in again.items() for run in records.missing(name, data)]
     failed = set()
-    for job, answer, death in tqdm(shared_out(rendering.performed, jobs, at_a_time), total=len(jobs), unit="run"):
-        if answer or death:
+    for job, trouble in tqdm(sweep(rendering.performed, jobs, at_a_time=at_a_time), total=len(jobs), unit="run"):
+        if trouble:
             failed.add(job["name"])
-            tqdm.write(f"{job['name']}, {job['run']}: {answer or death}", file=sys.stderr)
+            tqdm.write(f"{job['name']}, {job['run']}: {trouble}", file=sys.stderr)
     for name, data in again.items():
         if name not in failed:
             print(records.complete(name, data))
@@ -175,8 +176,9 @@ def recompute(again, at_a_time, records_in, parts_in):
 def draw(jobs, at_a_time):
     """Draw in processes of their own; one that fails does not stop the others."""
     failed = []
-    for job, answer, death in tqdm(shared_out(rendering.attempt, jobs, at_a_time), total=len(jobs), unit="figure"):
-        picture, trouble = answer or (None, death)
+    done = sweep(rendering.attempt, jobs, at_a_time=at_a_time, tries=1)
+    for job, answer in tqdm(done, total=len(jobs), unit="figure"):
+        picture, trouble = (None, answer) if isinstance(answer, Exception) else answer
         if trouble:
             failed.append(job["name"])
             tqdm.write(f"{job['name']}: {trouble}", file=sys.stderr)
@@ -185,7 +187,3 @@ def draw(jobs, at_a_time):
     if failed:
         print(f"{len(failed)} of {len(jobs)} failed: {', '.join(sorted(failed))}", file=sys.stderr)
     return 1 if failed else 0
-
-
-def cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

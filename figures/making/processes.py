@@ -1,4 +1,7 @@
-"""Work shared out among processes: one that dies fails its own job only, and none outlives the command."""
+"""An executor of processes with one job in hand each: one that dies fails its own job only, and none outlives us.
+
+(A ProcessPoolExecutor breaks as a whole where a process is killed; where the command itself is, its processes stay.)
+"""
 import os
 import signal
 import sys
@@ -6,54 +9,114 @@ import threading
 import time
 import traceback
 from collections import deque
+from concurrent.futures import Executor, Future
+from contextlib import suppress
 from multiprocessing import connection, get_context, parent_process
+from multiprocessing.reduction import ForkingPickler
 
 PATIENCE = 5  # seconds to tidy up in, for a process that is told to end
 
 
-def shared_out(function, jobs, at_a_time):
-    """Call function(**job) for every job, in so many processes: (job, result, trouble) of each, as they are done.
+class Died(RuntimeError):
+    """The process that had a job was killed, or ended by itself."""
 
-    Trouble is None, or what went wrong in words: not every error survives the way between processes.  However the loop
-    over them ends, by an error, Ctrl-C or SIGTERM, no process is left.
+
+class Failed(RuntimeError):
+    """A job ended in an error that cannot be sent from process to process: its text."""
+
+
+class Processes(Executor):
+    """So many processes at a time, of one thread each: they fill the machine, and sums come out the same on any.
+
+    As a context it waits for its jobs.  Left by an error, Ctrl-C or SIGTERM, it ends its processes.
     """
-    waiting, workers = deque(jobs), {}  # {pipe: (process, its job)}
-    one_thread()
-    with ended_by_sigterm():
+
+    def __init__(self, at_a_time=None):
+        one_thread()
+        self.at_a_time, self.open, self.lock = at_a_time or cores(), True, threading.Lock()
+        self.waiting, self.workers = deque(), {}  # {pipe: (process, the future of its job)}
+        self.called, self.call = get_context("spawn").Pipe(duplex=False)
+        self.thread = threading.Thread(target=self.work, daemon=True)
+        self.thread.start()
+
+    def submit(self, function, /, *arguments, **named):
+        future = Future()
+        self.waiting.append((future, (function, arguments, named)))
+        self.call.send(None)
+        return future
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        self.open = False
+        while cancel_futures and self.waiting:
+            self.waiting.popleft()[0].cancel()
+        self.call.send(None)
+        if wait:
+            self.thread.join()
+
+    def __enter__(self):
+        self.sigterm = ended_by_sigterm()
+        self.sigterm.__enter__()
+        return self
+
+    def __exit__(self, kind, *_):
         try:
-            while waiting or workers:
-                while waiting and len(workers) < at_a_time:
-                    pipe, process = hired(function)
-                    give(workers, pipe, process, waiting.popleft())
-                for pipe in connection.wait(list(workers)):
-                    process, job = workers.pop(pipe)
-                    try:
-                        result, trouble = pipe.recv()
-                    except (EOFError, OSError):
-                        yield job, None, f"its process died, {last_words(process)}; the others go on"
-                        continue
-                    if waiting:
-                        give(workers, pipe, process, waiting.popleft())
-                    else:
-                        pipe.close()  # which ends it
-                        process.join(PATIENCE)
-                    yield job, result, trouble
+            if kind is None:
+                self.shutdown()
+            else:
+                self.waiting.clear()
+                with self.lock:
+                    self.open = False
+                    dismiss([process for process, _ in self.workers.values()])
         finally:
-            dismiss([process for process, _ in workers.values()])
+            self.sigterm.__exit__()
+
+    def work(self):
+        """Give jobs to processes, and their results to those who wait for them: what the thread does."""
+        while self.open or self.waiting or self.workers:
+            while self.waiting and len(self.workers) < self.at_a_time:
+                self.give_next(*hired())
+            for pipe in connection.wait([self.called, *self.workers]):
+                if pipe is self.called:
+                    pipe.recv()
+                    continue
+                process, future = self.workers.pop(pipe)
+                try:
+                    result, error = pipe.recv()
+                except (EOFError, OSError):
+                    future.set_exception(Died(f"its process died, {last_words(process)}"))
+                    continue
+                except Exception as trouble:  # here there is no such class as what was sent
+                    result, error = None, trouble
+                self.give_next(pipe, process)
+                if error is None:
+                    future.set_result(result)
+                else:
+                    future.set_exception(error)
+
+    def give_next(self, pipe, process):
+        """Give a process the next job; if there is none, end it."""
+        with self.lock:
+            while self.waiting:
+                future, job = self.waiting.popleft()
+                if not future.set_running_or_notify_cancel():
+                    continue
+                try:
+                    text = ForkingPickler.dumps(job)
+                except Exception as error:
+                    future.set_exception(error)
+                    continue
+                self.workers[pipe] = process, future
+                with suppress(OSError):  # it has died: the pipe will say so
+                    pipe.send_bytes(text)
+                return
+        pipe.close()  # which ends it
+        process.join(PATIENCE)
 
 
-def give(workers, pipe, process, job):
-    workers[pipe] = process, job
-    try:
-        pipe.send(job)
-    except OSError:
-        pass  # it has died: the pipe will say so
-
-
-def hired(function):
+def hired():
     context = get_context("spawn")
     mine, theirs = context.Pipe()
-    process = context.Process(target=serve, args=(theirs, function), daemon=True)
+    process = context.Process(target=serve, args=(theirs,), daemon=True)
     process.start()
     theirs.close()
     return mine, process
@@ -81,11 +144,11 @@ def dismiss(processes):
 class ended_by_sigterm:
     """SIGTERM ends the program like an error does, with exit code 143, so that all is tidied up on the way."""
     def __enter__(self):
-        if threading.current_thread() is threading.main_thread():
-            self.before = signal.signal(signal.SIGTERM, leave)
+        self.here = threading.current_thread() is threading.main_thread()
+        self.before = signal.signal(signal.SIGTERM, leave) if self.here else None
 
     def __exit__(self, *_):
-        if threading.current_thread() is threading.main_thread():
+        if self.here:
             signal.signal(signal.SIGTERM, self.before)
 
 
@@ -99,24 +162,35 @@ def one_thread():
         os.environ[f"{library}_NUM_THREADS"] = "1"
 
 
-def serve(pipe, function):
+def serve(pipe):
     """What a process does: its jobs, until there are no more, or there is nobody to do them for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, which ends the others
     signal.signal(signal.SIGTERM, leave)
     threading.Thread(target=end_with_the_command, daemon=True).start()
     while True:
         try:
-            job = pipe.recv()
+            text = pipe.recv_bytes()
         except (EOFError, OSError):
             return
         try:
-            answer = function(**job), None
-        except Exception:
-            answer = None, traceback.format_exc()
+            function, arguments, named = ForkingPickler.loads(text)
+            answer = ForkingPickler.dumps((function(*arguments, **named), None))
+        except Exception as error:
+            answer = ForkingPickler.dumps((None, sendable(error)))
         try:
-            pipe.send(answer)
+            pipe.send_bytes(answer)
         except OSError:
             return
+
+
+def sendable(error):
+    """The error; or its text, if it does not survive the way between processes."""
+    text = traceback.format_exc()
+    try:
+        ForkingPickler.loads(ForkingPickler.dumps(error))
+    except Exception:
+        return Failed(text)
+    return error
 
 
 def end_with_the_command():
@@ -124,3 +198,7 @@ def end_with_the_command():
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(PATIENCE)
     os._exit(1)
+
+
+def cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

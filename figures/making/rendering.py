@@ -177,9 +177,11 @@ def in_the_corner(figure, note):
     figure.text(0.995, strip / 4, note, fontsize=7.5, color="0.4", ha="right")
 
 
-def attempt(name, changed, records_in=None, **how):
+def attempt(job):
     """(the picture, None), or (None, what went wrong in words)."""
-    records.RECORDS = records_in or records.RECORDS
+    how = dict(job)
+    name, changed = how.pop("name"), how.pop("changed")
+    records.RECORDS = how.pop("records_in", None) or records.RECORDS
     try:
         return (animated if how.pop("animate", False) else render)(name, **how, **changed), None
     except records.NotThere as error:
@@ -191,10 +193,10 @@ def attempt(name, changed, records_in=None, **how):
         return None, f"there is no picture with {with_these}: {type(error).__name__}: {error}"
 
 
-def performed(name, data, run, records_in, parts_in):
+def performed(job):
     """Do one run of a record: None, or what went wrong in words."""
-    records.RECORDS, records.PARTS = records_in, parts_in
+    records.RECORDS, records.PARTS = job["records_in"], job["parts_in"]
     try:
-        records.perform(name, data, run)
+        records.perform(job["name"], job["data"], job["run"])
     except Exception:
         return traceback.format_exc()

@@ -2,29 +2,32 @@
 
     for job, result in sweep(function, jobs): ...      results as they come; an exception is a result too
 
-A process that is killed breaks its ProcessPoolExecutor, and with it all that was waiting: then another one is made,
-and what has not come back is handed in again.  A result is let go of as soon as it has been read: Dask would compute
-it again if the worker that holds it died.
+What is not done as its process was killed is handed in again; so is all that was waiting, in another executor, where
+one breaks as a whole, as a ProcessPoolExecutor does.  A result is let go of as soon as it has been read: Dask would
+compute it again if the worker that holds it died.
 """
-import os
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, wait
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
 
-FRUITLESS = 3  # executors in a row that break before anything comes back
+from figures.making.processes import Died, Processes
+
+FRUITLESS = 3  # executors in a row that break before anything comes back, or deaths of one job
 
 
-def sweep(function, jobs, executor=None, at_a_time=None):
-    """(job, function(job)) for every job, as they get done; `executor` is one, or a function that makes one."""
+def sweep(function, jobs, executor=None, at_a_time=None, tries=FRUITLESS):
+    """(job, function(job)) for every job, as they get done; `executor` is one, or a function that makes one.
+
+    A job whose process dies is given up after so many tries; the error is its result then.
+    """
     if isinstance(executor, Executor):
         with_one, makes_more = used(executor), False
     else:
-        with_one, makes_more = executor or partial(processes, at_a_time), True
+        with_one, makes_more = executor or partial(Processes, at_a_time), True
     left, fruitless = list(jobs), 0
     while left:
         with with_one() as pool:
-            waiting, broken = {pool.submit(function, job): job for job in left}, None
+            waiting, broken, deaths = {pool.submit(function, job): job for job in left}, None, []
             while waiting:
                 done, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -35,6 +38,10 @@ def sweep(function, jobs, executor=None, at_a_time=None):
                         broken = error
                         continue
                     except Exception as error:
+                        deaths += [job] if isinstance(error, Died) else []
+                        if isinstance(error, Died) and deaths.count(job) < tries:
+                            waiting[pool.submit(function, job)] = job
+                            continue
                         result = error
                     left.remove(job)
                     fruitless = -1
@@ -44,13 +51,6 @@ def sweep(function, jobs, executor=None, at_a_time=None):
         if broken and (fruitless == FRUITLESS or not makes_more):
             yield from ((job, broken) for job in left)
             return
-
-
-def processes(at_a_time=None):
-    """A pool of processes of one thread each: they fill the machine, and sums come out the same whatever it has."""
-    for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
-        os.environ[f"{library}_NUM_THREADS"] = "1"
-    return ProcessPoolExecutor(at_a_time or cores(), mp_context=get_context("spawn"))
 
 
 def cluster(address):
@@ -75,7 +75,3 @@ def used(executor):
         yield executor
 
     return as_it_is
-
-
-def cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

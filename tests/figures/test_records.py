@@ -14,7 +14,8 @@ from numpy.testing import assert_array_equal
 import figures
 from figures.making import digests, records
 from figures.making.digests import digest
-from figures.making.sweep import processes, sweep
+from figures.making.processes import Died, Processes
+from figures.making.sweep import sweep
 
 RUN = {"loss": np.array([2.5, 1.25], np.float32), "none": np.zeros((0, 3)), "t": np.arange(3), "name": "text"}
 MADE = {"set": "digits", "seed": 3, "date": "2026-01-02", "settings": {"lr": 0.1}}
@@ -194,14 +195,52 @@ def test_a_sweep_takes_any_executor_and_an_exception_is_a_result(tmp_path):
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_a_process_that_is_killed_loses_nothing(tmp_path):
     jobs = [(str(tmp_path / "done"), k) for k in range(6)]
-    results = list(sweep(squared_but_killed_once, jobs, partial(processes, 2)))
+    results = list(sweep(squared_but_killed_once, jobs, partial(Processes, 2)))
     assert sorted(results) == [(job, job[1]**2) for job in jobs]  # each once
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_a_job_that_always_kills_its_process_is_given_up_with_the_reason():
-    (job, error), = sweep(killed, [1], partial(processes, 1))
-    assert job == 1 and "terminated abruptly" in str(error)
+    (job, error), = sweep(killed, [1], partial(Processes, 1))
+    assert job == 1 and isinstance(error, Died) and "killed by SIGKILL" in str(error)
+
+
+class Unsendable(Exception):
+    def __init__(self, one, two):
+        super().__init__(one)
+
+
+def trouble(kind):
+    if kind == "an error of its own":
+        raise Unsendable(1, 2)
+    if kind == "an error of the system":
+        raise EOFError("by hand")
+    return {"a function": lambda: 1, "nothing": None, "a number": 1}[kind]
+
+
+def test_what_cannot_be_sent_between_processes_is_an_error_of_its_own_job_only():
+    with Processes(1) as pool:
+        found = {kind: pool.submit(trouble, kind) for kind in
+                 ("an error of its own", "an error of the system", "a function", "nothing", "a number")}
+        none_of_ours = pool.submit(lambda: 1)
+        assert "Unsendable: 1" in str(found["an error of its own"].exception())
+        assert isinstance(found["an error of the system"].exception(), EOFError)
+        assert found["a function"].exception() is not None and none_of_ours.exception() is not None
+        assert found["nothing"].result() is None and found["a number"].result() == 1
+        assert pool.submit(trouble, "a number").result() == 1
+
+
+def test_a_pool_that_is_left_by_an_error_ends_its_processes_and_one_that_is_not_waits():
+    with pytest.raises(ZeroDivisionError), Processes(2) as pool:
+        slow = [pool.submit(time.sleep, 60) for _ in range(4)]
+        while sum(future.running() for future in slow) < 2:
+            time.sleep(0.01)
+        workers = [process for process, _ in pool.workers.values()]
+        raise ZeroDivisionError
+    assert len(workers) == 2 and not any(process.is_alive() for process in workers)
+    with Processes(2) as pool:
+        one = pool.submit(time.sleep, 0.1)
+    assert one.done() and pool.workers == {}
 
 
 @pytest.mark.slow
