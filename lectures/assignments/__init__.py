@@ -9,8 +9,8 @@ An assignment is a module with a docstring, whose first line is its title, and
     FAULTS    {name: Fault}: what is wrong with it
     CLAIMS    [Claim]: sentences, each with its points and a job whose result must be that of the lecture
 
-A claim draws its job from a random generator, so that nobody can know the numbers; `shown` claims are the tests that
-the student gets, with numbers of their own.
+A claim draws its job from a random generator, so that nobody can know the numbers beforehand; `shown` claims are the
+tests that the student gets, with numbers of their own.
 """
 from importlib import import_module
 from pathlib import Path

@@ -1,9 +1,10 @@
 """The judge of a submission, who never imports it.
 
 The functions of a submission are put into a copy of the package without answers, and a worker in a jail (jail.py) runs
-them on jobs, plain data (jobs.py), whose constants are drawn anew at each grading.  It hands back plain arrays.  The
+them on jobs, plain data (jobs.py), whose constants are drawn anew for each program.  It hands back plain arrays.  The
 judge computes the truth from the package it stands in, and compares.
 """
+import hashlib
 import io
 import json
 import os
@@ -78,7 +79,7 @@ def graded(name, submission, jailed, seed=0):
             words[about] = printable(error)
         except (RecursionError, MemoryError):
             words[about] = "something in it is nested too deeply to be read"
-    random, claims = np.random.default_rng(), []
+    random, claims = drawing(name, sources, seed), []
     for about in assignment.modules():
         mine = [claim for claim in assignment.claims if claim.about == about]
         work = [claim.job(drawn) for claim in mine
@@ -97,6 +98,14 @@ def graded(name, submission, jailed, seed=0):
     return {"submission": printable(Path(submission).resolve().name), "assignment": name,
             "points": sum(claim["points"] for claim in claims), "of": assignment.points,
             "words": sorted(set(words.values())), "claims": claims}
+
+
+def drawing(name, sources, seed):
+    """The random numbers of a grading, which follow from all that will run: whoever writes them into a program has
+    another program, and so others; and the same program, which is right for some and wrong for others, has the same
+    grade again."""
+    whole = json.dumps([name, seed, sorted(sources.items())]).encode()
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(whole).digest(), "big"))
 
 
 def could_not_be(name, submission, error):

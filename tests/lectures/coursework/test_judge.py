@@ -256,10 +256,32 @@ def test_where_the_judge_itself_stumbles_the_others_have_their_grades(tmp_path, 
 # --------------------------------------------------------------------------------------------- honest answers
 
 @needs_jail
-def test_the_same_submission_twice_has_the_same_grade_though_the_numbers_are_drawn_anew(tmp_path):
+def test_the_same_submission_twice_has_the_same_grade(tmp_path):
     there = submission(tmp_path / "one", LOOP.replace("lr(t)", "lr(1)"))
     first, second = (judge.graded("04", there, jail.available()) for _ in range(2))
     assert first == second and 0 < points(first) < FULL
+
+
+def test_the_numbers_follow_from_what_runs_and_are_others_for_another_program(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(judge, "worked", lambda sources, work, truths, jailed: asked.append(work) or truths)
+    loop = LOOP.replace("np.sqrt(v_hat) + eps", "np.sqrt(v_hat + eps)")  # right or wrong, as eps is drawn
+    for body in (loop, loop, loop.replace("lr(t)", "lr(t) ") + "        # again\n", loop.replace("eps)", "eps + 0)")):
+        judge.graded("04", submission(tmp_path / "one", body), None, seed=7)
+    first, second, spaced, other = asked
+    assert first == second == spaced
+    shown = range(0, len(first), judge.DRAWS + 1)
+    assert all((a == b) == (number in shown) for number, (a, b) in enumerate(zip(first, other)))
+
+
+@pytest.mark.slow
+@needs_jail
+@pytest.mark.parametrize("loop", [
+    LOOP.replace("np.sqrt(v_hat) + eps", "np.sqrt(v_hat + eps)"),                              # eps is small or not
+    LOOP.replace("yield theta", "yield theta * (1 + 1e-6 * np.sin(1e6 * theta))")])            # as near as is forgiven
+def test_ten_gradings_of_what_is_nearly_right_give_one_grade(loop, tmp_path):
+    there = submission(tmp_path / "one", loop)
+    assert len({json.dumps(judge.graded("04", there, jail.available())) for _ in range(10)}) == 1
 
 
 @needs_jail
