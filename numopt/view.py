@@ -79,6 +79,7 @@ STRUCTURES = {
     "diagonal by layer": ("diagonal, as long as a layer", "layer signs"),
     "diagonal by row": ("diagonal, alike in a row", "layer signs"),
     "diagonal turned": ("diagonal, turned by layer", "layer turns"),
+    "blocks of neighbours": ("an inverse of blocks of neighbours", "layer turns"),
     "G ⊗ A": (r"by layer, $G\otimes A$", "layer turns"), "√(L ⊗ R)": (r"by layer, $(L\otimes R)^{1/2}$", "layer turns"),
     "L ⊗ I": (r"by layer, $L\otimes I$", "layer turns"),
     "triangles": (r"by layer, $G\otimes A$ between diagonals", "layer flips"),

@@ -71,9 +71,9 @@ class Changed(Wrapped):
         return sqrt(self.a) * self.problem.jacobian(self.T @ theta) @ self.T
 
 
-NETWORK = mlp([2, 3, 3], activation="tanh", loss=SquaredError())
+NETWORK = mlp([2, 2, 2, 2], activation="tanh", loss=SquaredError())
 RNG = np.random.default_rng(0)
-NET = MiniBatch(NETWORK, RNG.standard_normal((40, 2)), RNG.standard_normal((40, 3)))
+NET = MiniBatch(NETWORK, RNG.standard_normal((40, 2)), RNG.standard_normal((40, 2)))
 START = NETWORK.initial(seed=3) + 0.3 * np.random.default_rng(1).standard_normal(NET.size)
 SIZE = START.size
 
@@ -104,14 +104,14 @@ TOLD = {
     "adadelta": lambda a, c: {"u": c**-2, "eps": 0.0},
     "newton_rate": lambda a, c: {"lr": 0.01 / (a * c**2), "delta": 1e-12, "epsilon": 1e-3, "most": 1e9},
     "barzilai_borwein": lambda a, c: {"lr": 0.01 / (a * c**2)},
-    "sps": lambda a, c: {"lr": 1e9}, "momo": lambda a, c: {"lr": 1e9},
+    "yogi": lambda a, c: {"v": 0.0}, "sps": lambda a, c: {"lr": 1e9}, "momo": lambda a, c: {"lr": 1e9},
     "dog": lambda a, c: {"r": 0.1 / c}, "prodigy": lambda a, c: {"d": 0.01 / c},
     "trust_region": lambda a, c: {"radius": 0.01 / c}, "sr1": lambda a, c: {"radius": 0.01 / c},
     "newton_rate_printed": lambda a, c: {"epsilon": 1e-5},
     "bfgs": lambda a, c: {"M": np.eye(SIZE) / (a * c**2)},
     "lbfgs": lambda a, c: {"pairs": ((np.ones(SIZE) / c, a * c * np.ones(SIZE)),)},
     "nonlinear_cg": lambda a, c: {"search": exact},
-    "hessian_free": lambda a, c: {"preconditioned": False, "eps": 5e-4},
+    "hessian_free": lambda a, c: {"preconditioned": False, "eps": 5e-4, "damping": 0.3 * a * c**2},
     "sophia": lambda a, c: {"gamma": 100.0, "k": 1}, "sam": lambda a, c: {"rho": 0.05 / c},
     "ivon": lambda a, c: {"h0": a * c**2, "ess": 1e14, "beta2": 1 - 1e-15},
     "anderson": lambda a, c: {"lr": 0.1 / (a * c**2)}, "fishleg": lambda a, c: {"scale": 1 / (a * c**2)},

@@ -7,7 +7,8 @@ import numpy as np
 from numopt.line_search import exact, full_step
 from numopt.networks import linear, mlp
 from numopt.optimizers import (
-    adam, adamw, anderson, by_layer, clipped_natural_gradient, decayed, delta_bar_delta, eigenbasis_clipped,
+    adam, adamw, anderson, block_tridiagonal, by_layer, clipped_natural_gradient, decayed, delta_bar_delta,
+    delta_bar_velocity, eigenbasis_clipped,
     eigenbasis_normalized, fishleg, full_matrix_adagrad, gauss_newton, gcr, gradient_descent,
     gradient_norm_clipped, gradient_norm_normalized, gradient_rate, kfac, lbfgs, levenberg_marquardt, lion,
     lookahead, momentum, momo, natural_gradient, nesterov, newton, newton_rate, nltgcr, nltgcr_adaptive,
@@ -37,6 +38,7 @@ TREE = [
     ("svrg", "gradient_descent", "less what a batch had too much at the anchor"),
     ("sam", "gradient_descent", "the gradient a little uphill"),
     ("delta_bar_delta", "gradient_descent", "a gain by coordinate, as signs agree"),
+    ("delta_bar_velocity", "delta_bar_delta", "signs against the velocity"),
     ("momentum", "gradient_descent", "and a share of the last step"),
     ("nesterov", "momentum", "the gradient where that leads"),
     ("adagrad", "gradient_descent", "divided by the root of the sum of squares"),
@@ -45,6 +47,7 @@ TREE = [
     ("adam", "rmsprop", "the gradient averaged, too"),
     ("amsgrad", "adam", "by the largest average so far"),
     ("nadam", "adam", "Nesterov's look ahead"),
+    ("yogi", "adam", "squares that fall by adding"),
     ("adabelief", "adam", "squares of what was not expected"),
     ("radam", "adam", "no squares at first, then shortened"),
     ("adan", "adam", "a look ahead made of changes of g"),
@@ -82,6 +85,7 @@ TREE = [
     ("gradient_norm_clipped", "gradient_norm_normalized", "cut only where it is longer"),
     ("eigenbasis_normalized", "natural_gradient", "ε along every eigenvector"),
     ("eigenbasis_clipped", "eigenbasis_normalized", "cut only where it is longer"),
+    ("block_tridiagonal", "natural_gradient", "layers as a chain of neighbours"),
     ("kfac", "natural_gradient", "G ⊗ A for F, layer by layer; momentum"),
     ("kfac_martens", "kfac", "finds rate and damping by itself"),
     ("ekfac", "kfac", "F's own diagonal along those eigenvectors"),
@@ -123,6 +127,10 @@ def same():
         ("newton_rate", "most = 1", "gradient_descent"): (newton_rate(**on_net, most=1, lr=0.1), descent()),
         ("delta_bar_delta", "kappa = phi = 0", "gradient_descent"):
             (delta_bar_delta(**on_net, kappa=0, phi=0, lr=0.1), descent()),
+        ("delta_bar_velocity", "mu = 0, rho = 0", "delta_bar_delta"):
+            (delta_bar_velocity(**on_net, mu=0, lr=0.1), delta_bar_delta(**on_net, rho=0, lr=0.1)),
+        ("block_tridiagonal", "two layers", "natural_gradient"):
+            (block_tridiagonal(**on_net, lr=0.1), dense(lr=0.1)),
         ("scion", "ball = euclidean", "normalized_descent"):
             (scion(**on_net, ball="euclidean", lr=0.1), normalized_descent(**on_net, lr=0.1)),
         ("scion", "ball = sign", "sign_descent"):

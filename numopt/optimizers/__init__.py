@@ -5,9 +5,9 @@ imported from it: from numopt.optimizers.momentum import nesterov.
 """
 import numopt.optimizers.compiled  # noqa: F401  (it gives four of them their twins)
 from numopt import unknown
-from numopt.optimizers.adam_family import adabelief, adan, lamb, radam
+from numopt.optimizers.adam_family import adabelief, adan, lamb, radam, yogi
 from numopt.optimizers.adaptive import (
-    adadelta, adagrad, adam, adamw, amsgrad, delta_bar_delta, lion, nadam, rmsprop, rprop)
+    adadelta, adagrad, adam, adamw, amsgrad, delta_bar_delta, delta_bar_velocity, lion, nadam, rmsprop, rprop)
 from numopt.optimizers.around import by_layer, decayed
 from numopt.optimizers.averaging import lookahead, polyak
 from numopt.optimizers.conjugate import nonlinear_cg
@@ -20,7 +20,7 @@ from numopt.optimizers.least_squares import gauss_newton, levenberg_marquardt
 from numopt.optimizers.lmo import scion
 from numopt.optimizers.momentum import momentum, nesterov
 from numopt.optimizers.natural import (
-    clipped_natural_gradient, eigenbasis_clipped, eigenbasis_normalized, gradient_norm_clipped,
+    block_tridiagonal, clipped_natural_gradient, eigenbasis_clipped, eigenbasis_normalized, gradient_norm_clipped,
     gradient_norm_normalized, natural_gradient, normalized_natural_gradient)
 from numopt.optimizers.newton import damped_newton, hessian_free, newton, newton_cg, trust_region
 from numopt.optimizers.quasi_newton import bfgs, lbfgs, sr1
@@ -32,15 +32,17 @@ from numopt.optimizers.two_gradients import sam, svrg
 __all__ = [
     "gradient_descent", "steepest_descent", "normalized_descent", "sign_descent", "proximal_descent",
     "momentum", "nesterov",
-    "delta_bar_delta", "rprop", "adagrad", "rmsprop", "adadelta", "adam", "amsgrad", "nadam", "adamw", "lion",
+    "delta_bar_delta", "delta_bar_velocity", "rprop", "adagrad", "rmsprop", "adadelta", "adam", "amsgrad", "nadam",
+    "adamw", "lion",
     "gradient_rate", "newton_rate", "newton_rate_printed", "vsgd",
     "barzilai_borwein", "sps", "momo", "dog", "prodigy", "schedule_free", "schedule_free_adamw",
     "newton", "damped_newton", "trust_region", "newton_cg", "hessian_free", "gauss_newton", "levenberg_marquardt",
     "nonlinear_cg",
     "sr1", "bfgs", "lbfgs",
-    "natural_gradient", "normalized_natural_gradient", "gradient_norm_normalized", "eigenbasis_normalized",
+    "natural_gradient", "block_tridiagonal",
+    "normalized_natural_gradient", "gradient_norm_normalized", "eigenbasis_normalized",
     "clipped_natural_gradient", "gradient_norm_clipped", "eigenbasis_clipped",
-    "adahessian", "sophia", "ivon", "radam", "adabelief", "adan", "lamb",
+    "adahessian", "sophia", "ivon", "radam", "yogi", "adabelief", "adan", "lamb",
     "full_matrix_adagrad", "kfac", "kfac_martens", "ekfac", "shampoo", "soap", "muon", "scion",
     "gcr", "anderson", "nltgcr", "nltgcr_adaptive", "nltgcr_fisher", "fishleg",
     "polyak", "lookahead", "sam", "svrg", "decayed", "by_layer",

@@ -14,6 +14,7 @@ def radam(problem, theta, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, t=0, m=0
 
     Liu et al. (2020), Algorithm 2.  rho is the number of gradients that v is worth; r is the rectification.  Their
     code, and PyTorch's, wait until rho > 5, the paper until rho > 4, which is one step earlier with beta2 = 0.999.
+    Meanwhile paper and PyTorch step by m_hat; the authors' code stands still, unless told to degenerated_to_sgd.
     In Table 1: length each by gradient; curvature F̃; structure diagonal; over time average, momentum.
     """
     lr = schedule(lr)
@@ -34,11 +35,31 @@ def radam(problem, theta, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, t=0, m=0
 
 
 @optimizer
+def yogi(problem, theta, *, lr=1e-2, beta1=0.9, beta2=0.999, eps=1e-3, t=0, m=0.0, v=1e-6):
+    """Adam whose average of squares falls by no more than a share of the newest square, and so forgets slowly.
+
+    Zaheer et al. (2018), Algorithm 2, with the defaults and the corrections of their code, which the paper leaves out.
+    (There eps is added before the correction.)  As v starts at 1e-6, not at 0, v_hat begins at 1000 times that.
+    In Table 1: length each by gradient; curvature F̃; structure diagonal; over time average, momentum.
+    """
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta)
+        m = beta1 * m + (1 - beta1) * g
+        v = v - (1 - beta2) * np.sign(v - g**2) * g**2
+        m_hat = m / (1 - beta1**t)
+        v_hat = v / (1 - beta2**t)
+        theta = theta - lr(t) * m_hat / (np.sqrt(v_hat) + eps)
+        yield theta
+
+
+@optimizer
 def adabelief(problem, theta, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-16, t=0, m=0.0, v=0.0):
     """Adam that divides by how far gradients are from what was expected, not by how large they are.
 
     Zhuang et al. (2020), Algorithm 2, whose s is v here.  eps is added twice, to v at every step and to its root, and
-    is 1e-16, as in their code (1e-8 in the paper): under gradients that do not change, it is all that there is.
+    is 1e-16, as in their code (1e-8 in the paper): under gradients that do not change, it is all that there is.  Since
+    0.1 their code also rectifies, as RAdam does, unless told not to.
     In Table 1: length each by gradient; curvature covariance; structure diagonal; over time average, momentum.
     """
     lr = schedule(lr)
@@ -81,8 +102,9 @@ def adan(problem, theta, *, lr=1e-3, beta1=0.98, beta2=0.92, beta3=0.99, eps=1e-
 def lamb(problem, theta, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-6, weight_decay=1e-2, t=0, m=0.0, v=0.0):
     """AdamW whose step has, layer by layer, the length of the weights, so that every layer turns at the same rate.
 
-    You et al. (2020), Algorithm 2, with φ(x) = x.  A layer is a block [W | b] of the problem, its bias included.  Where
-    the weights or the step are 0 the step is as it is.
+    You et al. (2020), Algorithm 2, with φ(x) = x, and the decay of their runs (0 in their code, which in ALBERT's
+    repository corrects neither average).  A layer is a block [W | b] of the problem, its bias included.  Where the
+    weights or the step are 0 the step is as it is.
     In Table 1: length layers by their weights; curvature F̃; structure diagonal by layer; over time average, momentum.
     """
     lr = schedule(lr)

@@ -34,6 +34,28 @@ def delta_bar_delta(problem, theta, *, lr=1e-2, mu=0.0, kappa=0.05, phi=0.05, rh
 
 
 @optimizer
+def delta_bar_velocity(problem, theta, *, lr=1e-2, mu=0.9, kappa=0.05, phi=0.05, least=0.1, most=10.0,
+                       t=0, gain=1.0, v=0.0):
+    """Raise the rate of a coordinate while its velocity goes down the gradient, and cut it when it goes up.
+
+    Jacobs (1988), as Kashyap (2022), Section 2.3, and Hinton (2012), lecture 6e, tell it: delta-bar-delta with
+    momentum, which needs no average of gradients, for the velocity is one, in steps that were made.  With mu = 0 the
+    velocity is the last step, and this is delta-bar-delta with rho = 0.
+    In Table 1: curvature signs; structure diagonal; over time gains, momentum.
+    """
+    lr, mu = schedule(lr), schedule(mu, "mu", below=1)
+    gain = np.full_like(theta, gain)
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta)
+        agree = -np.sign(v) * np.sign(g)
+        gain = np.where(agree > 0, gain + kappa, np.where(agree < 0, (1 - phi) * gain, gain))
+        gain = np.clip(gain, least, most)
+        v = mu(t) * v - lr(t) * gain * g
+        theta = theta + v
+        yield theta
+
+
+@optimizer
 def rprop(problem, theta, *, eta_minus=0.5, eta_plus=1.2, least=1e-6, most=50.0, t=0, lr=1e-2, g_last=0.0):
     """Step by the sign of the gradient alone, further while it keeps its sign, and half as far when it has turned.
 

@@ -70,7 +70,7 @@ def ivon(problem, theta, *, lr=0.1, beta1=0.9, beta2=0.99999, ess=1e4, h0=1.0, w
     weights, with the mean θ and the variance 1 / (ess (h + weight_decay)) of each; it is asked at one draw a step, and
     h_hat, by Price's theorem, is on average the diagonal of the Hessian, smoothed over that distribution.  h cannot
     become negative: its update stays on the manifold of variances (their line 5).  ess is the effective number of
-    examples, which the code wants to be told: the less, the wider the distribution.  h0 is the first h.
+    examples, without default in their code (1e4 is ours): the less, the wider the distribution.  h0 is the first h.
     In Table 1: curvature H sampled; structure diagonal; over time average, momentum.
     """
     lr = schedule(lr)

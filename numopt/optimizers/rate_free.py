@@ -80,8 +80,9 @@ def dog(problem, theta, *, lr=1.0, share=1e-4, eps=1e-8, t=0, way=0.0, r=None, G
     """The rate is a distance over a root: of how far it ever was from the start, and of all squares of gradients.
 
     Ivgi, Hinder and Carmon (2023), Algorithm 1 and equation 4, "distance over gradients".  The first step has the
-    length share · (1 + ‖θ₀‖), and may be far too short: the distance grows by itself, up to that of a minimum.  Their
-    code has a share of 1e-6, with which that takes hundreds of steps.  lr = 1 is the method.  As in the code eps is
+    length share · (1 + ‖θ₀‖), and may be far too short: the distance grows by itself, up to that of a minimum.  The
+    share is 1e-6 in their code, which asks for 100 times that, as here, where the rate does not grow for a few hundred
+    steps.  lr = 1 is the method.  As in the code eps is
     added once, to the sum.  What the paper vouches for is an average of the iterates: optimizers.polyak around it.
     In Table 1: length each by gradient and the way gone; curvature F̃; structure cI; over time sum.
     """

@@ -228,7 +228,7 @@ def test_sensitivity_every_first_order_method_with_a_rate_is_there(arrays):
     without_rate = {"steepest_descent", "adadelta"}
     assert {tree.lecture(name) for name in drawn} == {2, 3, 4, 13}
     assert set(drawn) == {name for name in optimizers.__all__ if tree.lecture(name) in (2, 3, 4, 13)} - without_rate - {
-        "proximal_descent", "sam", "svrg", "decayed", "by_layer"}
+        "proximal_descent", "delta_bar_velocity", "sam", "svrg", "decayed", "by_layer"}
     assert all(losses.shape == (5, len(sensitivity.RATES)) for losses in drawn.values())
 
 

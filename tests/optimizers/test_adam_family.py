@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from numopt.optimizers import adabelief, adahessian, adam, adamw, adan, lamb, nadam, radam
+from numopt.optimizers import adabelief, adahessian, adam, adamw, adan, lamb, nadam, radam, yogi
 from numopt.record import path
 from tests.optimizers.test_adaptive import Gradients, Slope, some_gradients, steps
 
@@ -68,6 +68,36 @@ def test_to_radam_it_matters_until_its_squares_take_part():
     plain, scaled = (steps(radam(Gradients(*c * gradients), np.ones(3), lr=0.01, eps=0.0), 30) for c in (1, 10))
     assert_allclose(scaled[:5], 10 * plain[:5], rtol=1e-10)
     assert_allclose(scaled[5:], plain[5:], rtol=1e-10)
+
+
+# ------------------------------------------------------------------------------------------------------------ Yogi
+
+def test_two_steps_of_yogi_by_hand():
+    run = yogi(Gradients([4.0], [1.0]), [0.0], lr=0.5, beta1=0.0, beta2=0.75, eps=0.0, v=0.0)
+    next(run)
+    assert_allclose([run["v"], run.theta], [[4.0], [-0.5]])       # v = ¼ · 16; corrected it is 16
+    next(run)
+    assert_allclose([run["v"], run.theta], [[3.75], [-0.5 - 0.5 / np.sqrt(3.75 / (1 - 0.75**2))]])
+
+
+@pytest.mark.parametrize("large", [3.0, 100.0])
+def test_after_a_large_gradient_yogi_forgets_by_the_small_squares_and_adam_by_a_share_of_the_large_one(large):
+    gradients = [[large], *[[0.1]] * 200]
+    averages = {}
+    for method in yogi, adam:
+        run = method(Gradients(*gradients), [0.0], beta2=0.9, **({"v": 0.0} if method is yogi else {}))
+        steps(run, 201)
+        averages[method] = run["v"].item()
+    first = 0.1 * large**2
+    assert averages[yogi] == pytest.approx(first - 200 * 0.1 * 0.1**2) and averages[yogi] > 0.7 * first
+    assert averages[adam] == pytest.approx(0.1**2, rel=1e-2)
+
+
+def test_while_gradients_grow_fast_yogi_takes_the_squares_in_full_where_adam_forgets():
+    gradients = np.power(2.0, np.arange(20))[:, None]
+    run = yogi(Gradients(*gradients), [0.0], beta2=0.9, v=0.0)
+    steps(run, 20)
+    assert run["v"] == pytest.approx(0.1 * (gradients**2).sum())  # v < g² at every step: all squares are added up
 
 
 # ----------------------------------------------------------------------------------------------------------- RAdam
@@ -178,6 +208,12 @@ def test_from_zero_lamb_steps_as_adam():
 
 
 MISTAKES = [
+    ("yogi", "the average forgets by multiplying, as Adam's does",
+     "v - (1 - beta2) * np.sign(v - g**2) * g**2",
+     "beta2 * v + (1 - beta2) * g**2",
+     "test_after_a_large_gradient_yogi_forgets_by_the_small_squares_and_adam_by_a_share_of_the_large_one"),
+    ("yogi", "the sign the other way round", "np.sign(v - g**2)", "np.sign(g**2 - v)",
+     "test_two_steps_of_yogi_by_hand"),
     ("radam", "it waits too short a time", "if rho > 5", "if rho > 4",
      "test_to_radam_it_matters_until_its_squares_take_part"),
     ("radam", "the rectification upside down",

@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import root
 
 from numopt.optimizers import (
-    adadelta, adagrad, adam, adamw, amsgrad, delta_bar_delta, gradient_descent, lion, momentum, nadam, rmsprop, rprop,
-    sign_descent)
+    adadelta, adagrad, adam, adamw, amsgrad, delta_bar_delta, delta_bar_velocity, gradient_descent, lion, momentum,
+    nadam, rmsprop, rprop, sign_descent)
 from numopt.problems import Objective, Quadratic
 from numopt.record import path
 
@@ -186,6 +186,39 @@ def test_delta_bar_delta_that_never_changes_its_rates_is_gradient_descent_with_m
     for mu, plain in [(0.0, gradient_descent), (0.9, partial(momentum, mu=0.9))]:
         fixed = path(delta_bar_delta(Valley(), np.zeros(3), lr=0.02, mu=mu, kappa=0, phi=0), 50)
         assert_allclose(fixed, path(plain(Valley(), np.zeros(3), lr=0.02), 50))
+
+
+# ------------------------------------------------------------------------------------------- delta-bar-delta, velocity
+
+@pytest.mark.parametrize("seed", range(3))
+def test_without_momentum_the_velocity_is_the_last_step_and_this_is_delta_bar_delta_that_looks_back_one_step(seed):
+    A = np.random.default_rng(seed).standard_normal((4, 4))
+    problem = Quadratic(A @ A.T + 0.1 * np.eye(4))
+    same = [path(method, 40) for method in (delta_bar_velocity(problem, np.ones(4), mu=0.0, lr=0.05),
+                                            delta_bar_delta(problem, np.ones(4), rho=0.0, lr=0.05))]
+    assert np.array_equal(*same)
+
+
+def test_a_velocity_keeps_its_sign_for_a_while_where_the_gradient_turns_and_is_cut_at_once():
+    """After g = 8, −1 it still goes the old way: the next −1 is against it, and agrees with the last gradient."""
+    gradients = Gradients([8.0], [-1.0], [-1.0])
+    runs = [method(gradients, [0.0], lr=0.1, mu=0.9)
+            for method in (delta_bar_velocity, partial(delta_bar_delta, rho=0.0))]
+    for run in runs:
+        steps(run, 3)
+    assert_allclose([run["gain"] for run in runs], [[0.95**2], [0.95 + 0.05]])
+
+
+@pytest.mark.parametrize("beyond", [1.05, 1.2, 1.5])
+@pytest.mark.parametrize("mu", [0.6, 0.8, 0.9, 0.95])
+def test_signs_against_the_velocity_bring_back_a_rate_at_which_momentum_diverges_sooner_than_against_the_gradient(
+        mu, beyond):
+    ends = []
+    for method in (delta_bar_velocity, partial(delta_bar_delta, rho=0.0), momentum):
+        run = method(Quadratic(np.eye(1)), [1.0], lr=beyond * 2 * (1 + mu), mu=mu)
+        ends.append(max(abs(next(run).item()) for _ in range(300)) if method is momentum else
+                    abs(path(run, 600)[-20:]).max())
+    assert ends[0] < 1e-3 * ends[1] and ends[2] > 1e10
 
 
 def test_delta_bar_delta_gives_the_flat_direction_of_a_valley_the_higher_rate():
@@ -538,6 +571,9 @@ def test_it_takes_the_steps_that_pytorch_takes(ours, name, settings):
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 MISTAKES = [
+    ("delta_bar_velocity", "the velocity points down, and is taken for a gradient",
+     "-np.sign(v) * np.sign(g)", "np.sign(v) * np.sign(g)",
+     "test_a_velocity_keeps_its_sign_for_a_while_where_the_gradient_turns_and_is_cut_at_once"),
     ("delta_bar_delta", "† the sign is compared with that of the last gradient, not of their average",
      "(1 - rho) * g + rho * g_bar",
      "g",

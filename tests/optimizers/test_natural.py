@@ -7,9 +7,9 @@ from numpy.testing import assert_allclose
 
 from numopt.networks import logistic, mlp, softmax
 from numopt.optimizers import (
-    clipped_natural_gradient, eigenbasis_clipped, eigenbasis_normalized, gradient_norm_clipped,
+    block_tridiagonal, clipped_natural_gradient, eigenbasis_clipped, eigenbasis_normalized, gradient_norm_clipped,
     gradient_norm_normalized, natural_gradient, normalized_descent, normalized_natural_gradient, sign_descent)
-from numopt.optimizers.natural import anatomy, noise
+from numopt.optimizers.natural import anatomy, noise, solved_in_a_chain
 from numopt.problems import Counted, EmpiricalRisk, MiniBatch, Objective, Quadratic
 from numopt.record import path
 
@@ -334,7 +334,62 @@ def test_single_precision_stays_single():
 
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
+# ------------------------------------------------------------------------------------------------ block_tridiagonal
+
+def layered(sizes, seed):
+    """A net, its Fisher matrix with some damping, and the places of its layers."""
+    rng, network = np.random.default_rng(seed), mlp(sizes)
+    batch = MiniBatch(network, rng.standard_normal((50, sizes[0])), rng.integers(sizes[-1], size=50))
+    theta = network.initial(seed=seed)
+    F = batch.fisher(theta) @ np.eye(theta.size) + 1e-2 * np.eye(theta.size)
+    blocks = network.blocks(np.arange(theta.size))
+    return batch, theta, F, [block.ravel() for block in blocks]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("sizes", [[3, 2], [2, 4, 3]])
+def test_with_one_or_two_layers_nothing_is_left_out(sizes, seed):
+    batch, theta, *_ = layered(sizes, seed)
+    chain, whole = (path(method(batch, theta, damping=1e-2), 3) for method in (
+        block_tridiagonal, partial(natural_gradient, solver="dense")))
+    assert_allclose(chain, whole, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("sizes", [[2, 3, 2, 2], [2, 2, 3, 2, 3]])
+def test_it_knows_neighbours_as_they_are_and_its_inverse_links_no_others(sizes, seed):
+    batch, theta, F, layers = layered(sizes, seed)
+    inverse = np.column_stack([solved_in_a_chain(F, e, batch.blocks(theta)) for e in np.eye(theta.size)])
+    chain = np.linalg.inv(inverse)
+    for i, a in enumerate(layers):
+        for j, b in enumerate(layers):
+            if abs(i - j) <= 1:
+                assert_allclose(chain[np.ix_(a, b)], F[np.ix_(a, b)], atol=1e-9)
+            else:
+                assert_allclose(inverse[np.ix_(a, b)], 0, atol=1e-9 * np.abs(inverse).max())
+                assert np.abs(F[np.ix_(a, b)]).max() > 1e-3  # which is left out
+
+
+def divergence(F, B):
+    """KL of the normal distribution with the covariance F from that with B."""
+    return (np.trace(np.linalg.solve(B, F)) - len(F) + np.linalg.slogdet(B)[1] - np.linalg.slogdet(F)[1]) / 2
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_chain_of_layers_is_always_nearer_to_the_fisher_matrix_than_layers_on_their_own(seed):
+    batch, theta, F, layers = layered([2, 3, 2, 3], seed)
+    chain = np.linalg.inv(np.column_stack([solved_in_a_chain(F, e, batch.blocks(theta)) for e in np.eye(theta.size)]))
+    alone = np.zeros_like(F)
+    for a in layers:
+        alone[np.ix_(a, a)] = F[np.ix_(a, a)]
+    assert 0 < divergence(F, chain) < divergence(F, alone)
+
+
 MISTAKES = [
+    ("solved_in_a_chain", "what the next layer tells is added, not taken off", "g[a] - Psi @ g[b]", "g[a] + Psi @ g[b]",
+     "test_with_one_or_two_layers_nothing_is_left_out"),
+    ("block_tridiagonal", "the diagonal alone", "solved_in_a_chain(H, g,", "solved_in_a_chain(np.diag(np.diag(H)), g,",
+     "test_with_one_or_two_layers_nothing_is_left_out"),
     ("natural_gradient", "the Fisher matrix, not its inverse",
      "solved(H, g, solver, cg_steps)",
      "H @ g",

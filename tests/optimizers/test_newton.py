@@ -10,7 +10,7 @@ from numopt.linalg import steihaug, to_radius
 from numopt.line_search import gain_ratio, remembering
 from numopt.networks import mlp
 from numopt.optimizers import damped_newton, gradient_descent, hessian_free, newton, newton_cg, sr1, trust_region
-from numopt.optimizers.newton import differences, inexact_newton, lowest, preconditioner
+from numopt.optimizers.newton import differences, inexact_newton, lowest, preconditioner, solved
 from numopt.problems import (
     Beale, Counted, EmpiricalRisk, Function, Himmelblau, Objective, Plateau, Quadratic, Rosenbrock, Saddle)
 from numopt.record import path, record
@@ -54,6 +54,25 @@ def test_newton_does_not_care_in_which_coordinates_the_problem_is_written():
     assert_allclose(path(newton(there, x), 4) @ A.T + b, path(newton(valley, A @ x + b), 4), rtol=1e-6)
     descent = partial(gradient_descent, lr=1e-4)
     assert not np.allclose(path(descent(there, x), 4) @ A.T + b, path(descent(valley, A @ x + b), 4), rtol=1e-2)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_where_the_curvature_is_positive_cholesky_finds_the_step_and_elimination_is_not_asked(seed, dtype, monkeypatch):
+    A = np.random.default_rng(seed).standard_normal((6, 6)).astype(dtype)
+    H, g = A @ A.T + np.eye(6, dtype=dtype), A[0]
+    by_elimination = np.linalg.solve(H, g)
+    monkeypatch.setattr(np.linalg, "solve", lambda H, g: pytest.fail("elimination"))
+    found = solved(H, g)
+    assert found.dtype == dtype
+    assert_allclose(found, by_elimination, rtol=1e-3 if dtype == np.float32 else 1e-10)
+
+
+@pytest.mark.parametrize("lam", [(-1.0, 2, 3), (1e-3, -1e-3, 4), (-1, -2, -3)])
+def test_where_it_is_not_there_are_no_such_factors_and_the_step_is_that_of_elimination(lam):
+    Q = np.linalg.qr(RNG.standard_normal((3, 3)))[0]
+    H, g = Q @ np.diag(lam) @ Q.T, RNG.standard_normal(3)
+    assert_allclose(H @ solved(H, g), g, rtol=1e-8, atol=1e-10)
 
 
 def test_newton_is_attracted_by_a_saddle():
@@ -478,6 +497,8 @@ def test_on_a_loss_without_a_bottom_a_line_search_ends_as_a_run_that_diverged():
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 MISTAKES = [
+    ("solved", "the factors are those of a square", "cho_factor(H, ", "cho_factor(H.T @ H, ",
+     "test_on_a_quadratic_newton_arrives_in_one_step_from_anywhere"),
     ("newton", "multiplied by H, not divided",
      "solved(H, g)",
      "H @ g",
