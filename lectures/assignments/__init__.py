@@ -3,7 +3,8 @@
 An assignment is a module with a docstring, whose first line is its title, and
 
     BLANKS    {module: [names]}: what the student writes, what others stand on first
-    ALSO      {module: [names]}: what would show the answer, and goes as well
+    ALSO      {module: [names]}: what would show the answer, and goes as well; methods that have come since, and share a
+              line with it, go by themselves
     KNOWN     lines of answers that stand elsewhere too, as an earlier lecture has taught them
     WRONG     {name: text}: a wrong version that stands in the place of a blank, to be diagnosed and mended
     FAULTS    {name: Fault}: what is wrong with it
@@ -12,6 +13,7 @@ An assignment is a module with a docstring, whose first line is its title, and
 A claim draws its job from a random generator, so that nobody can know the numbers beforehand; `shown` claims are the
 tests that the student gets, with numbers of their own.
 """
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Callable, NamedTuple
@@ -20,6 +22,7 @@ import numpy as np
 
 from lectures.coursework.holding import agrees, kept
 from lectures.coursework.jobs import plain
+from lectures.coursework.newcomers import with_newcomers
 
 HERE = Path(__file__).parent
 
@@ -96,9 +99,22 @@ def load(name):
         raise ValueError(f"there is no assignment {name!r}; there is {', '.join(names())}")
     module = import_module(f"lectures.assignments.assignment{name}")
     title = module.__doc__.strip().splitlines()[0].split("   ")[0].strip()
-    return Assignment(name, title, module.BLANKS,
-                      getattr(module, "ALSO", {}), getattr(module, "WRONG", {}), getattr(module, "KNOWN", []),
+    return Assignment(name, title, module.BLANKS, also(module), getattr(module, "WRONG", {}), known(module),
                       list(module.CLAIMS), int(name[:2]), getattr(module, "FAULTS", {}))
+
+
+@cache
+def also(module):
+    """What goes besides the blanks: what ALSO says, and the methods that have come since and show an answer."""
+    named = getattr(module, "ALSO", {})
+    taken = {place: [*module.BLANKS.get(place, []), *named.get(place, [])] for place in {**named, **module.BLANKS}}
+    more = with_newcomers(taken, known(module))
+    return {place: rest for place, names in more.items()
+            if (rest := [name for name in names if name not in module.BLANKS.get(place, [])])}
+
+
+def known(module):
+    return getattr(module, "KNOWN", [])
 
 
 def example(assignment, claim, seed):

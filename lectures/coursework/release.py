@@ -18,13 +18,12 @@ from lectures import assignments
 from lectures.coursework import blanks, jobs
 from lectures.coursework.blanks import packed
 from lectures.coursework.judge import DIAGNOSIS, hollow
+from lectures.coursework.newcomers import FLOW, LEAST, packed_lines
 
 ROOT = Path(__file__).parents[2]
 FILES = "setup.cfg", "setup.py", "MANIFEST.in", "pyproject.toml", "LICENSE", "README.md", "CITATION.cff"
 JUDGE = [f"commands/{name}.py" for name in ("grade", "release")] + [f"coursework/{name}.py" for name in (
-    "blanks", "bounds", "handouts", "jail", "judge", "release", "reports", "submissions", "worker")]
-FLOW = "for", "if", "else", "elif", "while", "return", "def", "raise"
-LEAST = 18  # an answer's line is recognised by so many characters, blanks apart
+    "blanks", "bounds", "handouts", "jail", "judge", "newcomers", "release", "reports", "submissions", "worker")]
 
 
 def written(name, folder, form="tree", solution=False, seed=0, requote=True):
@@ -89,10 +88,6 @@ def answers(assignment):
         stay.update(packed_lines(hollow(assignment.name).get(name) or file.read_text(encoding="utf-8")))
     wrong = {line for text in assignment.wrong.values() for line in packed_lines(text)}
     return {line for line in lines if stay[line] < 3} - wrong - set(map(packed, assignment.known))
-
-
-def packed_lines(text):
-    return set(map(packed, text.splitlines()))
 
 
 def leaks(place, lines):
