@@ -146,15 +146,13 @@ class Dense(Layer):
     def pairs(self, w, x, dy, inputs=True):
         return self.backward(w, x, dy, None, inputs), [(self, x, dy)]
 
-    def example_gradients(self, x, dy, n):
-        """dyᵀ [x 1] for each of the n examples, one a row: summed over the places where the matrix is used."""
-        x, dy = x.reshape(n, -1, x.shape[1]), dy.reshape(n, -1, self.outputs)
-        gradients = np.empty((n, *self.shapes[0]), dy.dtype)
-        W_part = gradients[:, :, :-1] if self.bias else gradients
-        W_part[:] = dy.transpose(0, 2, 1) @ x
+    def example_gradients(self, x, dy, n, dw):
+        """dyᵀ [x 1] of each of the n examples, written into a row of dw: summed over the places of the matrix."""
+        x, dy, dw = x.reshape(n, -1, x.shape[1]), dy.reshape(n, -1, self.outputs), dw.reshape(n, *self.shapes[0])
+        product = np.multiply if x.shape[1] == 1 else np.matmul  # of a column and a row it is the same, and faster
+        product(dy.transpose(0, 2, 1), x, out=dw[:, :, :-1] if self.bias else dw)
         if self.bias:
-            gradients[:, :, -1] = dy.sum(axis=1)
-        return gradients.reshape(n, -1)
+            dy.sum(axis=1, out=dw[:, :, -1])
 
     def kronecker_factors(self, x, dy, n, form):
         """A and G, the second moments of the inputs [x 1] and of the derivatives dy of one example's loss.

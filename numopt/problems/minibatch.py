@@ -5,6 +5,7 @@
     loss.hessian(theta) @ v         and gauss_newton, fisher, empirical_fisher: each a matrix to multiply with
 """
 from functools import partial
+from itertools import accumulate, pairwise
 from math import sqrt
 
 import numpy as np
@@ -182,7 +183,11 @@ class MiniBatch(Objective):
         z, saved, _ = self.forward(theta)
         dz = self.network.loss.gradient(z, self.Y) if dz is None else dz
         _, pairs = self.network.pairs(theta, saved, dz, inputs=False)
-        return np.concatenate([layer.example_gradients(x, dy, self.n) for layer, x, dy in pairs], axis=1)
+        g = np.empty((self.n, self.size), dz.dtype)
+        ends = accumulate((layer.size for layer, _, _ in pairs), initial=0)
+        for (layer, x, dy), here in zip(pairs, pairwise(ends)):
+            layer.example_gradients(x, dy, self.n, g[:, slice(*here)])
+        return g
 
     def jacobian(self, theta):
         """∂z/∂θ of every example, shape (n, outputs, size): for small nets."""
