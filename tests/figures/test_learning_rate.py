@@ -1,5 +1,6 @@
 """The figures about learned rates show what their captions claim: tested on the arrays that are drawn."""
 from importlib import import_module
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -127,12 +128,16 @@ def test_rate_on_mnist_both_beat_the_rate_they_start_from_and_lose_to_the_one_th
             assert 3 * end(drawn, "searched", quantity) / 2 < end(drawn, run, quantity) < end(drawn, "fixed", quantity)
 
 
-def test_rate_on_mnist_the_guarded_newton_rate_is_quick_at_first_and_gains_nothing_in_the_end(arrays):
+def test_rate_on_mnist_the_guarded_newton_rate_is_quick_at_first_and_ends_anywhere_and_worse_on_the_test_part(arrays):
     drawn = arrays("rate_on_mnist")
-    guarded, fixed = (drawn[f"{run}: training loss"].mean(axis=0) for run in ("newton", "fixed"))
-    assert guarded[1] < fixed[1] / 2
-    assert guarded[-5:].mean() > 0.6 * fixed[-5:].mean()
-    assert end(drawn, "newton", "test loss") > end(drawn, "fixed", "test loss")
+    guarded, fixed, searched = (drawn[f"{run}: training loss"] for run in ("newton", "fixed", "searched"))
+    assert np.all(guarded[:, 1] < fixed[:, 1] / 2)
+    ratio = guarded[:, -5:].mean(axis=1) / fixed[:, -5:].mean(axis=1)
+    assert 1 / 8 < ratio.min() < 1 / 4 and 1.5 < ratio.max() < 3
+    assert np.all(guarded[:, -5:].mean(axis=1) > searched[:, -5:].mean(axis=1))
+    guarded, fixed, searched = (drawn[f"{run}: test accuracy"][:, -5:].mean(axis=1)
+                                for run in ("newton", "fixed", "searched"))
+    assert np.all(guarded < fixed) and np.all(fixed < searched)
 
 
 def test_rate_over_time_the_printed_form_keeps_to_its_start_and_slows_down(arrays):
@@ -204,18 +209,20 @@ def test_rate_resnet_the_guarded_rate_overshoots(arrays):
 def test_rate_initial_values_the_learned_rate_leaves_a_low_start_and_ends_like_a_well_chosen_one(arrays):
     drawn = arrays("rate_initial_values")
     assert np.all(end_rate(drawn, "printed from 0.01") > 0.06)
-    assert last(drawn, "printed from 0.01").mean() < last(drawn, "fixed from 0.01").mean() / 8
+    assert np.all(last(drawn, "printed from 0.01") < last(drawn, "fixed from 0.01") / 8)
     for other in last(drawn, "fixed from 0.05"), last(arrays("rate_resnet"), "fixed"), last(drawn, "printed from 0.05"):
         assert 0.5 < last(drawn, "printed from 0.01").mean() / other.mean() < 2
 
 
-def test_rate_first_order_resnet_both_starts_end_alike_and_a_larger_alpha_lowest(arrays):
+def test_rate_first_order_resnet_both_starts_end_alike_and_so_does_a_larger_alpha(arrays):
     drawn = arrays("rate_first_order_resnet")
     assert np.all(np.abs(end_rate(drawn, "small alpha") / 0.1 - 1) < 0.1)
     assert np.all(end_rate(drawn, "from 0.01") > 0.065)
-    assert np.nanmax(drawn["large alpha: rate"]) > 0.2
-    means = {run: last(drawn, run).mean() for run in ("fixed", "small alpha", "from 0.01", "large alpha")}
-    assert min(means, key=means.get) == "large alpha"
+    assert np.all(np.nanmax(drawn["large alpha: rate"], axis=1) > 0.18)
+    means = {run: last(drawn, run).mean() for run in ("fixed", "small alpha", "from 0.01")}
+    ends = {run: last(drawn, run) for run in ("fixed", "printed", "small alpha", "large alpha")}
+    for one, other in combinations(ends.values(), 2):
+        assert one.min() < other.max() and other.min() < one.max()          # the ranges over the seeds overlap
     assert 0.5 < means["small alpha"] / means["fixed"] < 2 and 0.5 < means["from 0.01"] / means["fixed"] < 2
 
 
@@ -270,8 +277,9 @@ def test_rate_validation_a_rate_that_others_judge_is_lower_and_the_test_accuracy
     assert np.all(highest["probe"] < highest["fewer"])
     assert np.all(end_rate(drawn, "newton, probe") < end_rate(drawn, "newton, fewer"))
     assert last(drawn, "newton, probe").mean() > last(drawn, "newton, fewer").mean()
-    accuracy = {run: last(drawn, f"newton, {run}", "test accuracy").mean() for run in ("probe", "fewer")}
-    assert 0.02 < accuracy["fewer"] - accuracy["probe"] < 0.08
+    behind = (last(drawn, "newton, fewer", "test accuracy")[:, None]
+              - last(drawn, "newton, probe", "test accuracy")[None, :])
+    assert 0.02 < behind.min() and behind.max() < 0.08, "whichever seeds are compared"
 
 
 def test_rate_against_adam_at_the_papers_rate_it_is_behind_with_every_seed_and_at_its_best_one_alike(arrays):
