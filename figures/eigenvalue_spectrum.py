@@ -9,7 +9,7 @@ quadrature), and smoothed as by a normal density of width 0.02.
 At the start the pictures are nearly symmetric: half of the directions bend down, and almost as much as the others bend
 up, as near to a saddle, and not to a minimum.  After training to a loss of 0.02 more than nine of ten eigenvalues are
 within 1% of the largest, and less than one in a hundred is above a tenth of it.  What is negative is minute then, at
-most 1/40 of the largest, but there is hardly less of it: a third of the directions of the upper net still bends down a
+most 1/30 of the largest, but there is hardly less of it: a third of the directions of the upper net still bends down a
 little, and half of those of the lower one.
 
 Kashyap (2022), Figure 9, after LeCun et al. (1998), "Efficient BackProp", whose net had 16 × 16 pixels, on our own

@@ -14,7 +14,7 @@ from numopt.data import digits
 from numopt.linalg import dense
 from numopt.networks import mlp
 from numopt.optimizers import adam, gradient_descent
-from numopt.problems import EmpiricalRisk, MiniBatch
+from numopt.problems import EmpiricalRisk, MiniBatch, quadratic_with
 from numopt.record import path
 
 # ----------------------------------------------------------------------------------------- momentum_phase_diagram
@@ -398,6 +398,22 @@ def test_unified_table_gradient_descent_serves_the_steep_and_newton_all(arrays):
         assert (gains["Newton, natural"][:3] > 3 * gains["GN-normalized"][:3]).all()
 
 
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_unified_table_on_other_quadratics_the_steep_are_served_by_descent_and_all_by_newton(seed):
+    random = np.random.default_rng(seed)
+    lam, (Q, _) = np.geomspace(0.1, 10.0**seed, 10), np.linalg.qr(random.standard_normal((10, 10)))
+    valley, theta = quadratic_with(lam, Q), Q @ (random.uniform(0.5, 1.5, 10) / np.sqrt(lam))
+    gains = {}
+    for name in unified_table.FORMULAS:
+        step = unified_table.first_step(name, valley, theta, "hessian", 0.0, valley)
+        g_hat, d_hat = Q.T @ valley.gradient(theta), Q.T @ step
+        gains[name] = unified_table.shares(lam, g_hat, d_hat)[1]
+    assert_allclose(gains["Newton, natural"], 1, rtol=1e-6)
+    assert (gains["gradient descent"][:3] < 0.05).all() and gains["gradient descent"][-3:].max() > 0.7
+    assert (gains["GN-normalized"][:3] > 2 * gains["gradient descent"][:3]).all()
+    assert (gains["Newton, natural"][:3] > 3 * gains["GN-normalized"][:3]).all()
+
+
 def test_unified_table_on_the_net_the_nearer_to_its_curvature_the_more_is_gained(arrays):
     whole = {name: unified_table.shares(*row(arrays("unified_table")["net"], name))[2]
              for name in unified_table.METHODS}
@@ -419,6 +435,18 @@ def test_length_limits_the_natural_gradient_is_longest_where_the_curvature_is_sm
     LAM, G_HAT = length_limits.LAM, length_limits.G_HAT
     assert_allclose(lengths["natural_gradient"], G_HAT / np.sqrt(LAM), rtol=1e-6)
     assert np.argmax(lengths["natural_gradient"]) == 0 and np.argmin(lengths["natural_gradient"]) == len(LAM) - 1
+
+
+@pytest.mark.parametrize("whole, gradient, eigenvector", [(1.0, 0.3, 0.2), (30.0, 3.0, 4.0)])
+def test_length_limits_whatever_they_are_each_does_what_it_says(whole, gradient, eigenvector):
+    drawn = length_limits.compute(whole=whole, gradient=gradient, eigenvector=eigenvector)
+    lengths = dict(zip([method.__name__ for method, _ in length_limits.limited_by(1, 1, 1)], drawn["lengths"]))
+    natural = lengths["natural_gradient"]
+    assert_allclose(lengths["normalized_natural_gradient"], natural * whole / np.linalg.norm(natural), rtol=1e-6)
+    assert_allclose(lengths["gradient_norm_normalized"], gradient * length_limits.G_HAT, rtol=1e-6)
+    assert_allclose(lengths["eigenbasis_normalized"], eigenvector, rtol=1e-6)
+    for name in ("gradient_norm", "eigenbasis"):
+        assert_allclose(lengths[f"{name}_clipped"], np.minimum(natural, lengths[f"{name}_normalized"]), rtol=1e-6)
 
 
 def test_length_limits_a_limit_on_the_whole_step_only_shifts_it(lengths):

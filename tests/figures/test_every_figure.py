@@ -1,5 +1,8 @@
 """Every figure draws and says where it comes from; what its caption claims is tested in test_figures_*.py."""
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 import figures
 from figures.making import rendering
@@ -30,6 +33,25 @@ def test_the_picture_in_the_repository_is_what_it_draws(name, drawn):
 def test_it_draws_the_same_bytes_twice(name, drawn):
     first = drawn(name, "first")
     assert first[:8] == b"\x89PNG\r\n\x1a\n" and first == drawn(name, "second")
+
+
+def test_what_the_solver_of_the_layout_adds_up_in_another_order_moves_nothing(monkeypatch):
+    lay_out, places = ConstrainedLayoutEngine.execute, []
+    for noise in 0, 1e-13, -3e-13:
+        def otherwise(self, figure):
+            lay_out(self, figure)
+            for ax in figure.axes:
+                ax._set_position(np.array(ax.get_position(original=True).bounds) * (1 + noise), "both")
+
+        monkeypatch.setattr(ConstrainedLayoutEngine, "execute", otherwise)
+        with figures.drawing():
+            figure, axes = plt.subplots(2, 2)
+            axes[0, 0].set(title="one", ylabel="two")
+            rendering.in_the_corner(figure, "a note")
+            rendering.settled(figure)
+            figure.canvas.draw()
+            places.append([ax.get_position().bounds for ax in figure.axes])
+    assert places[0] == places[1] == places[2]
 
 
 @pytest.mark.parametrize("name", figures.names())

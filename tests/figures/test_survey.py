@@ -133,6 +133,13 @@ def test_curvature_and_prediction_the_gain_differs_from_what_was_promised_by_hal
     assert_allclose(drawn["promised"] - drawn["gained"], 0.5 * drawn["curvatures"])
 
 
+@pytest.mark.parametrize("slope, lr", [(-1.0, 0.5), (2.0, 1.0), (-0.3, 2.0)])
+def test_curvature_and_prediction_with_other_curvatures_slopes_and_rates_too(slope, lr):
+    drawn = curvature_and_prediction.compute(curvatures=(-4.0, 0.3, 5.0), slope=slope, lr=lr)
+    assert_allclose(drawn["promised"], lr * slope**2)
+    assert_allclose(drawn["promised"] - drawn["gained"], 0.5 * lr**2 * slope**2 * drawn["curvatures"])
+
+
 def test_curvature_and_prediction_what_was_gained_is_the_way_down_to_the_curve(arrays):
     drawn, theta = arrays("curvature_and_prediction"), curvature_and_prediction.THETA
     for curve, tangent, end, promised, gained in zip(*(drawn[name] for name in (
