@@ -12,6 +12,7 @@ from data_scripts.fetch import in_place
 from data_scripts.measurements import BATCHES, MEASUREMENTS, STRUCTURES
 from figures.making import records
 from numopt import data
+from numopt.networks import lenet1
 from numopt.problems import EmpiricalRisk
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -256,3 +257,12 @@ def test_on_the_straight_path_from_the_start_to_the_end_the_loss_falls_all_the_w
         losses, share = of_seeds("straight_path", name), of_seeds("straight_path", "share")[0]
         assert (np.diff(losses[:, share <= 1]) < 0).all() and (losses[:, share == 1] < 0.02).all()
         assert (of_seeds("straight_path", f"{name}, share of the loss half way") < 0.2).all()
+
+
+def test_the_spectrum_at_16_by_16_is_nearly_symmetric_at_the_start_and_leans_to_one_side_after_training():
+    near, negative, lowest = (of_seeds("spectrum", name) for name in ("near 0", "negative", "lowest"))
+    values = of_seeds("spectrum", "eigenvalues")
+    assert values.shape[2] == lenet1((16, 16, 1)).size
+    assert (near[:, 0] > 0.7).all() and (near[:, 1] > 0.9).all()
+    assert (abs(negative[:, 0] - 0.5) < 0.06).all() and (negative[:, 1] < 0.3).all()
+    assert (lowest[:, 0] < -0.4).all() and (lowest[:, 1] > -0.01).all()
