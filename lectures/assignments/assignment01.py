@@ -7,6 +7,7 @@ from lectures.assignments import Claim, call, layer, net, plain
 BLANKS = {"numopt.networks.losses": ["SoftmaxCrossEntropy.gradient"],
           "numopt.networks.layers": ["Dense.backward", "Dense.jvp", "Dense.r_backward"],
           "numopt.kernels.convolution": ["convolution_by_weights", "convolution_by_inputs"]}
+ALSO = {"numopt.kernels.pixels": ["by_runs"]}
 
 
 def dense(*passes, bias=True):

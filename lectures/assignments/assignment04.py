@@ -11,7 +11,8 @@ ALSO = {"numopt.optimizers.adaptive": ["adadelta", "amsgrad", "nadam", "adamw"],
         "numopt.optimizers.adam_family": ["radam", "adabelief", "adan", "lamb"],
         "numopt.optimizers.rate_free": ["prodigy", "schedule_free_adamw"],
         "numopt.optimizers.diagonal": ["adahessian", "ivon"],
-        "numopt.optimizers.kronecker": ["soap"]}
+        "numopt.optimizers.kronecker": ["soap"], "numopt.optimizers.compiled": ["corrected"],
+        "data_scripts.element_loops": ["adam", "rmsprop"]}
 KNOWN = ["m = beta1 * m + (1 - beta1) * g"]
 
 

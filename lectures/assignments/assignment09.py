@@ -6,7 +6,8 @@ from lectures.assignments import Claim, net, run
 
 BLANKS = {"numopt.optimizers.natural": ["natural_gradient", "normalized_natural_gradient", "clipped_natural_gradient"]}
 ALSO = {"numopt.optimizers.natural": ["gradient_norm_normalized", "eigenbasis_normalized", "gradient_norm_clipped",
-                                      "eigenbasis_clipped"]}
+                                      "eigenbasis_clipped"],
+        "data_scripts.element_loops": ["natural_gradient"]}
 SIZES = (3, 3, 2)
 WEIGHTS = sum((i + 1) * o for i, o in zip(SIZES, SIZES[1:]))
 

@@ -10,7 +10,8 @@ BLANKS = {"numopt.linalg.systems": ["gcr_iterates"],
           "numopt.optimizers.residual": ["orthonormal", "gcr", "anderson", "nltgcr"]}
 KNOWN = ["theta = theta + alpha * d"]
 ALSO = {"numopt.optimizers.residual": ["nltgcr_adaptive", "nltgcr_fisher"],
-        "numopt.optimizers.compiled": ["extended"], "numopt.kernels.vectors": ["least_residual"]}
+        "numopt.optimizers.compiled": ["extended"], "numopt.kernels.vectors": ["least_residual"],
+        "data_scripts.element_loops": ["nltgcr"]}
 
 
 def tilted(random, n=5):

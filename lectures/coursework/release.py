@@ -66,13 +66,14 @@ def tree(assignment, place, solution=False, seed=0, requote=True):
         if requote:
             quoted(place)
         silenced(place, answers(assignment))
+        hushed(place, assignment)
     tests(assignment, place, seed)
     if assignment.faults:
         (place / DIAGNOSIS).write_text(diagnosis(assignment, solution), encoding="utf-8")
     (place / "ASSIGNMENT.md").write_text(sheet(assignment), encoding="utf-8")
 
 
-def answers(assignment):
+def answers(assignment, least=LEAST):
     """The lines of the answers, blanks apart, by which they are recognised.
 
     Lines that stand in three files that stay are everybody's, and so are those that are `known` from earlier lectures.
@@ -82,7 +83,7 @@ def answers(assignment):
         source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
         taken = [*assignment.blanks.get(module, []), *assignment.also.get(module, [])]
         before, after = map(packed_lines, (source, blanks.blanked(source, taken)))
-        lines |= {line for line in before - after if len(line) >= LEAST and not line.startswith(FLOW)}
+        lines |= {line for line in before - after if len(line) >= least and not line.startswith(FLOW)}
     for file in (ROOT / "numopt").rglob("*.py"):
         name = str(file.relative_to(ROOT))
         stay.update(packed_lines(hollow(assignment.name).get(name) or file.read_text(encoding="utf-8")))
@@ -108,6 +109,25 @@ def silenced(place, lines):
             file.write_text(re.sub(loose, "…", text), encoding="utf-8")
         elif file.parent == place / "figures":
             file.unlink(missing_ok=True)
+
+
+def hushed(place, assignment):
+    """Leave out of docstrings the lines that say an answer in fewer letters: v = mu * v - lr * g."""
+    said = {shorter(line) for line in answers(assignment, least=9)}
+    for file in sorted((place / "numopt").rglob("*.py")):
+        lines, tree = file.read_text(encoding="utf-8").splitlines(), blanks.ast.parse(file.read_text(encoding="utf-8"))
+        for node in blanks.ast.walk(tree):
+            if isinstance(node, (blanks.ast.Module, blanks.ast.FunctionDef, blanks.ast.ClassDef)) and (
+                    blanks.ast.get_docstring(node)):
+                for number in range(node.body[0].lineno, node.body[0].end_lineno - 1):  # within the quotation marks
+                    if shorter(line := lines[number]) in said:
+                        lines[number] = " " * (len(line) - len(line.lstrip())) + "…"
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def shorter(line):
+    """A line without blanks, and without what stands for the step or the coordinate."""
+    return re.sub(r"\(t\)|\[i\]|_i\b", "", packed(line).replace("loss.gradient(theta)", "g"))
 
 
 def quoted(place):

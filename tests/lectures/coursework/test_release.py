@@ -65,6 +65,14 @@ def test_an_answer_that_is_left_somewhere_is_found(released, tmp_path):
     assert (tree / "notes.md").read_text() == "It is `…`, of course.\n"
 
 
+def test_docstrings_and_scripts_do_not_say_the_answer_in_fewer_letters(released):
+    said = (released("03") / "numopt" / "optimizer.py").read_text(encoding="utf-8")
+    assert "v = mu * v - lr" in (ROOT / "numopt" / "optimizer.py").read_text(encoding="utf-8")
+    assert "v = mu * v - lr" not in said and "for t, loss in problem.losses(after=t):\n            …\n" in said
+    loops = (released("04") / "data_scripts" / "element_loops.py").read_text(encoding="utf-8")
+    assert "beta2 * v[i]" not in loops and "def adam(net" in loops
+
+
 @pytest.mark.slow
 def test_every_blanked_tree_imports(released):
     program = ("import pkgutil, importlib, numopt;"
