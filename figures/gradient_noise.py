@@ -20,16 +20,15 @@ from numopt.optimizers import adam
 from numopt.optimizers.natural import noise
 from numopt.record import path
 
-DAMPING = 1e-3
 NAMES = "Newton's method", "GN-normalized", "gradient descent"
 COLORS = [METHODS[name][0] for name in ("newton", "gradient_norm_normalized", "gradient_descent")]
 POWERS = 2, 1, 0  # A is α H^(-p/2)
 
 
-def compute(alpha=0.1, batch_size=20, batches=2000):
+def compute(alpha=0.1, batch_size=20, batches=2000, damping=1e-3):
     loss, theta = problem()
     theta = path(adam(loss, theta, lr=0.03), 30)[-1]
-    H = damped(dense(loss.fisher(theta), theta.size), DAMPING)
+    H = damped(dense(loss.fisher(theta), theta.size), damping)
     gradients = loss.per_example_gradients(theta)
     Sigma = np.cov(gradients.T, bias=True)
     k = np.trace(Sigma) / np.trace(H)
@@ -43,8 +42,9 @@ def compute(alpha=0.1, batch_size=20, batches=2000):
         sampled.append((d**2 @ lam).mean() / 2)
         squares.append((d**2).mean(axis=0))
         exact.append(noise(H, A, Sigma / batch_size).increase)
-    return {"alpha": alpha, "batch_size": batch_size, "lam": lam, "sigma": np.diag(Q.T @ Sigma @ Q), "k": np.array(k),
-            "sampled": np.array(sampled), "squares": np.array(squares), "exact": np.array(exact),
+    return {"alpha": alpha, "batch_size": batch_size, "damping": damping, "lam": lam, "k": np.array(k),
+            "sigma": np.diag(Q.T @ Sigma @ Q), "sampled": np.array(sampled),
+            "squares": np.array(squares), "exact": np.array(exact),
             "distance": np.array(np.linalg.norm(Sigma - k * H) / np.linalg.norm(Sigma))}
 
 
@@ -58,11 +58,11 @@ def printed(lam, k, alpha, B):
     return np.array([k / B * alpha / 2, k / B * alpha * lam.sum() / 2, k / B * np.sum(lam**2) / 2])
 
 
-def draw(alpha, batch_size, lam, sigma, k, sampled, squares, exact, distance):
+def draw(alpha, batch_size, damping, lam, sigma, k, sampled, squares, exact, distance):
     figure, panels = plt.subplot_mosaic([["sigma", "noise"], ["increase", "increase"]], figsize=(6, 5.6),
                                         height_ratios=[1.5, 1])
     ax, beside, below = panels.values()
-    seen = lam > 1.5 * DAMPING
+    seen = lam > 1.5 * damping
     ends = np.array([lam[seen][0], lam[-1]])
     ax.loglog(lam[seen], sigma[seen], ".", color=BLACK, markersize=5)
     ax.loglog(ends, k * ends, color=BLUE)

@@ -487,7 +487,7 @@ def test_gradient_noise_batches_have_the_noise_that_the_formula_lets_expect(arra
     assert_allclose(drawn["sampled"], drawn["exact"], rtol=0.05)
     for p, squares in zip(gradient_noise.POWERS, drawn["squares"]):  # A = α H^(-p/2) has α λ^(-p/2) along e_i
         expected = drawn["alpha"]**2 * drawn["lam"]**-p * drawn["sigma"] / drawn["batch_size"]
-        steep = drawn["lam"] > 1.5 * gradient_noise.DAMPING
+        steep = drawn["lam"] > 1.5 * drawn["damping"]
         assert_allclose(squares[steep], expected[steep], rtol=0.3)
         assert_allclose(np.mean(squares[steep] / expected[steep]), 1, rtol=0.02)
 
