@@ -95,6 +95,7 @@ HYPERPARAMETERS = {
     "tau": ("an average's length in steps, or the first damping's share of the largest curvature", RATE),
     "power": ("the power of the averaged curvature that a step is divided by", FRACTION),
     "gamma": ("the scale of the curvature, or of the factors' damping", RATE),
+    "momo.gamma": ("the average of gᵀθ", NUMBER),
     "overlap": ("the cosine of successive gradients at which directions start afresh", RATE),
     "cosine": ("the cosine of residual and model above which the model is taken for right", COSINE),
     "safeguard": ("the error bound at which directions start afresh", RATE),

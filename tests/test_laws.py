@@ -4,13 +4,19 @@ from functools import partial
 from importlib import import_module
 from types import ModuleType
 
+import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 import numopt.check
 import numopt.optimizers
+from numopt.networks import SquaredError, mlp
 from numopt.optimizer import optimizer
 from numopt.optimizers import (
     adam, full_matrix_adagrad, gcr, kfac_martens, lookahead, momentum, natural_gradient, nltgcr, nltgcr_fisher, polyak)
+from numopt.problems import MiniBatch, Quadratic
+from numopt.record import path
+from numopt.signature import SCHEDULES
 
 # Other ways through a method than its defaults take.
 VARIANTS = {
@@ -30,6 +36,50 @@ METHODS = {name: getattr(numopt.optimizers, name) for name in numopt.optimizers.
 def test_it_keeps_the_laws_of_an_optimizer(method):
     report = numopt.check.optimizer({**METHODS, **VARIANTS}[method])
     assert report.holds, f"\n{report}"
+
+
+# ------------------------------------------------------------------------------------------------- late in a run
+
+RANDOM = np.random.default_rng(0)
+BATCH = MiniBatch(mlp([4, 3, 2]), RANDOM.standard_normal((20, 4)), RANDOM.integers(2, size=20))
+FIT = MiniBatch(mlp([4, 3, 2], loss=SquaredError()), BATCH.X, RANDOM.standard_normal((20, 2))).least_squares()
+BOWL = Quadratic(np.diag(np.geomspace(1, 10, 23)), np.ones(23))
+PROBLEMS = {"newton": BOWL, "gcr": BOWL, "gauss_newton": FIT, "levenberg_marquardt": FIT}
+LATER = 23 * 2_772_000  # steps: a multiple of all numbers of steps from which something is renewed
+WHAT_COUNTS_STEPS = {  # what of a method is about the number of the step, and is left out here
+    "vsgd": {"samples": 2}, "fishleg": {"every": 1000}, "sophia": {"k": 1000}, "nltgcr_adaptive": {"cosine": 1.0},
+    **dict.fromkeys(["kfac", "kfac_martens", "ekfac"], {"labels": "data"})}
+DRAWN = {"adahessian", "ivon"}  # other numbers at every step
+
+
+def in_so_many_steps(memory):
+    return {key: in_so_many_steps(value) if isinstance(value, dict) else value + LATER if key == "t" else value
+            for key, value in memory.items()}
+
+
+def continued(name, later, **how):
+    """Eight steps from what a method remembers after four, the next or so much later, with corrections that are 1."""
+    method, problem = METHODS[name], PROBLEMS.get(name, BATCH)
+    theta = 0.3 * np.random.default_rng(1).standard_normal(23)
+    betas = {key: 0.0 for key in method.__wrapped__.__kwdefaults__ if key.startswith("beta")}
+    how = {**betas, **WHAT_COUNTS_STEPS.get(name, {}), **how}
+    run = method(problem, theta, **how)
+    path(run, 4)
+    return path(method(problem, run.theta, **how, **(in_so_many_steps(run.memory) if later else run.memory)), 8)
+
+
+@pytest.mark.parametrize("name", sorted(set(METHODS) - DRAWN))
+def test_what_a_method_does_is_the_same_so_many_steps_later(name):
+    assert_allclose(continued(name, later=True), continued(name, later=False), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name, rate", [
+    (name, rate) for name, method in METHODS.items() for rate in sorted(SCHEDULES)
+    if rate in method.__wrapped__.__kwdefaults__ and rate not in method.memory])
+def test_a_schedule_is_asked_about_the_steps_that_are_taken_also_late(name, rate):
+    asked = []
+    continued(name, later=True, **{rate: lambda t: asked.append(t) or 0.01})
+    assert {*asked} == {1, 2, 3, 4, *range(LATER + 5, LATER + 13)}
 
 
 @pytest.fixture(params=numopt.optimizers.__all__)

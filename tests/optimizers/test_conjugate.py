@@ -11,7 +11,7 @@ from numopt.linalg import conjugate_gradient_iterates
 from numopt.line_search import backtracking, exact, full_step, strong_wolfe
 from numopt.networks import mlp
 from numopt.optimizers import nonlinear_cg, steepest_descent
-from numopt.optimizers.conjugate import FORMULAS, named
+from numopt.optimizers.conjugate import FORMULAS, downhill, named
 from numopt.problems import Beale, Counted, EmpiricalRisk, Function, Quadratic, Rosenbrock, quadratic_with
 from numopt.record import path, record
 
@@ -91,6 +91,12 @@ def test_where_the_gradients_are_not_orthogonal_hestenes_and_stiefel_count_only_
     g, g_last, p = np.array([2.0, 0.0]), np.array([4.0, 1.0]), np.array([-2.0, 0.0])
     # gᵀ(g − g₀) = −4 and pᵀ(g − g₀) = 4
     assert FORMULAS["hestenes_stiefel"](g, g_last, p) == -1 and FORMULAS["fletcher_reeves"](g, g_last, p) == 4 / 17
+
+
+def test_a_direction_that_is_level_or_leads_up_gives_way_to_the_gradient():
+    g = np.array([1.0, 2.0])
+    for p, taken in ([-1.0, 0.0], [-1, 0]), ([2.0, -1.0], -g), ([1.0, 1.0], -g):
+        assert_array_equal(downhill(np.array(p), g), taken)
 
 
 @pytest.mark.parametrize("formula", FORMULAS)

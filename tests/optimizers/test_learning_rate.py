@@ -134,6 +134,14 @@ def test_the_rate_changes_by_no_more_than_the_factor_that_is_allowed(lr, most):
     assert_allclose(learned / lr, most if lr < 1 else 1 / most)
 
 
+def test_delta_is_added_to_the_curvature_that_the_newton_step_is_divided_by():
+    g = BOWL.gradient(START)
+    bend, slope = g @ BOWL.A @ g, -g @ BOWL.gradient(START - 0.1 * g)
+    for delta in (0.0, 0.3 * bend, bend, 3 * bend):
+        learned = rates(newton_rate(BOWL, START, lr=0.1, delta=delta, most=1e9), 1)[0]
+        assert_allclose(learned, 0.1 - slope / (bend + delta), rtol=1e-6)
+
+
 def test_the_rate_never_reaches_zero():
     assert rates(gradient_rate(BOWL, START, lr=0.45, alpha=1.0), 1)[0] == 1e-6
     assert rates(gradient_rate(BOWL, START, lr=0.45, alpha=1.0, delta=0.02), 1)[0] == 0.02

@@ -10,7 +10,7 @@ from numopt.linalg import conjugate_gradient_iterates
 from numopt.line_search import backtracking, exact, strong_wolfe
 from numopt.networks import mlp
 from numopt.optimizers import bfgs, gradient_descent, lbfgs, newton, nonlinear_cg, sr1
-from numopt.optimizers.quasi_newton import bfgs_update, sr1_update, two_loops
+from numopt.optimizers.quasi_newton import appended, bfgs_update, sr1_update, two_loops
 from numopt.problems import Beale, Counted, EmpiricalRisk, Function, Quadratic, Rosenbrock, Saddle, quadratic_with
 from numopt.record import load, path, record, save
 
@@ -136,6 +136,13 @@ def test_neither_update_depends_on_units(units):
                                   ([1.0, 0.0], [np.nan, 1.0])])
 def test_a_pair_whose_curvature_is_rounding_is_left_out(s, y):
     assert bfgs_update(None, np.array(s), np.array(y)) is None
+
+
+@pytest.mark.parametrize("angle, kept", [(1e-3, 1), (1e-6, 1), (1e-9, 1), (1e-11, 0), (0.0, 0), (-1e-3, 0)])
+def test_a_pair_is_kept_if_y_is_not_orthogonal_to_s_but_for_rounding(angle, kept):
+    s, y = np.array([2.0, 0.0]), 3e5 * np.array([angle, 1.0])
+    assert len(appended((), s, y, 5)) == kept
+    assert np.array_equal(bfgs_update(np.eye(2), s, y), np.eye(2)) == (not kept)
 
 
 def test_the_pairs_of_lbfgs_all_have_positive_curvature_whatever_the_search():

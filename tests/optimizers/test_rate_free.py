@@ -160,6 +160,19 @@ def test_without_memory_momo_is_the_polyak_step_that_is_no_longer_than_lr():
                     path(gradient_descent(BOWL, START, lr=1e-3), 20))
 
 
+def test_momo_goes_on_from_an_average_of_either_sign():
+    for start in 5.0, -5.0:
+        run = momo(BOWL, start * np.ones(START.size), lr=0.01)
+        whole = path(momo(BOWL, run.theta, lr=0.01), 12)
+        for k in range(1, 6):
+            next(run)
+            assert_allclose(path(momo(BOWL, run.theta, lr=0.01, **run.memory), 12 - k), whole[k:])
+    shifted = momo(Quadratic(np.eye(2), [3.0, 3.0]), [1.0, 1.0])  # gᵀθ = −4
+    next(shifted)
+    assert shifted["gamma"] < 0
+    momo(Quadratic(np.eye(2), [3.0, 3.0]), shifted.theta, **shifted.memory)
+
+
 def test_after_a_step_of_momo_its_model_of_the_past_is_at_the_bound():
     run = momo(Rosenbrock(), [0.5, 2.0], lr=1e9, lower=-0.3)
     for _, theta in zip(range(15), run):
