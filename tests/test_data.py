@@ -236,6 +236,11 @@ def test_labels_that_are_none_or_too_few_are_refused(part, n, kept):
         np.save(kept / "cifar10" / f"Y_{part}.npy", labels.astype(np.uint8))
         with pytest.raises(ValueError, match=f"{part}.*python -m data_scripts cifar10"):
             data.cifar10()
+    np.save(kept / "cifar10" / f"Y_{part}.npy", np.zeros(0, np.uint8))
+    images = kept / "cifar10" / f"X_{part}.npy"
+    np.save(images, np.load(images)[:0])
+    with pytest.raises(ValueError, match="has no labels"):
+        data.cifar10()
     for labels in ([20, 0], [0, 100]):
         np.save(kept / "cifar100" / f"Y_{part}.npy", np.tile(np.array(labels, np.uint8), (n, 1)))
         with pytest.raises(ValueError, match="none of the 100 classes"):

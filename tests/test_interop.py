@@ -74,6 +74,13 @@ def test_a_callback_ends_the_run_by_stop_iteration_in_either_of_its_forms():
         assert found.nit == 2 and found.status == 99 and not found.success
 
 
+@pytest.mark.parametrize("how", [{"tol": 0.0}, {"options": {"gtol": 0.0}}])
+def test_a_tolerance_of_0_is_one(how):
+    how = {**how, "options": {**how.get("options", {}), "maxiter": 40}}
+    found = minimize(bowl, [1.0], jac=slope, method=scipy_method(gradient_descent, lr=0.1), **how)
+    assert found.nit == 40 and found.status == 1
+
+
 def test_ftol_ends_a_run_that_hardly_moves():
     method = scipy_method(gradient_descent, lr=1e-3)
     found = minimize(bowl, [1.0], jac=slope, method=method, options={"ftol": 1e-3, "gtol": 0.0})

@@ -137,6 +137,7 @@ def test_it_stops_when_the_gradient_is_small_enough():
 def test_it_stops_when_the_value_has_changed_by_little_since_the_last_look():
     seen = record(halving(), objective=LINE, change=0.01)  # 0.5, 0.125, 0.031, 0.0078, 0.00195
     assert seen.reason == "change" and seen["step"][-1] == 4 and "at most 0.01, at step 4" in seen.stopped
+    assert record(halving(), objective=LINE, change=0.5)["step"].tolist() == [0, 1]
     coarser = record(halving(), objective=LINE, change=0.01, every=2)  # 0.5, 0.031, 0.00195, 0.00012
     assert_array_equal(coarser["step"], [0, 2, 4, 6])
 

@@ -70,7 +70,7 @@ class Corner(Objective):
 
 # ------------------------------------------------------------------------------------------------ Barzilai-Borwein
 
-@pytest.mark.parametrize("curvature", [1e-3, 1.0, 7.0, 1e4])
+@pytest.mark.parametrize("curvature", [1e-8, 1e-3, 1.0, 7.0, 1e4, 1e8])
 @pytest.mark.parametrize("formula", ["long", "short"])
 def test_in_one_dimension_the_second_step_is_newtons(formula, curvature):
     run = barzilai_borwein(along_eigenvector(curvature), [1.0], lr=0.1 / curvature, formula=formula)

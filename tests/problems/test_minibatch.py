@@ -221,6 +221,19 @@ def test_without_a_seed_the_sampled_fisher_matrix_is_a_function_of_the_batchs_ow
     assert relative(dense(later.sampled_fisher(theta)), dense(loss.sampled_fisher(theta))) > 1e-2
 
 
+def test_masks_and_labels_are_others_for_another_seed_and_for_another_step():
+    network = mlp([5, 30, 3], dropout=0.5)
+    random, theta = np.random.default_rng(0), network.initial(0)
+    X, Y = random.standard_normal((6, 5)), random.integers(3, size=6)
+    plain = mlp([5, 30, 3])
+    masks, labels, factors = set(), set(), set()
+    for seed in (0, 1), (1, 1), (0, 2), (1, 2), (2, 1):
+        masks.add(MiniBatch(network, X, Y, seed=seed).value(theta))
+        labels.add(MiniBatch(plain, X, Y, seed=seed).sampled_gradient(theta).sum().item())
+        factors.add(np.trace(MiniBatch(plain, X, Y, seed=seed).kronecker_factors(theta)[0][1]).item())
+    assert len(masks) == len(labels) == len(factors) == 5
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_error_of_the_sampled_fisher_matrix_halves_with_four_times_the_samples(name):
     loss, theta = batch(mlp([3, 2, 3], loss=LOSSES[name]))
