@@ -14,7 +14,7 @@ from numopt.networks import SquaredError, mlp
 from numopt.optimizer import optimizer
 from numopt.optimizers import (
     adam, full_matrix_adagrad, gcr, kfac_martens, lookahead, momentum, natural_gradient, nltgcr, nltgcr_fisher, polyak)
-from numopt.problems import MiniBatch, Quadratic
+from numopt.problems import EmpiricalRisk, MiniBatch, Quadratic
 from numopt.record import path
 from numopt.signature import SCHEDULES
 
@@ -80,6 +80,32 @@ def test_a_schedule_is_asked_about_the_steps_that_are_taken_also_late(name, rate
     asked = []
     continued(name, later=True, **{rate: lambda t: asked.append(t) or 0.01})
     assert {*asked} == {1, 2, 3, 4, *range(LATER + 5, LATER + 13)}
+
+
+# ------------------------------------------------------------------------------------------- what can be asked for
+
+RISK = EmpiricalRisk(BATCH.network, BATCH.X, BATCH.Y, batch_size=5)
+VALUES = 0, 1e-9, 1e-4, 0.1, 0.5, 0.9, 1, 2, 3, 7, 100, 1e6
+WITH = {  # what makes the others of a method count
+    "nltgcr_fisher": {"columns": 5}, "shampoo": {"graft": None}}
+
+
+@pytest.mark.parametrize("name, key", [
+    (name, key) for name, method in METHODS.items() for key, default in method.__wrapped__.__kwdefaults__.items()
+    if key not in method.memory and isinstance(default, (bool, int, float))])
+def test_every_number_that_can_be_asked_for_makes_a_difference(name, key):
+    method, theta = METHODS[name], np.random.default_rng(1).standard_normal(23)
+    default = method.__wrapped__.__kwdefaults__[key]
+    for problem in (PROBLEMS[name],) if name in PROBLEMS else (RISK, BATCH):
+        usual = path(method(problem, theta, **WITH.get(name, {})), 25)
+        for value in (not default,) if isinstance(default, bool) else VALUES:
+            try:
+                other = path(method(problem, theta, **{**WITH.get(name, {}), key: value}), 25)
+            except (ValueError, ArithmeticError):  # not for this value, and so it makes one as well
+                continue
+            if value != default and not np.array_equal(usual, other):
+                return
+    raise AssertionError(f"{name} does the same whatever {key} is")
 
 
 @pytest.fixture(params=numopt.optimizers.__all__)
