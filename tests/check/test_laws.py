@@ -95,6 +95,17 @@ def asked_once(problem, theta, *, lr=0.1, t=0):
 
 
 @optimizer
+def a_list_later(problem, theta, *, lr=0.1, t=0, norms=()):
+    """A new list at the first steps, and then one and the same."""
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta)
+        norms = [*norms, 1.0] if t < 5 else norms.append(1.0) or norms
+        theta = theta - lr(t) * g / (1 + len(norms))
+        yield theta
+
+
+@optimizer
 def a_list(problem, theta, *, lr=0.1, t=0, norms=()):
     lr, norms = schedule(lr), list(norms)
     for t, loss in problem.losses(after=t):
@@ -127,7 +138,7 @@ BREAKS = {
     climbing: "it learns", at_random: "the same run twice", with_a_global: "nothing from another run",
     forgetful: "interrupted, saved and continued", from_the_start: "interrupted, saved and continued",
     late: "interrupted, saved and continued", in_double: "keeps the precision",
-    asked_once: "a schedule is asked", a_list: "not written over",
+    asked_once: "a schedule is asked", a_list: "not written over", a_list_later: "not written over",
     changing: "what the loop rebinds", in_place: "writes into no array"}
 
 
