@@ -146,7 +146,9 @@ def test_the_checks_leave_theta_alone():
 @pytest.mark.parametrize("error, dtype, word", [
     (1e-9, np.float64, "right"), (1e-4, np.float64, "doubtful"), (0.5, np.float64, "wrong"),
     (np.inf, np.float64, "wrong"), (1e-3, np.float32, "right"), (2e-2, np.float32, "doubtful"),
-    (0.5, np.float32, "wrong"),
+    (0.5, np.float32, "wrong"), (1.4e-7, np.float64, "right"), (1.6e-7, np.float64, "doubtful"),
+    (9e-3, np.float64, "doubtful"), (1.1e-2, np.float64, "wrong"), (3.3e-3, np.float32, "right"),
+    (3.7e-3, np.float32, "doubtful"), (0.1, np.float32, "doubtful"), (0.11, np.float32, "wrong"),
     (np.nan, np.float64, "not answered")])
 def test_an_error_has_a_reading_that_depends_on_the_precision(error, dtype, word):
     assert reading(error, dtype) == word

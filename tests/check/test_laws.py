@@ -95,6 +95,14 @@ def asked_once(problem, theta, *, lr=0.1, t=0):
 
 
 @optimizer
+def idle(problem, theta, *, lr=0.1, t=0, share=0.5):
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        theta = theta - share * lr(t) * loss.gradient(theta)
+        yield theta
+
+
+@optimizer
 def a_list_later(problem, theta, *, lr=0.1, t=0, norms=()):
     """A new list at the first steps, and then one and the same."""
     lr = schedule(lr)
@@ -139,7 +147,7 @@ BREAKS = {
     forgetful: "interrupted, saved and continued", from_the_start: "interrupted, saved and continued",
     late: "interrupted, saved and continued", in_double: "keeps the precision",
     asked_once: "a schedule is asked", a_list: "not written over", a_list_later: "not written over",
-    changing: "what the loop rebinds", in_place: "writes into no array"}
+    changing: "what the loop rebinds", idle: "what the loop rebinds", in_place: "writes into no array"}
 
 
 def test_a_right_loop_of_ones_own_keeps_all_laws():

@@ -125,7 +125,7 @@ def test_targets_of_one_output_may_be_a_row_or_a_column(Y):
 @pytest.mark.parametrize("Y, message", [
     (np.zeros(3), r"must be numbers of shape \(3, 2\).*they are float64 of shape \(3, 1\)"),
     (np.zeros((2, 2)), r"they are float64 of shape \(2, 2\)"),
-    (np.zeros((3, 2), complex), "they are complex128"),
+    (np.zeros((3, 2), complex), "they are complex128"), (np.zeros((3, 2), bool), "they are bool"),
     ([["a", "b"]] * 3, "they are <U1"),
     ([[1, 2], [np.nan, 1], [0, 0]], "hold NaN or infinity; leave those examples out"),
     ([[1, 2], [np.inf, 1], [0, 0]], "hold NaN or infinity"),

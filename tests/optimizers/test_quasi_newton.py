@@ -190,6 +190,14 @@ def test_sr1_looks_the_more_exactly_where_its_model_is_least_the_smaller_the_gra
     assert exact
 
 
+@pytest.mark.parametrize("units", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("radius", [0.25, 3.0])
+def test_the_first_step_of_sr1_ends_on_the_radius_in_any_units_of_f(units, radius):
+    run = sr1(Quadratic(units * np.diag([1.0, 5.0]), units * np.ones(2)), [4.0, -3.0], radius=radius)
+    next(run)
+    assert_allclose(np.linalg.norm(run["s"]), radius)
+
+
 def test_sr1_learns_from_a_step_that_it_does_not_take():
     # at 3 the curvature of √(1 + x²) puts the minimum at −27, where f is far higher; on the way there it is greater
     valley = Function(lambda x: np.sqrt(1 + x.item()**2), lambda x: x / np.sqrt(1 + x**2))
