@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tarfile
+import time
 import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 import pooch
 from tqdm import tqdm
 
+from data_scripts.deadline import PATIENCE, SLOWEST, in_time
 from data_scripts.formats import DataError
 from data_scripts.sources import File
 from numopt import data
@@ -108,6 +110,7 @@ def download(name, source):
     """The contents of a set's files from the first mirror that has them all undamaged."""
     failures = []
     for mirror in source.mirrors:
+        end = time.monotonic() + PATIENCE + sum(file.size or 0 for file in source.files) / SLOWEST
         with temporary(".downloading-", data.folder()) as folder:
             try:
                 for file in source.downloads:
@@ -115,7 +118,8 @@ def download(name, source):
                     with Bar(total=1, unit="B", unit_scale=True, leave=False) as bar:
                         bar.most, bar.address = most(source), mirror + file
                         downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=2**16, timeout=30)
-                        pooch.retrieve(mirror + file, None, fname=file, path=folder, downloader=downloader)
+                        in_time(end, bar, pooch.retrieve, mirror + file, None, fname=file, path=folder,
+                                downloader=downloader)
                 return find(Path(folder), source)
             except DataError as error:
                 failures.append(str(error).replace(folder + os.sep, mirror))

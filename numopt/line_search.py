@@ -16,6 +16,7 @@ asking the same of a loss twice.
 Nocedal and Wright, Numerical Optimization (2nd edition, 2006), Chapter 3.          Lectures 2, 6, 7 and 8.
 """
 import math
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,11 +55,11 @@ def exact(loss, theta, p, f=None, g=None, *, alpha=1.0, tolerance=None, most=50)
     The search ends when the slope is `tolerance` of what it was at θ; by default the root of the precision of theta.
     After `most` trials, or when rounding leaves nothing between a and b, the answer is the lowest point seen.
     """
-    alpha = first(alpha)
     start = best = a = origin(loss, theta, p, f, g)
+    alpha = first(alpha)
     b, stayed = None, 0
     if tolerance is None:
-        tolerance = math.sqrt(np.finfo(theta.dtype).eps)
+        tolerance = math.sqrt(eps(theta.dtype))
     fractions(tolerance=tolerance)
     for _ in range(most if start.slope else 0):
         trial = look(loss, theta, p, alpha)
@@ -90,9 +91,9 @@ def backtracking(loss, theta, p, f=None, g=None, *, alpha=1.0, c=1e-4, shrink=0.
     Nocedal and Wright, Algorithm 3.1; the condition is that of Armijo (1966).  Only values of f are asked for, one a
     trial, so the Step has no gradient.  After `most` trials it is 0.
     """
-    alpha = first(alpha)
     fractions(c=c, shrink=shrink)
     start = origin(loss, theta, p, f, g)
+    alpha = first(alpha)
     for k in range(most if start.slope else 0):
         with np.errstate(all="ignore"):
             f = float(loss.value(theta + alpha * p))
@@ -113,12 +114,11 @@ def strong_wolfe(loss, theta, p, f=None, g=None, *, alpha=1.0, c1=1e-4, c2=0.9, 
 
     After `most` trials the answer is `low`, which meets the first condition but may miss the second.
     """
-    alpha = first(alpha)
     fractions(c1=c1, c2=c2)
     if c1 >= c2:
         raise ValueError(f"c1 = {c1} must be less than c2 = {c2}, or no step need meet both conditions")
     start = low = origin(loss, theta, p, f, g)
-    high = None
+    alpha, high = first(alpha), None
     for k in range(most if start.slope else 0):
         trial = look(loss, theta, p, alpha)
         if trial.f > start.f + c1 * alpha * start.slope or trial.f > low.f:
@@ -153,9 +153,15 @@ def gain_ratio(f, f_new, predicted, dtype):
     """
     if not math.isfinite(f) or predicted == math.inf:
         raise FloatingPointError(f"a model is made where f is finite; here f is {f}, and it is to fall by {predicted}")
-    rounding = 10 * float(np.finfo(dtype).eps) * abs(float(f))
+    rounding = 10 * eps(dtype) * abs(float(f))
     fall, predicted = float(f) - float(f_new) + rounding, float(predicted) + rounding
     return fall / predicted if math.isfinite(fall) and predicted > 0 else -math.inf
+
+
+@cache
+def eps(dtype):
+    """The rounding error of 1."""
+    return float(np.finfo(dtype).eps)
 
 
 def remembering(losses):
@@ -214,7 +220,8 @@ class Remembering:
         def answer(theta):
             known = self.at(theta)
             if question not in known:
-                known[question] = ask(theta)
+                given = ask(theta)
+                known[question] = given.copy() if isinstance(given, np.ndarray) else given
             return known[question]
 
         return answer
@@ -223,7 +230,7 @@ class Remembering:
 def slope(g, p):
     """gᵀp as a Python float, in double precision where single is not enough."""
     product = float(np.vdot(g, p))  # which is silent where g @ p warns
-    if g.dtype == np.float32 and not 1e-30 < abs(product) < math.inf:
+    if g.dtype.char == "f" and not 1e-30 < abs(product) < math.inf:
         return float(np.vdot(g.astype(float), p.astype(float)))
     return product
 
@@ -246,10 +253,12 @@ def cubic(a, b):
     Nocedal and Wright (3.59).
     """
     d1 = a.slope + b.slope - 3 * (a.f - b.f) / (a.alpha - b.alpha)
-    square = d1 * d1 - a.slope * b.slope
+    size = max(abs(d1), abs(a.slope), abs(b.slope))
+    c = math.ldexp(0.5, math.frexp(size)[1]) if 0 < size < math.inf else 1.0  # in its units squares are numbers
+    square = (d1 / c) * (d1 / c) - (a.slope / c) * (b.slope / c)
     if not square >= 0:
         return math.nan
-    d2 = math.copysign(math.sqrt(square), b.alpha - a.alpha)
+    d2 = math.copysign(c * math.sqrt(square), b.alpha - a.alpha)
     bottom = b.slope - a.slope + 2 * d2
     return b.alpha - (b.alpha - a.alpha) * (b.slope + d2 - d1) / bottom if bottom else math.nan
 

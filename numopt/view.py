@@ -86,7 +86,7 @@ STRUCTURES = {
 }
 OVER_TIME = {
     "sum", "average", "largest", "momentum", "gains", "lengths", "rate", "radius", "damping", "last direction",
-    "last pair", "last pairs", "all pairs", "mean of iterates", "anchor", "learned"}
+    "last pair", "last pairs", "all pairs", "mean of iterates", "anchor", "learned", "first length"}
 INNER = "the inner method's"
 COLUMNS = {"length": LENGTHS, "curvature": CURVATURES, "structure": STRUCTURES}
 DECLARED = re.compile(r"In Table 1: ([^.]*)\.$", re.MULTILINE)

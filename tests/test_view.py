@@ -307,6 +307,6 @@ MISTAKES = [
     ("numopt.optimizers.kronecker::shampoo", "the rows only", "L_root, R_root = zip(*map(inverse_roots, L, R))",
      "L_root, R_root = zip(*((L_i, np.diag(np.diag(R_i))) for L_i, R_i in map(inverse_roots, L, R)))",
      "test_coordinates_may_be_changed_as_far_as_the_structure_says_and_no_further"),
-    ("numopt.optimizers.rate_free::dog", "the root of each square", "G = G + (g @ g).item()",
-     "G = 0.9 * G + (g @ g).item()", "test_a_sum_of_what_stays_the_same_grows_and_an_average_does_not"),
+    ("numopt.optimizers.rate_free::dog", "the root of each square", "G = G + norm(g)**2",
+     "G = 0.9 * G + norm(g)**2", "test_a_sum_of_what_stays_the_same_grows_and_an_average_does_not"),
 ]

@@ -5,7 +5,7 @@ from contextlib import suppress
 import numpy as np
 from scipy.linalg import lapack
 
-from numopt.linalg.norms import finite, norm, power_of_two, vector
+from numopt.linalg.norms import finite, largest, norm, power_of_two, vector
 from numopt.linalg.systems import damped
 
 
@@ -54,6 +54,13 @@ def mirrored(A, block=128):
     return A
 
 
+def divided(g, s, damping):
+    """The same of a diagonal matrix, times a vector: g / (s + damping); without any, no s may be 0 or rounding."""
+    if damping == 0 and not (s > 10 * np.finfo(s.dtype).eps * s.max()).all():
+        raise ValueError("there is no curvature along a direction, and so no step: give it some damping")
+    return g / (s + damping)
+
+
 def nearly_singular(A, A_inv):
     """Is the condition number of A, with a diagonal of 1, so large that its inverse is rounding?"""
     d = np.sqrt(np.abs(np.diag(A)))
@@ -71,7 +78,7 @@ def inverse_root_newton(A, p, *, damping=0.0, steps=100):
     A = damped(square(A), damping)
     if not A.any():
         raise ValueError(f"no power -1/{p} of a matrix of zeros; add damping")
-    c = power_of_two(norm(A))
+    c = power_of_two(largest(A))
     A = A / c
     identity = np.eye(len(A), dtype=A.dtype)
     z = (1 + p) / (2 * norm(A))
@@ -100,10 +107,10 @@ def newton_schulz(X, steps=5, coefficients=(3.4445, -4.7750, 2.0315)):
     if len(X) > len(X.T):
         return newton_schulz(X.T, steps, coefficients).T
     X = finite(X, "the matrix")
-    if (length := norm(X)) == 0:
+    if not X.any():
         return X
-    size = power_of_two(length)  # in two steps, for the length itself may be no number in this precision
-    X = X / size / (length / size)
+    X = X / power_of_two(largest(X))  # in two steps, for the length itself may be no number
+    X = X / norm(X)
     for _ in range(steps):
         A = X @ X.T
         B = b * A + c * A @ A

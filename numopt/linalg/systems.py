@@ -57,9 +57,9 @@ def conjugate_gradient_iterates(A, b, x=None, preconditioner=None):
         if ry < 0:
             raise ValueError(f"the preconditioner is not positive definite: its product with r has rᵀ(M r) = {ry}")
         Ap = A @ p
-        curvature = checked(inner(p, Ap))
-        if not curvature > 0:
-            yield Iterate(x, r, p, curvature)
+        curvature = inner(p, Ap)
+        if not 0 < curvature < math.inf:
+            yield Iterate(x, r, p, checked(curvature))
             return
         alpha = ry / curvature
         x = x + alpha * p
@@ -112,8 +112,8 @@ def conjugate_gradient(A, b, x=None, *, steps=None, tolerance=1e-10, preconditio
 def checked(curvature):
     """pᵀAp, if it is a finite number."""
     if not math.isfinite(curvature):
-        raise NotFinite(f"A is not finite, or too large for this precision: there is a direction with pᵀAp = "
-                        f"{curvature}")
+        raise NotFinite(f"A is not finite, or too large for this precision, or singular: there is a direction with "
+                        f"pᵀAp = {curvature}")
     return curvature
 
 

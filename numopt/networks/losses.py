@@ -113,9 +113,14 @@ class SoftmaxCrossEntropy(Loss):
 
     def gradient(self, z, y):
         """∂/∂z = p − e_y, a row for each example."""
-        d, right = softmax(z), (np.arange(len(z)), y)
-        d[right] = 0
-        d[right] = -d.sum(axis=1)  # p_y − 1
+        d = np.exp(np.subtract(z, z.max(axis=1, keepdims=True), order="C"))
+        flat, right = d.reshape(-1), np.arange(0, d.size, d.shape[1]) + y
+        e_y = flat[right]
+        flat[right] = 0
+        others = d.sum(axis=1)
+        total = others + e_y
+        d /= total[:, None]
+        flat[right] = -others / total  # p_y − 1
         return d
 
     def hessian_product(self, z, y, u):

@@ -14,7 +14,7 @@ Formulas for β, all the same on a quadratic with exact steps; g is the gradient
 """
 from functools import partial
 
-from numopt.linalg.norms import norm, scale
+from numopt.linalg.norms import norm, scale, widest
 from numopt.line_search import remembering, slope, strong_wolfe
 from numopt.optimizer import optimizer
 
@@ -44,7 +44,7 @@ def nonlinear_cg(problem, theta, *, formula="polak_ribiere_plus", overlap=0.1, s
         f, g = loss.value_and_gradient(theta)
         fresh = not fall or (t - 1) % theta.size == 0 or abs(slope(g, g_last)) >= overlap * slope(g, g)
         p = -g if fresh else downhill(-g + beta(g, g_last, p) * p, g)
-        alpha, *_ = search(loss, theta, p, f, g, alpha=first_trial(g, p, fall))
+        alpha, *_ = search(loss, theta, p, f, g, alpha=first_trial(theta, g, p, fall))
         if alpha == 0 and fresh:
             return
         g_last, fall = g, alpha * slope(g, p)
@@ -57,9 +57,9 @@ def downhill(p, g):
     return p if slope(g, p) < 0 else -g
 
 
-def first_trial(g, p, fall):
-    """The α with α gᵀp = fall; if that is not known, one for a step of length 1."""
-    return min(max(fall / (slope(g, p) or -1), 1e-300), 1e300) if fall else 1 / (norm(p) or 1)
+def first_trial(theta, g, p, fall):
+    """The α with α gᵀp = fall; if that is not known, one for a step of length 1: see `widest`."""
+    return min(max(fall / (slope(g, p) or -1), 1e-300), 1e300) if fall else widest(1.0, theta) / (norm(p) or 1)
 
 
 def named(formula):

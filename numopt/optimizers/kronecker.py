@@ -15,12 +15,12 @@ A, G, L, R and Q are lists with a matrix for every layer, and A_i is that of lay
 papers: G is a factor in K-FAC, and the gradient in Shampoo and SOAP.
 """
 from itertools import repeat
-from math import sqrt
+from math import nan, sqrt
 
 import numpy as np
 
-from numopt.linalg.norms import norm, unit
-from numopt.linalg.roots import inverse, inverse_root, newton_schulz
+from numopt.linalg.norms import finite, finite_inner, norm, unit
+from numopt.linalg.roots import divided, inverse, inverse_root, newton_schulz
 from numopt.linalg.systems import damped
 from numopt.optimizer import optimizer
 from numopt.schedules import schedule
@@ -66,7 +66,7 @@ def kfac(problem, theta, *, lr=0.1, mu=0.9, damping=1e-3, kappa=1e-3, beta=0.95,
         if t <= 3 or t % every == 0:
             A_inv, G_inv = damped_inverses(A, G, sqrt(damping))
         d = between(G_inv, loss.blocks(g), A_inv)
-        nu = min(1, np.sqrt(kappa / (lr(t)**2 * (g @ d))))
+        nu = min(1, np.sqrt(kappa / (lr(t)**2 * finite_inner(g, d))).item())
         v = mu(t) * v - nu * lr(t) * d
         theta = theta + v
         yield theta
@@ -132,7 +132,7 @@ def ekfac(problem, theta, *, lr=0.1, damping=1e-3, beta=0.95, every=10, labels="
             U_A, U_G = eigenvectors(A), eigenvectors(G)
         s_t = moments(U_G, loss.fisher_rows(theta, seed=[seed, t], labels=labels), U_A) / loss.n
         s = eps * s + (1 - eps) * s_t
-        d = between(transposed(U_G), loss.blocks(g), U_A) / (s + damping)
+        d = divided(between(transposed(U_G), loss.blocks(g), U_A), s, damping)
         theta = theta - lr(t) * between(U_G, loss.blocks(d), transposed(U_A))
         yield theta
 
@@ -275,14 +275,16 @@ def damped_inverses(A, G, gamma):
 
 def balance(A, G):
     """π, the root of the mean eigenvalue of A over that of G; 1 if one of them is zero."""
-    return sqrt((np.trace(A) / len(A)) / (np.trace(G) / len(G))) if A.any() and G.any() else 1.0
+    if not A.any() or not G.any():
+        return 1.0
+    return sqrt(A.trace() / len(A)) / sqrt(G.trace() / len(G)) or nan  # 0 where only G is infinite
 
 
 def least_on_plane(F, g, Delta, delta):
     """(α, μ) with the least gᵀx + ½ xᵀFx for x = αΔ + μδ; the shortest pair, where several are (δ is 0 at first)."""
     lengths = np.array([norm(Delta) or 1, norm(delta) or 1])  # of which the rank must not depend
     plane = np.column_stack([Delta, delta]) / lengths.astype(g.dtype)
-    F_plane = np.column_stack([F @ x for x in plane.T])
+    F_plane = np.column_stack([finite(F @ x, "the Fisher matrix, times a step,") for x in plane.T])
     return np.linalg.lstsq(plane.T @ F_plane, -plane.T @ g, rcond=None)[0] / lengths.astype(g.dtype)
 
 

@@ -56,25 +56,28 @@ def damped_newton(problem, theta, *, damping=1e-3, t=0):
         p = -Q @ ((Q.T @ g) / (np.abs(lam) + damping))
         alpha, *_ = backtracking(loss, theta, p, f, g)
         if alpha == 0:
+            not_hidden(lam, damping)
             return
         theta = theta + alpha * p
         yield theta
 
 
 @optimizer
-def trust_region(problem, theta, *, curvature="hessian", eta=0.15, most=1000.0, cg_steps=250, t=0, radius=1.0):
+def trust_region(problem, theta, *, curvature="hessian", eta=0.15, most=1000.0, cg_steps=250, t=0, radius=1.0,
+                 first=None):
     """Go to where the model is least within a radius, which grows while the model is right and shrinks where it is not.
 
     Nocedal and Wright (2006), Algorithm 4.1, with the step of their Algorithm 7.2 (Steihaug 1983).  The numbers are
     scipy's.  Where less than the share eta of the promised fall comes true, θ stays.  It ends when no radius helps.
-    How exactly a step is found, to min(1/2, √‖g‖) of ‖g‖, is theirs and scipy's as well, and depends on the units of f.
-    In Table 1: length radius; curvature H; over time radius.
+    How exactly a step is found, to min(½, √‖g‖) of ‖g‖, is theirs and scipy's as well; g under this root is measured in
+    the `first` one, or the path would depend on the units of f.  The radius and `most` are lengths, in those of θ.
+    In Table 1: length radius; curvature H; over time radius, first length.
     """
     radius = radius if t else widest(radius, theta)
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
-        B = getattr(loss, curvature)(theta)
-        p = steihaug(B, g, radius, steps=cg_steps)
+        B, first = getattr(loss, curvature)(theta), norm(g) if first is None else first
+        p = steihaug(B, g, radius, steps=cg_steps, first=first)
         if np.array_equal(theta + p, theta):
             return
         rho = gain_ratio(f, loss.value(theta + p), -(slope(g, p) + slope(B @ p, p) / 2), theta.dtype)
@@ -88,18 +91,20 @@ def trust_region(problem, theta, *, curvature="hessian", eta=0.15, most=1000.0, 
 
 
 @optimizer
-def newton_cg(problem, theta, *, curvature="hessian", cg_steps=250, t=0):
+def newton_cg(problem, theta, *, curvature="hessian", cg_steps=250, t=0, first=None):
     """Newton's direction from conjugate gradients, no more exactly than is worth it, and then a line search.
 
     Nocedal and Wright (2006), Algorithm 7.1; Kashyap (2022), Section 3.6.  curvature="differences" multiplies with H
     by differences of gradients, as Kashyap prints, which any problem can answer; otherwise the products are exact.
-    He calls the Gauss-Newton matrix always positive definite: it is semidefinite.
-    In Table 1: length search; curvature H.
+    He calls the Gauss-Newton matrix always positive definite: it is semidefinite.  The √‖g‖ of the forcing sequence is
+    √(‖g‖ / `first`), with the length of the first gradient: so the path does not depend on the units of f.
+    In Table 1: length search; curvature H; over time first length.
     """
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
         H = differences(loss, theta, g) if curvature == "differences" else getattr(loss, curvature)(theta)
-        p = inexact_newton(H, g, cg_steps)
+        first = norm(g) if first is None else first
+        p = inexact_newton(H, g, cg_steps, first)
         alpha, *_ = backtracking(loss, theta, p, f, g)
         theta = theta + alpha * p
         yield theta
@@ -123,9 +128,9 @@ def hessian_free(problem, theta, *, curvature="gauss_newton", preconditioned=Tru
         M = preconditioner(loss, theta, damping) if preconditioned else None
         points = truncated_conjugate_gradient(B, -g, 0.95 * p, eps=eps, most=cg_steps, preconditioner=M)
         p = points[-1]
-        d = downhill(lowest(loss, theta, points), g)
+        d = downhill(lowest(loss, theta, points), g, theta)
         rho = gain_ratio(f, loss.value(theta + d), -(slope(g, d) + slope(B @ d, d) / 2), theta.dtype)
-        if rho < 1 / 4:
+        if rho < 1 / 4 and d.any():
             damping = damping * 3 / 2
         elif rho > 3 / 4:
             damping = damping * 2 / 3
@@ -147,14 +152,22 @@ def solved(H, g):
                          "many; use damped_newton, trust_region or newton_cg") from None
 
 
-def inexact_newton(H, g, cg_steps):
+def not_hidden(lam, damping):
+    """An error where a method has come to its end only because damping made its steps too short to change θ."""
+    most = float(np.abs(lam).max(initial=0))
+    if 0 < most < damping * np.finfo(lam.dtype).eps:
+        raise ValueError(f"damping is {damping:g}, beside which the largest curvature, {most:.3g}, is nothing, and no "
+                         "step is left: give a damping in its units")
+
+
+def inexact_newton(H, g, cg_steps, first=None):
     """Where conjugate gradients lead until the residual is small, or the next direction has no positive curvature.
 
     The inner loop of Nocedal and Wright (2006), Algorithm 7.1, but for a first direction without positive curvature.
     There they step by −g, whose length depends on the units of f: here it is as long as if the curvature had the other
     sign, and 1 if there is none.
     """
-    p, enough = np.zeros_like(g), forcing(g)
+    p, enough = np.zeros_like(g), forcing(g, first)
     for p, r, d, curvature in islice(conjugate_gradient_iterates(H, -g), cg_steps):
         if not curvature > 0:
             return p if p.any() else inner(r, d) / -curvature * d if curvature < 0 else unit(d)
@@ -196,6 +209,6 @@ def lowest(loss, theta, points):
     return best
 
 
-def downhill(p, g):
-    """p if it leads downhill, and otherwise the negative gradient."""
-    return p if slope(g, p) < 0 else -g
+def downhill(p, g, theta):
+    """p if it leads downhill, and otherwise the negative gradient, of length 1 (see `widest`): it has no units of f."""
+    return p if slope(g, p) < 0 else -widest(1.0, theta) * unit(g)

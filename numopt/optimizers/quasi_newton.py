@@ -3,8 +3,8 @@
 A step s that changed the gradient by y has felt the curvature: H s = y, on the average between its ends.  SR1 keeps a
 matrix B, near to H, with B s = y for the last step (the secant equation); BFGS keeps M, near to H⁻¹, with M y = s, and
 searches along p = −M g.  Before it knows anything p is −g / ‖g‖; if no step leads down it forgets what it knows, and
-if then there is still none, it ends.  A first step has length 1, or in SR1 that of the radius: so f may be in any
-units.
+if then there is still none, it ends.  A first step has length 1, or in SR1 that of the radius, and where θ is so large
+that this is rounding, half of its digits: so f may be in any units.
 
 On mini-batches y has to come from one batch, or it holds the noise between two: the gradient of this batch is taken
 where the step ends as well, and the next batch begins with its own.  (Where the loss is the same at every step, that is
@@ -26,21 +26,22 @@ def sr1(problem, theta, *, eta=1e-3, t=0, radius=1.0, B=None, first=None):
 
     Nocedal and Wright (2006), Algorithm 6.2.  B need not be positive definite, and so can be right where there is
     negative curvature.  −B⁻¹g may then lead uphill; so in place of a search there is a radius to trust B in, within
-    which `steihaug` finds the step.  B learns from steps that are not taken, too.  It starts as so many times I that
-    the first step ends on the radius: scaled to the curvature sᵀy / sᵀs of that step, it would skip the pair.
-    In Table 1: length radius; curvature changes of g; structure rank 1; over time all pairs, radius.
+    which `steihaug` finds the step.  B learns from steps that are not taken, too, but for those before the first that
+    is: a first radius may be too long by orders of magnitude.  Until then it is so many times I that the step ends on
+    the radius: scaled to the curvature sᵀy / sᵀs of that step, it would skip the pair.
+    In Table 1: length radius; curvature changes of g; structure rank 1; over time all pairs, radius, first length.
     """
     radius = radius if t else widest(radius, theta)
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
-        B, first = initial(B, g, radius), norm(g) if first is None else first
-        s = steihaug(B, g, radius, first=first)
+        M, first = initial(B, g, radius), norm(g) if first is None else first
+        s = steihaug(M, g, radius, first=first)
         if np.array_equal(theta + s, theta):
             return
         f_new, g_new = loss.value_and_gradient(theta + s)
         y = g_new - g
-        rho = gain_ratio(f, f_new, -(slope(g, s) + slope(B @ s, s) / 2), theta.dtype)
-        B = sr1_update(B, s, y)
+        rho = gain_ratio(f, f_new, -(slope(g, s) + slope(M @ s, s) / 2), theta.dtype)
+        B = sr1_update(M, s, y) if rho > eta or B is not None else None
         if rho > eta:
             theta = theta + s
         if rho < 0.1:
@@ -60,7 +61,7 @@ def bfgs(problem, theta, *, search=strong_wolfe, t=0, M=None):
     """
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
-        p = downhill(None if M is None else -(M @ g), g)
+        p = downhill(None if M is None else -(M @ g), g, theta)
         alpha, *_ = search(loss, theta, p, f, g)
         if alpha == 0 and M is None:
             return
@@ -81,7 +82,7 @@ def lbfgs(problem, theta, *, history=10, search=strong_wolfe, t=0, pairs=()):
     """
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
-        p = downhill(-two_loops(pairs, g) if pairs else None, g)
+        p = downhill(-two_loops(pairs, g) if pairs else None, g, theta)
         alpha, *_ = search(loss, theta, p, f, g)
         if alpha == 0 and not pairs:
             return
@@ -98,9 +99,9 @@ def initial(B, g, radius):
     return B if np.ndim(B) else float(B) * np.eye(g.size, dtype=g.dtype)
 
 
-def downhill(p, g):
-    """p, if there is one and it leads downhill; otherwise the negative gradient, of length 1."""
-    return p if p is not None and -np.inf < slope(g, p) < 0 else -unit(g)
+def downhill(p, g, theta):
+    """p, if there is one and it leads downhill; otherwise the negative gradient, of length 1: see `widest`."""
+    return p if p is not None and -np.inf < slope(g, p) < 0 else -widest(1.0, theta) * unit(g)
 
 
 def sr1_update(B, s, y):
@@ -138,15 +139,15 @@ def two_loops(pairs, g):
 
     Nocedal and Wright (2006), Algorithm 7.4 and equation 7.20: 4 n multiplications for each pair.
     """
-    q, alphas = g, []
-    for s, y in reversed(pairs):
-        alpha = (s @ q) / (y @ s)
+    q, alphas, curvatures = g, [], [y @ s for s, y in pairs]
+    for (s, y), ys in zip(reversed(pairs), reversed(curvatures)):
+        alpha = (s @ q) / ys
         q = q - alpha * y
         alphas.append(alpha)
     s, y = pairs[-1]
     r = (s @ y) / (y @ y) * q
-    for (s, y), alpha in zip(pairs, reversed(alphas)):
-        beta = (y @ r) / (y @ s)
+    for (s, y), ys, alpha in zip(pairs, curvatures, reversed(alphas)):
+        beta = (y @ r) / ys
         r = r + (alpha - beta) * s
     return r
 

@@ -9,7 +9,7 @@ from math import sqrt
 
 import numpy as np
 
-from numopt.linalg.norms import norm
+from numopt.linalg.norms import inner, norm
 from numopt.optimizer import optimizer
 from numopt.schedules import schedule
 
@@ -29,9 +29,9 @@ def barzilai_borwein(problem, theta, *, formula="long", t=0, lr=1e-2, s=0.0, g_l
     for t, loss in problem.losses(after=t):
         g = np.array(loss.gradient(theta))
         y = g - g_last
-        sy = np.vdot(s, y).item() if t > 1 else 0.0
+        sy = inner(s, y) if t > 1 else 0.0
         if sy > 0:
-            lr = np.vdot(s, s).item() / sy if formula == "long" else sy / np.vdot(y, y).item()
+            lr = inner(s, s) / sy if formula == "long" else sy / inner(y, y)
         s, g_last = -lr * g, g
         theta = theta + s
         yield theta
@@ -48,7 +48,7 @@ def sps(problem, theta, *, c=0.5, lower=0.0, gamma=2.0, every=500, eps=1e-8, t=0
     """
     for t, loss in problem.losses(after=t):
         f, g = loss.value_and_gradient(theta)
-        lr = min(gamma**(1 / every) * lr, max(float(f) - lower, 0.0) / (c * (g @ g).item() + eps))
+        lr = min(gamma**(1 / every) * lr, max(float(f) - lower, 0.0) / (c * norm(g)**2 + eps))
         theta = theta - lr * g
         yield theta
 
@@ -65,12 +65,12 @@ def momo(problem, theta, *, lr=1.0, beta=0.9, lower=0.0, t=0, d=None, f_bar=None
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
         f, g = loss.value_and_gradient(theta)
-        f, slope = float(f), (g @ theta).item()
+        f, slope = float(f), inner(g, theta)
         d = beta * (g if d is None else d) + (1 - beta) * g
         f_bar = beta * (f if f_bar is None else f_bar) + (1 - beta) * f
         gamma = beta * (slope if gamma is None else gamma) + (1 - beta) * slope
-        h = f_bar + (d @ theta).item() - gamma
-        tau = min(lr(t), max(h - lower, 0.0) / ((d @ d).item() or 1.0))
+        h = f_bar + inner(d, theta) - gamma
+        tau = min(lr(t), max(h - lower, 0.0) / (norm(d)**2 or 1.0))
         theta = theta - tau * d
         yield theta
 
@@ -91,7 +91,7 @@ def dog(problem, theta, *, lr=1.0, share=1e-4, eps=1e-8, t=0, way=0.0, r=None, G
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
         r = max(r, norm(way))
-        G = G + (g @ g).item()
+        G = G + norm(g)**2
         step = -lr(t) * r / sqrt(G + eps) * g
         theta, way = theta + step, way + step
         yield theta
@@ -112,7 +112,7 @@ def prodigy(problem, theta, *, lr=1.0, beta1=0.9, beta2=0.999, eps=1e-8, share=1
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
         rate = lr(t) * d
-        r = beta3 * r + (1 - beta3) * rate * d * -(g @ way).item()
+        r = beta3 * r + (1 - beta3) * rate * d * -inner(g, way)
         s = beta3 * s + (1 - beta3) * rate * d * g
         m = beta1 * m + (1 - beta1) * d * g
         v = beta2 * v + (1 - beta2) * d**2 * g**2

@@ -20,7 +20,7 @@ from math import inf, sqrt
 
 import numpy as np
 
-from numopt.linalg.norms import column_norms, finite, inner, norm, unit
+from numopt.linalg.norms import column_norms, finite, image, inner, norm, unit
 from numopt.linalg.systems import Nystrom, conjugate_gradient, damped, nystrom
 from numopt.line_search import remembering
 from numopt.optimizer import Diverged, optimizer
@@ -40,7 +40,7 @@ def gcr(problem, theta, *, curvature="hessian", window=None, t=0, pairs=()):
     """
     for t, loss in problem.losses(after=t):
         r = residual(loss, theta, curvature)
-        p, v, w = orthonormal(r, getattr(loss, curvature)(theta) @ r, pairs)
+        p, v, w = orthonormal(*image(getattr(loss, curvature)(theta), r), pairs)
         if w == inf:
             return
         pairs = (*pairs, (p, v, w))[-window:] if window else (*pairs, (p, v, w))
@@ -81,19 +81,19 @@ def nltgcr(problem, theta, *, lr=1.0, curvature="hessian", damping=0.0, window=1
     so the step goes along all the directions of the window, not only the newest.  On a linear system it is `gcr`.
 
     It starts afresh, with the newest direction alone, every `restart` steps, too soon for a large system, and when w is
-    above the safeguard: w is a bound on the largest entry of p, in units of 1/J, and grows as the images become
-    dependent.  A step that would lead uphill is turned round.  A `search`, such as line_search.backtracking, looks for
-    a point where f is lower, or ½‖f‖² for a system, first at lr times the step; if there is none, the method starts
-    afresh or, having just done so, ends.  (The authors' first trial depends on the last one; their C code takes any
-    point, for it compares f with itself.)  In Table 1: curvature H; structure pairs; over time last pairs.
+    above the safeguard: w is a bound on the largest entry of p, which grows as the images become dependent, in units of
+    ‖r‖ / ‖Jr‖, as the path depended on those of f.  A step that would lead uphill is turned round.  A `search`, such as
+    line_search.backtracking, looks for a point where f is lower, or ½‖f‖² for a system, first at lr times the step; if
+    there is none, the method starts afresh or ends.  (The authors' first trial depends on the last one; their C code
+    takes any point, for it compares f with itself.)  In Table 1: curvature H; structure pairs; over time last pairs.
     """
     lr = schedule(lr)
     for t, loss in remembering(problem.losses(after=t)):
         r, J = residual(loss, theta, curvature), damped(getattr(loss, curvature)(theta), damping)
-        Jr = J @ r
-        p, v, w = orthonormal(r, Jr, pairs)
-        if (t - 1) % restart == 0 or w > safeguard:
-            pairs, (p, v, w) = (), orthonormal(r, Jr)
+        u, Ju = image(J, r)
+        p, v, w = orthonormal(u, Ju, pairs)
+        if (t - 1) % restart == 0 or w > safeguard * norm(u) / (norm(Ju) or inf):
+            pairs, (p, v, w) = (), orthonormal(u, Ju)
         if w == inf:
             return
         fresh, pairs = not pairs, (*pairs, (p, v, w))[-window:]
@@ -131,10 +131,11 @@ def nltgcr_adaptive(problem, theta, *, lr=1.0, cosine=0.99, every=10, curvature=
             r = guess if linear and agree else true
             pairs = () if linear and not agree else pairs
             linear = (linear or t) if agree else 0
-        p, v, w = orthonormal(r, J @ r, pairs)
-        if w > safeguard:
+        u, Ju = image(J, r)
+        p, v, w = orthonormal(u, Ju, pairs)
+        if w > safeguard * norm(u) / (norm(Ju) or inf):
             r, pairs, linear = residual(loss, theta, curvature), (), 0
-            p, v, w = orthonormal(r, J @ r)
+            p, v, w = orthonormal(*image(J, r))
         if w == inf:
             return
         pairs = (*pairs, (p, v, w))[-window:]
@@ -225,9 +226,8 @@ def residual(loss, theta, kind):
 
 
 def orthonormal(p, v, pairs=()):
-    """(p, v, w): v made orthonormal to the v of all the pairs, p so that v is still its image, and w ≥ max |p|.
-
-    w is infinite if v lies in the span of the others already.
+    """(p, v, w): v made orthonormal to the v of all the pairs, p so that v is still its image, and w ≥ max |p|,
+    infinite if v lies in the span of the others already.
     """
     w, before = float(np.abs(p).max()), norm(finite(v, "the image of a direction"))
     for p_i, v_i, w_i in pairs:

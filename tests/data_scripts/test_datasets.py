@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -124,10 +125,15 @@ def assert_refused(code, capsys, *words):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves `server.pages`, {path: bytes}; of a path in `server.cut` only the first half, then hangs up."""
+    """Serves `server.pages`, {path: bytes}; of a path in `server.cut` only the first half, then hangs up.
+
+    What begins with /drip comes byte by byte, the header too with /drip-header, and /endless never ends.
+    """
 
     def do_GET(self):
         self.server.asked.append(self.path)
+        if self.path.startswith(("/drip", "/endless")):
+            return self.never_ends()
         if self.path not in self.server.pages:
             return self.send_error(404)
         content = self.server.pages[self.path]
@@ -138,6 +144,15 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content[:len(content) // 2] if self.path in self.server.cut else content)
 
+    def never_ends(self):
+        if "header" not in self.path:
+            self.send_response(200)
+            self.end_headers()
+        with suppress(OSError):
+            while not self.server.closing.wait(0.02 if "drip" in self.path else 0):
+                self.wfile.write(b"x" if "drip" in self.path else bytes(2**20))
+                self.server.sent += 1
+
     def log_message(self, *words):
         """Keeps the tests' output free of a line for every request."""
 
@@ -146,10 +161,12 @@ class Handler(BaseHTTPRequestHandler):
 def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.pages, server.cut, server.encoded, server.asked = {}, set(), set(), []
+        server.closing, server.sent, server.daemon_threads = threading.Event(), 0, True
         server.address = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
+        server.closing.set()
         server.shutdown()
         thread.join()
 
@@ -202,6 +219,27 @@ def test_when_one_mirror_fails_the_next_is_asked(fault, cache, server):
     assert main(["cifar10"], served_by(server, "cifar10", "a", "b")) == 0
     assert server.asked == ["/a/cifar-10-binary.tar.gz", "/b/cifar-10-binary.tar.gz"]
     assert_stored("cifar10")
+
+
+@pytest.mark.parametrize("folder", ["drip", "drip-header"])
+def test_a_server_that_drips_is_left_after_a_while_and_the_next_is_asked(folder, cache, server, monkeypatch, capsys):
+    """A byte every 20 ms, for ever: there is always one within the 30 s that a read may take, and no chunk is whole."""
+    monkeypatch.setattr("data_scripts.fetch.PATIENCE", 0.5)
+    monkeypatch.setattr("data_scripts.fetch.SLOWEST", 1e9)
+    server.pages = {"/b/cifar-10-binary.tar.gz": archive(FILES["cifar10"])}
+    assert main(["cifar10"], served_by(server, "cifar10", folder, "b")) == 0
+    assert server.asked[-1] == "/b/cifar-10-binary.tar.gz"
+    assert_stored("cifar10")
+    capsys.readouterr()
+    code = main(["mnist"], served_by(server, "mnist", folder))
+    assert code == 1 and "takes too long" in capsys.readouterr().err
+
+
+def test_no_more_is_taken_from_a_server_that_never_ends_than_a_set_can_have(cache, server, monkeypatch, capsys):
+    monkeypatch.setattr("data_scripts.fetch.SPARE", 2**22)
+    code = main(["mnist"], served_by(server, "mnist", "endless"))
+    assert_refused(code, capsys, "sends more than", "endless")
+    assert server.sent < 40  # megabytes, of which the buffers of two sockets may hold some
 
 
 def test_a_connection_cut_in_the_middle_leaves_nothing(cache, server, capsys):

@@ -1,14 +1,27 @@
 """What is let in to compiled code: a twin does with any input what its NumPy version does, or refuses it."""
+import pkgutil
+from importlib import import_module
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+import numopt.kernels
 from numopt.kernels.gate import gate
 from numopt.kernels.twins import Kernel, described
-from tests.kernels import test_convolution, test_dense, test_pooling, test_vectors
+from tests import kernels as tests_of_kernels
 from tests.kernels.both import arrays_of, cases_of, needs_numba
 
-CASES = test_vectors.CASES | test_dense.CASES | test_convolution.CASES | test_pooling.CASES
+
+def modules_of(package):
+    """All modules of a package but this one, whether somebody has imported them or not."""
+    names = [f"{package.__name__}.{found.name}" for found in pkgutil.iter_modules(package.__path__)]
+    return [import_module(name) for name in names if name != __name__]
+
+
+KERNELS = {name for module in modules_of(numopt.kernels) for name, value in vars(module).items()
+           if isinstance(value, Kernel)}
+CASES = {name: case for module in modules_of(tests_of_kernels) for name, case in getattr(module, "CASES", {}).items()}
 
 
 # ---------------------------------------------------------------------------------------------------- the form
@@ -137,6 +150,10 @@ def outcome(function, arguments):
             return arrays_of(function(*arguments)), None
         except Exception as error:
             return None, error
+
+
+def test_every_kernel_of_every_module_is_tried():
+    assert KERNELS and KERNELS <= {kernel.__name__ for kernel in Kernel.known} & CASES.keys()
 
 
 @needs_numba

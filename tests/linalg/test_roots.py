@@ -122,7 +122,7 @@ MISTAKES = [
      "T @ M",
      "test_both_ways_to_the_root_agree_whatever_the_scale"),
     ("newton_schulz", "singular values above 1 to begin with",
-     "X / size / (length / size)",
+     "X / norm(X)",
      "X / (float(np.abs(X).max()) + 1e-7)",
      "test_newton_schulz_on_a_number_is_its_polynomial"),
 ]

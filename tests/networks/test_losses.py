@@ -163,7 +163,14 @@ def test_equal_logits_cost_the_logarithm_of_the_number_of_classes():
 def test_what_is_added_to_all_logits_changes_nothing():
     loss = SoftmaxCrossEntropy()
     assert_allclose(loss.values(Z + 1000, LABELS), loss.values(Z, LABELS), rtol=1e-11)
+    assert_allclose(loss.gradient(Z + 1000, LABELS), loss.gradient(Z, LABELS), rtol=1e-11)
     assert_allclose(loss.hessian_product(Z, LABELS, np.ones_like(Z)), 0, atol=1e-15)
+
+
+def test_the_order_in_memory_of_the_outputs_changes_nothing():
+    loss, wide = SoftmaxCrossEntropy(), np.repeat(Z, 2, axis=1)
+    for z in np.asfortranarray(Z), wide[:, ::2], np.flip(Z.copy(), axis=0)[::-1]:
+        assert_allclose(loss.gradient(z, LABELS), loss.gradient(Z, LABELS), rtol=1e-14)
 
 
 def test_the_fisher_matrix_is_the_mean_of_g_gᵀ_over_the_labels():
@@ -263,9 +270,17 @@ MISTAKES = [
      "y.astype(z.dtype, copy=False) - z",
      "test_the_gradient_is_the_derivative_of_the_values"),
     ("SoftmaxCrossEntropy.gradient", "the label is not subtracted",
-     "d[right] = -d.sum(axis=1)",
-     "d[right] = 1 - d.sum(axis=1)",
+     "flat[right] = -others / total",
+     "flat[right] = e_y / total",
      "test_two_classes_by_hand"),
+    ("SoftmaxCrossEntropy.gradient", "large logits overflow",
+     'np.subtract(z, z.max(axis=1, keepdims=True), order="C")',
+     'np.array(z, order="C")',
+     "test_what_is_added_to_all_logits_changes_nothing"),
+    ("SoftmaxCrossEntropy.gradient", "the labels are looked for column by column",
+     'order="C"',
+     'order="K"',
+     "test_the_order_in_memory_of_the_outputs_changes_nothing"),
     ("SoftmaxCrossEntropy.values", "large logits overflow",
      "z = z - z[rows, most, None]",
      "z = 1 * z",

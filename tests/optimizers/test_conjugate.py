@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize
 
 from numopt.linalg import conjugate_gradient_iterates
-from numopt.line_search import backtracking, exact, full_step, strong_wolfe
+from numopt.line_search import Step, backtracking, exact, full_step, strong_wolfe
 from numopt.networks import mlp
 from numopt.optimizers import nonlinear_cg, steepest_descent
 from numopt.optimizers.conjugate import FORMULAS, downhill, named
@@ -64,12 +64,16 @@ def test_directions_are_conjugate_and_gradients_orthogonal_but_directions_are_no
 
 
 def test_with_the_printed_sign_of_the_gradient_the_direction_leads_uphill():
-    run = nonlinear_cg(Rosenbrock(), Rosenbrock().start)
-    slopes, printed = [], []
-    for _, g, p in directions(run, 15):
-        slopes.append(g @ p)
-        printed.append(g @ (p + 2 * g))  # +∇J + βp for −∇J + βp
-    assert max(slopes) < 0 < min(printed)
+    def anywhere(loss, theta, p, f, g, alpha):
+        return Step(1e-4, None, None)
+
+    for search in anywhere, strong_wolfe:
+        run = nonlinear_cg(Rosenbrock(), Rosenbrock().start, search=search, overlap=1e9 if search is anywhere else 0.1)
+        slopes, printed = [], []
+        for _, g, p in directions(run, 15):
+            slopes.append(g @ p)
+            printed.append(g @ (p + 2 * g))  # +∇J + βp for −∇J + βp
+        assert max(slopes) < 0 < min(printed)
 
 
 def test_beta_of_zero_at_every_step_is_steepest_descent():

@@ -9,7 +9,7 @@ from numopt.networks import logistic, mlp, softmax
 from numopt.optimizers import (
     block_tridiagonal, clipped_natural_gradient, eigenbasis_clipped, eigenbasis_normalized, gradient_norm_clipped,
     gradient_norm_normalized, natural_gradient, normalized_descent, normalized_natural_gradient, sign_descent)
-from numopt.optimizers.natural import anatomy, noise, solved_in_a_chain
+from numopt.optimizers.natural import anatomy, eigenbasis, noise, solved_in_a_chain
 from numopt.problems import Counted, EmpiricalRisk, MiniBatch, Objective, Quadratic
 from numopt.record import path
 
@@ -212,6 +212,8 @@ def test_damping_is_a_multiple_of_the_identity_added_to_the_curvature(method):
 @pytest.mark.parametrize("method", WITH_STRUCTURE)
 def test_a_negative_curvature_counts_as_none(method):
     falling, flat = (Curved(Q @ np.diag([lowest, *LAM[1:]]) @ Q.T) for lowest in (-3.0, 0.0))
+    lam, _ = eigenbasis(falling, START, "hessian", 0.5, "full")
+    assert_allclose(lam, [0.5, *LAM[1:] + 0.5])
     assert_allclose(step(method, falling, damping=0.5), step(method, flat, damping=0.5))
 
 

@@ -15,7 +15,7 @@ from numopt.networks import SquaredError, cnn, mlp
 from numopt.optimizer import Diverged
 from numopt.optimizers import adam, anderson, fishleg, gcr, gradient_descent, nltgcr, nltgcr_adaptive, nltgcr_fisher
 from numopt.optimizers.residual import (
-    auxiliary_gradient, auxiliary_loss, inverse_times, kfac_inverse, parts, scaled_identity)
+    auxiliary_gradient, auxiliary_loss, inverse_times, kfac_inverse, parts, scaled_identity, started)
 from numopt.problems import (
     Bratu, Counted, EmpiricalRisk, Function, HEquation, LeastSquares, LennardJones, MiniBatch, Noisy, Quadratic,
     Rosenbrock, Saddle, System)
@@ -244,11 +244,15 @@ def test_on_a_large_system_restarts_cost_more_than_they_are_good_for():
 
 
 def test_the_safeguard_keeps_directions_short_that_have_nearly_the_same_image():
-    limit = 3.0
-    free, guarded = (nltgcr(WHOLE, WEIGHTS, curvature="fisher", damping=0.1, safeguard=s) for s in (1e9, limit))
-    path(free, 8), path(guarded, 8)
-    assert max(w for _, _, w in free["pairs"]) > limit
-    assert all(w <= limit or i == 0 for i, (_, _, w) in enumerate(guarded["pairs"]))
+    """Short in units of ‖r‖ / ‖Jr‖, which are those of 1/J."""
+    limit, longest = 3.0, {}
+    for safeguard in 1e9, limit:
+        run = nltgcr(WHOLE, WEIGHTS, curvature="fisher", damping=0.1, safeguard=safeguard)
+        lengths = [run["w"] * np.linalg.norm(run["Ju"]) / np.linalg.norm(run["u"]) for _ in zip(range(12), run)
+                   if len(run["pairs"]) > 1]
+        assert len(lengths) > 3
+        longest[safeguard] = max(lengths)
+    assert longest[limit] <= limit < longest[1e9]
 
 
 @pytest.mark.parametrize("method", [nltgcr, nltgcr_adaptive, partial(nltgcr_fisher, curvature="hessian", damping=0.0,
@@ -331,10 +335,12 @@ def test_the_best_cluster_of_13_is_an_icosahedron():
     assert np.abs(cluster.gradient(rest)).max() < 1e-10
 
 
-def test_without_a_search_the_shaken_cluster_of_13_flies_apart():
+def test_without_a_search_some_shaken_clusters_of_13_fly_apart_and_with_one_none_does():
     cluster = LennardJones(13)
-    shaken = cluster.start + 0.05 * np.random.default_rng(0).standard_normal(39)
-    assert cluster.value(path(nltgcr(cluster, shaken), 40)[-1]) > -1e-6
+    shaken = [cluster.start + 0.05 * np.random.default_rng(seed).standard_normal(39) for seed in range(6)]
+    without, with_search = ([cluster.value(path(nltgcr(cluster, theta, search=search), 40)[-1]) for theta in shaken]
+                            for search in (None, backtracking))
+    assert max(without) > -1e-6 and max(with_search) < -44
 
 
 # ---- true and predicted residuals
@@ -494,6 +500,19 @@ def test_the_start_with_one_conjugate_gradient_goes_down_the_gradient_of_all_the
     g, F = RISK.whole.gradient(WEIGHTS), dense(RISK.whole.fisher(WEIGHTS), NETWORK.size)
     cauchy = WEIGHTS - (g @ g) / (g @ F @ g + 1e-2 * g @ g) * g
     assert_allclose(path(nltgcr_fisher(RISK, WEIGHTS, lr=0), 1)[1], cauchy)
+
+
+def test_the_start_goes_down_the_gradient_also_where_f_is_the_same_everywhere():
+    class Lying(Quadratic):
+        def value(self, theta):
+            return 0.0
+
+        def fisher(self, theta):
+            return self.A
+
+    theta = started(Lying(A, B), START, "fisher", 0.0, 1)
+    g = A @ START - B
+    assert_allclose(theta, START - (g @ g) / (g @ A @ g) * g)
 
 
 @pytest.mark.parametrize("start", [1, 2])
@@ -760,7 +779,7 @@ MISTAKES = [
     ("started", "uphill, before the first step",
      ", -g, steps=steps)",
      ", g, steps=steps)",
-     "test_the_start_with_one_conjugate_gradient_goes_down_the_gradient_of_all_the_data_as_far_as_the_model_says"),
+     "test_the_start_goes_down_the_gradient_also_where_f_is_the_same_everywhere"),
     ("orthonormal", "p does not follow v",
      "return p / length, v / length, w / length",
      "return p, v / length, w / length",

@@ -41,7 +41,7 @@ def nonlinear_cg(problem, theta, *, formula="polak_ribiere_plus", overlap=0.1, s
             p = beta(g, g_last, p) * p - g
             if float(g @ p) >= 0:
                 p = -g
-        step = search(loss, theta, p, f, g, alpha=first_trial(g, p, fall))
+        step = search(loss, theta, p, f, g, alpha=first_trial(theta, g, p, fall))
         if again and step.alpha == 0:
             return
         fall, g_last = step.alpha * float(g @ p), g

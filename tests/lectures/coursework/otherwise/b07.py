@@ -36,7 +36,7 @@ def nonlinear_cg(problem, theta, *, formula="polak_ribiere_plus", overlap=0.1, s
             direction += beta(g, g_last, p) * p
             direction = downhill(direction, g)
         p = direction
-        alpha, _, _ = search(loss, theta, p, value, g, alpha=first_trial(g, p, fall))
+        alpha, _, _ = search(loss, theta, p, value, g, alpha=first_trial(theta, g, p, fall))
         if alpha == 0 and restart:
             return
         fall = slope(g, p) * alpha

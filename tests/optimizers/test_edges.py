@@ -1,0 +1,320 @@
+"""At the edge of what numbers can hold: every registered method, in other units, and where something is not finite."""
+from functools import partial
+from math import inf, nan, sqrt
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from numopt import optimizers
+from numopt.linalg import balanced, inner, newton_schulz, norm
+from numopt.line_search import Trial, cubic, remembering, strong_wolfe
+from numopt.optimizer import Diverged
+from numopt.optimizers import (
+    bfgs, damped_newton, dog, ekfac, gcr, hessian_free, kfac, lbfgs, levenberg_marquardt, momo, newton_cg, nltgcr,
+    nltgcr_adaptive, nonlinear_cg, normalized_descent, rprop, scion, sps, sr1, trust_region)
+from numopt.optimizers.kronecker import balance
+from numopt.problems import Objective, Quadratic, Rosenbrock
+from numopt.record import path
+
+A = np.array([[3.0, 1, 0], [1, 2, 0.5], [0, 0.5, 1]])
+GOAL, START = np.array([1.0, -2.0, 0.5]), np.array([1.5, -1.0, 2.0])
+
+
+class In(Objective):
+    """c f(θ / u), a function of one's own in other units; as a sum of squares it has √c r."""
+
+    def __init__(self, f, c=1.0, u=1.0):
+        self.f, self.c, self.u, self.size = f, c, u, f.size
+
+    def there(self, theta):
+        return theta.astype(float) / self.u
+
+    def value(self, theta):
+        return self.c * self.f.value(self.there(theta))
+
+    def gradient(self, theta):
+        return (self.c / self.u * self.f.gradient(self.there(theta))).astype(theta.dtype)
+
+    def hessian(self, theta):
+        return (self.c / self.u / self.u * np.asarray(self.f.hessian(self.there(theta)))).astype(theta.dtype)
+
+    def residuals(self, theta):
+        return (sqrt(self.c) * self.f.residuals(self.there(theta))).astype(theta.dtype)
+
+    def jacobian(self, theta):
+        return (sqrt(self.c) / self.u * self.f.jacobian(self.there(theta))).astype(theta.dtype)
+
+
+class Valley(Rosenbrock):
+    """½‖r‖² with r = (√200 (y − x²), √2 (1 − x))."""
+
+    def residuals(self, theta):
+        return np.array([sqrt(200) * (theta[1] - theta[0]**2), sqrt(2) * (1 - theta[0])])
+
+    def jacobian(self, theta):
+        return np.array([[-2 * sqrt(200) * theta[0], sqrt(200)], [-sqrt(2), 0]])
+
+
+# A rate, a damping, a number that is added to squares: these have the units of f, or of θ.
+HAVE_UNITS = {"lr", "damping", "eps", "alpha", "delta", "share", "inner", "curvature"}
+WITHOUT = [name for name in optimizers.__all__
+           if not HAVE_UNITS & getattr(optimizers, name).__wrapped__.__kwdefaults__.keys()]
+ALSO = [trust_region, newton_cg, gcr, nltgcr, nltgcr_adaptive, normalized_descent, rprop, scion]
+UNITLESS = {method.__name__: method for method in [*(getattr(optimizers, name) for name in WITHOUT), *ALSO]}
+
+
+def test_the_methods_without_units_are_those_of_second_order_and_of_steps_of_a_given_length():
+    assert {"steepest_descent", "newton", "gauss_newton", "levenberg_marquardt", "nonlinear_cg", "sr1", "bfgs", "lbfgs"
+            } <= set(WITHOUT)
+
+
+@pytest.mark.parametrize("name", UNITLESS)
+@pytest.mark.parametrize("c", [2.0**-34, 2.0**34, 2.0**-320, 2.0**320], ids=lambda c: f"{c:.0g}")
+def test_f_in_other_units_takes_the_same_path(name, c):
+    """Powers of 4, of which the roots are exact: the paths agree as long as nothing over- or underflows."""
+    method, valley = UNITLESS[name], Valley()
+    steps = 3 if name in ("gcr", "nltgcr", "nltgcr_adaptive", "newton") else 12
+    assert_allclose(path(method(In(valley, c), valley.start), steps), path(method(valley, valley.start), steps),
+                    rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["newton", "trust_region", "newton_cg", "nonlinear_cg", "sr1", "bfgs", "lbfgs", "gcr",
+                                  "nltgcr", "nltgcr_adaptive", "steepest_descent"])
+@pytest.mark.parametrize("c, u, dtype", [
+    (1e-10, 1, float), (1e10, 1, float), (1, 1e-8, float), (1, 1e8, float), (1e-100, 1, float), (1e100, 1, float),
+    (1e-30, 1, np.float32), (1e25, 1, np.float32), (1e-20, 1e-8, np.float32), (1, 1e8, np.float32)])
+def test_in_whatever_units_the_same_minimum_is_found(name, c, u, dtype):
+    """A first step of length 1 is lost in the rounding of 1.5e8 in single precision, and is 1e8 times θ where θ is
+    small."""
+    method = partial(trust_region, most=1e12) if name == "trust_region" else getattr(optimizers, name)
+    bowl = Quadratic(A, A @ GOAL)
+    thetas = path(method(In(bowl, c, u), (u * START).astype(dtype)), 70)
+    assert_allclose(thetas[-1] / u, GOAL, atol=1e-6 if dtype is float else 1e-5)
+
+
+@pytest.mark.parametrize("u", [1e-8, 1e-4, 1e4])
+def test_a_radius_that_is_too_long_by_orders_of_magnitude_is_shortened_and_not_learned_from(u):
+    """At first steps of length 1 the curvature is that of (1/u)⁴: with it in B every later step would be nothing."""
+    valley = Rosenbrock()
+    assert_allclose(path(sr1(In(valley, 1, u), u * valley.start), 150)[-1] / u, [1, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1.0, 1e200])
+def test_the_cubic_through_two_trials_is_least_at_the_same_place_in_any_units(size):
+    """(x − 1)³ − 3 (x − 1), with its minimum at 2."""
+    def trial(x):
+        return Trial(x, size * ((x - 1)**3 - 3 * (x - 1)), None, size * (3 * (x - 1)**2 - 3))
+
+    assert_allclose(cubic(trial(1.0), trial(3.0)), 2)
+
+
+def test_two_vectors_of_any_lengths_are_brought_to_units_in_which_both_have_squares():
+    """Also where the first one needs no other units: 1.5 is above 1 and below 2."""
+    s, y = np.array([1.5, 0], np.float32), np.array([1e25, 2e25], np.float32)
+    s_in_units, y_in_units = balanced(s, y)
+    assert np.isfinite([s_in_units @ s_in_units, y_in_units @ y_in_units]).all()
+    assert_allclose(s_in_units / y_in_units[0], s / y[0])
+
+
+def test_the_orthogonal_matrix_next_to_the_largest_one_there_is():
+    for dtype in np.float32, np.float64:
+        X = np.array([[1, 0.5, 0], [0, 1, 0.25]])
+        assert_allclose(newton_schulz(X.astype(dtype) * np.finfo(dtype).max), newton_schulz(X), rtol=1e-4, atol=1e-6)
+
+
+# ------------------------------------------------------------------------------------ what is not finite is Diverged
+
+class Wrong(Quadratic):
+    """A bowl that answers every question of every method, and from some step on with wrong numbers."""
+
+    n = 1
+
+    def __init__(self, what=None, first=1):
+        super().__init__(A, A @ GOAL, c=GOAL @ A @ GOAL / 2)
+        self.what, self.first, self.wrong = what, first, False
+
+    def loss(self, t):
+        other = Wrong(self.what, self.first)
+        other.wrong = t >= self.first
+        return other
+
+    def spoilt(self, name, numbers):
+        return numbers * numbers.dtype.type(self.what[name]) if self.wrong and name in self.what else numbers
+
+    def value(self, theta):
+        return float(self.spoilt("f", np.float64(super().value(theta))))
+
+    def gradient(self, theta):
+        return self.spoilt("g", super().gradient(theta))
+
+    def value_and_gradient(self, theta):
+        return self.value(theta), self.gradient(theta)
+
+    def hessian(self, theta):
+        return self.spoilt("H", np.array(super().hessian(theta)))
+
+    fisher = gauss_newton = sampled_fisher = empirical_fisher = hessian
+
+    def residuals(self, theta):
+        return self.spoilt("g", np.linalg.cholesky(A).T.astype(theta.dtype) @ (theta - GOAL.astype(theta.dtype)))
+
+    def jacobian(self, theta):
+        return np.linalg.cholesky(A).T.astype(theta.dtype)
+
+    def sampled_gradient(self, theta, seed=None):
+        return self.gradient(theta)
+
+    def per_example_gradients(self, theta):
+        return self.gradient(theta)[None]
+
+    def kronecker_factors(self, theta, **how):
+        return [(np.ones((1, 1), theta.dtype), self.hessian(theta))]
+
+    def fisher_rows(self, theta, **how):
+        return self.spoilt("g", np.linalg.cholesky(self.A).T.astype(theta.dtype))
+
+
+@pytest.mark.parametrize("name", optimizers.__all__)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_gradient_that_is_not_finite_is_diverged_and_nothing_else(name, first, dtype, capfd):
+    """Not finished, not frozen, and not in the words of LAPACK.  (Infinity has a sign, by which some of them go.)"""
+    for value in (nan,) if name in ("sign_descent", "rprop", "lion") else (nan, inf):
+        with pytest.raises(Diverged):
+            path(getattr(optimizers, name)(Wrong({"f": value, "g": value, "H": value}, first), START.astype(dtype)), 12)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", [name for name in optimizers.__all__ if "lr" not in
+                                  getattr(optimizers, name).memory and
+                                  getattr(optimizers, name).__wrapped__.__kwdefaults__.get("curvature")])
+def test_a_curvature_that_is_not_finite_is_diverged_and_nothing_else(name, capfd):
+    for value in nan, inf:
+        with pytest.raises(Diverged):
+            path(getattr(optimizers, name)(Wrong({"H": value}, 3), START), 12)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_factors_of_which_one_is_infinite_are_diverged():
+    for method in kfac, ekfac, optimizers.kfac_martens:
+        for value in nan, inf:
+            with pytest.raises(Diverged):
+                path(method(Wrong({"H": value}), START), 2)
+
+
+def test_factors_may_be_of_sizes_whose_quotient_is_no_number():
+    for dtype in np.float32, np.float64:
+        large, small = np.finfo(dtype).max / 8, np.finfo(dtype).tiny * 8
+        pi = balance(large * np.eye(2, dtype=dtype), small * np.eye(3, dtype=dtype))
+        assert_allclose(pi, sqrt(large) / sqrt(small))
+
+
+# --------------------------------------------------------------- squares of gradients that overflow are no standstill
+
+class Slope(Objective):
+    """gᵀθ + c."""
+
+    def __init__(self, g, c=0.0):
+        self.g, self.c, self.size = g, c, g.size
+
+    def value(self, theta):
+        return inner(self.g, theta) + self.c
+
+    def gradient(self, theta):
+        return self.g
+
+
+@pytest.mark.parametrize("size", [1e-17, 1.0, 1e20])
+def test_polyaks_step_does_not_depend_on_the_size_of_the_gradient_in_single_precision(size):
+    """To where the tangent is 0: θ − f g / ‖g‖² for c = 1, the shortest way there."""
+    g, theta = (size * np.array([3.0, -4.0])).astype(np.float32), np.array([1, 1], np.float32)
+    f = 25 * size
+    want = theta - (25 - 1) / 25 * np.array([3.0, -4.0])
+    for run in (sps(Slope(g, f), theta, c=1.0, eps=0.0, gamma=1e30, lr=1e30),
+                momo(Slope(g, f), theta, beta=0.0, lr=1e36)):
+        assert_allclose(next(run), want, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1e-15, 1.0, 1e20])
+def test_the_first_step_of_dog_has_its_length_whatever_that_of_the_gradient(size):
+    g, theta = (size * np.array([3.0, -4.0])).astype(np.float32), np.array([1, 1], np.float32)
+    step = next(dog(Slope(g), theta, share=0.1, eps=0.0)) - theta
+    assert_allclose(step, -0.1 * (1 + sqrt(2)) * np.array([0.6, -0.8]), rtol=1e-4)
+
+
+def test_a_step_of_kfac_is_as_long_as_kappa_allows_also_where_its_square_overflows_in_single_precision():
+    """lr² gᵀd = κ for the first step lr d, whatever the size of f."""
+    for size in 1.0, 1e20:
+        bowl, theta = Wrong({"g": size}), START.astype(np.float32)
+        run = kfac(bowl, theta, kappa=1e-3)
+        step = next(run) - theta
+        assert_allclose(norm(step) / norm(run["d"]) * sqrt(inner(run["g"], run["d"])), sqrt(1e-3), rtol=1e-4)
+    with pytest.raises(Diverged, match="infinite in double precision"):
+        next(kfac(Wrong({"g": 1e160}), START))
+
+
+# ------------------------------------------------------------------------------- where there is nothing left to do
+
+def test_at_an_exact_minimum_the_damping_of_hessian_free_does_not_grow_for_ever():
+    """From f = 0 and g = 0 on there is no fall to foretell: ×3/2 a step, it was infinite after 220."""
+    bowl = Quadratic(np.eye(2, dtype=np.float32))
+    run = hessian_free(In(bowl), np.zeros(2, np.float32), curvature="hessian", preconditioned=False)
+    path(run, 260)
+    assert_array_equal(run.theta, [0, 0])
+    assert run["damping"] == 1.0
+
+
+def test_a_step_that_only_damping_has_made_too_short_is_no_end():
+    bowl = Quadratic(A, A @ GOAL)
+    with pytest.raises(ValueError, match="damping is 0.001, beside which the largest curvature"):
+        next(damped_newton(In(bowl, 1e-30), START.astype(np.float32)))
+    with pytest.raises(StopIteration):
+        next(damped_newton(bowl, GOAL))
+    with pytest.raises(StopIteration):
+        next(damped_newton(Slope(np.zeros(2)), np.ones(2)))
+
+
+def test_moments_without_damping_are_divided_by_only_where_they_are_some():
+    with pytest.raises(ValueError, match="give it some damping"):
+        next(ekfac(Wrong({"g": 0.0}), START, damping=0.0))
+
+
+def test_where_single_precision_underflows_residuals_do_not_end():
+    """Jr = 0 was taken for a singular J, and the method for finished."""
+    bowl = In(Quadratic(A, A @ GOAL), 1e-30)
+    for method in gcr, nltgcr, nltgcr_adaptive:
+        assert len(path(method(bowl, START.astype(np.float32)), 2)) == 3
+
+
+# ------------------------------------------------------------------------------------------------- what is held
+
+def test_a_problem_may_hand_out_one_buffer_for_all_its_answers():
+    class Buffered(Valley):
+        def handed_out(self, name, numbers):
+            vars(self).setdefault(name, np.empty_like(numbers))[...] = numbers
+            return vars(self)[name]
+
+        def residuals(self, theta):
+            return self.handed_out("buffer_r", super().residuals(theta))
+
+        def jacobian(self, theta):
+            return self.handed_out("buffer_J", super().jacobian(theta))
+
+        def gradient(self, theta):
+            return self.handed_out("buffer_g", super().gradient(theta))
+
+        def hessian(self, theta):
+            return self.handed_out("buffer_H", super().hessian(theta))
+
+    for method in levenberg_marquardt, optimizers.gauss_newton, bfgs, lbfgs, sr1, trust_region, nonlinear_cg, newton_cg:
+        assert_array_equal(path(method(Buffered(), Valley().start), 12), path(method(Valley(), Valley().start), 12))
+    loss = next(remembering(Buffered().losses()))[1]
+    first = loss.hessian(np.zeros(2))
+    loss.hessian(np.ones(2))
+    assert_array_equal(first, Valley().hessian(np.zeros(2)))
+
+
+def test_a_search_where_f_is_not_finite_says_so_before_it_says_anything_of_its_first_trial():
+    with pytest.raises(FloatingPointError, match="f and its slope are finite"):
+        strong_wolfe(Wrong({"g": nan}).loss(1), START, -START, alpha=nan)
