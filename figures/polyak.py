@@ -39,8 +39,8 @@ def draw(curvatures, last, limit, iterates, window, all):
     trace(above, all[:, 0], color=BLUE, linewidth=3, markersize=0)
     above.plot(*all[-1, 0], "o", color=BLUE, markersize=9, markeredgecolor="white", zorder=2.5)
     minimum(above, 0, 0)
-    above.text(-1.45 / 1.5 * wide, -0.62 / 0.7 * high, "the iterates", color="0.4")
-    above.text(-0.95 / 1.5 * wide, 0.55 / 0.7 * high, "their mean so far", color=BLUE)
+    above.text(-1.45 * (wide / 1.5), -0.62 * (high / 0.7), "the iterates", color="0.4")
+    above.text(-0.95 * (wide / 1.5), 0.55 * (high / 0.7), "their mean so far", color=BLUE)
     above.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$", xticks=[-abs(start[0]), 0, abs(start[0])],
               yticks=[-abs(start[1]), 0, abs(start[1])])
     n, ends, (least, most) = np.arange(1, len(all)), [], (0.002, 1.2)
