@@ -177,10 +177,10 @@ def test_the_rate_is_cut_at_the_last_of_patience_looks_without_a_fall(patience, 
 def test_a_fall_begins_the_waiting_anew():
     lr = reduce_on_plateau(1.0, factor=0.5, patience=3)
     seen = []
-    for loss in [5, 4, 4, 4, 4, 4, 4, 4, 3, 3, 3, 3]:
+    for loss in [5, 5, 5, 4, 4, 4, 4, 4, 4, 3, 3, 3, 3]:
         lr.saw(loss)
         seen.append(lr(1))
-    assert seen == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25, 0.125]
+    assert seen == [1, 1, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.25]
 
 
 def test_a_fall_within_the_tolerance_does_not_count():

@@ -102,6 +102,13 @@ def test_newton_schulz_keeps_its_precision_and_a_matrix_of_zeros():
         newton_schulz(np.ones(3))
 
 
+def test_the_newton_iteration_takes_no_more_steps_than_it_is_allowed():
+    A = np.diag([1.0, 100.0])
+    assert_allclose(inverse_root_newton(A, 2, steps=30), np.diag([1.0, 0.1]))
+    with pytest.raises(ValueError, match="no power -1/2 found in 3 steps"):
+        inverse_root_newton(A, 2, steps=3)
+
+
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 MISTAKES = [

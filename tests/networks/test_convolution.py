@@ -96,3 +96,13 @@ def test_a_window_may_be_larger_than_a_byte_can_count():
     x[0, 16, 16] = 1
     y, saved = MaxPool(17).forward(np.zeros(0), x, Mode())
     assert_array_equal(MaxPool(17).backward(np.zeros(0), saved, np.ones_like(y), None), x)
+
+
+@pytest.mark.parametrize("pool", [MaxPool, AveragePool])
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+def test_windows_lie_side_by_side_unless_a_stride_is_given(pool, k):
+    assert pool(k).output_shape((12, 13, 2)) == (12 // k, 13 // k, 2)
+    x = np.random.default_rng(0).standard_normal((2, 12, 12, 2))
+    y, _ = pool(k).forward(None, x, Mode())
+    blocks = x.reshape(2, 12 // k, k, 12 // k, k, 2)
+    assert_allclose(y, blocks.max(axis=(2, 4)) if pool is MaxPool else blocks.mean(axis=(2, 4)))

@@ -308,6 +308,19 @@ def test_on_a_quadratic_without_damping_hessian_free_is_newton():
     assert_allclose(path(run, 1)[-1], BOWL.minimizers[0], rtol=1e-6)
 
 
+def test_hessian_free_judges_the_model_by_the_step_that_it_tries():
+    loss, other = RISK.loss(1), 0
+    run = hessian_free(loss, WEIGHTS, damping=1e-3, preconditioned=False)
+    for _ in range(12):
+        theta, damping = run.theta, run["damping"]
+        next(run)
+        d, B = run["d"], np.asarray(loss.gauss_newton(theta)) + damping * np.eye(theta.size)
+        predicted = -(loss.gradient(theta) @ d + d @ B @ d / 2)
+        assert_allclose(run["rho"], (loss.value(theta) - loss.value(theta + d)) / predicted, rtol=1e-6)
+        other += not np.array_equal(d, run["p"])
+    assert other
+
+
 def test_hessian_free_looks_for_the_end_of_the_model_as_long_as_eps_says():
     slow = Counted(Quadratic(np.diag(np.geomspace(1, 1e4, 300)), np.ones(300)))
     products = []

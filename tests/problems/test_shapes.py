@@ -25,6 +25,15 @@ def test_the_face_of_the_cliff_is_h_over_4w_steep_and_the_ground_is_not():
     assert_allclose(f.value([1.0, 0]) - f.value([-1.0, 0]), 8)
 
 
+@pytest.mark.parametrize("height, width", [(10, 0.02), (10, 1.0), (100, 3.0), (1e-3, 0.1), (1e4, 5.0)])
+def test_the_minimum_of_a_cliff_is_at_its_foot_however_far_away_that_is(height, width):
+    f = Cliff(height, width)
+    (x, y), = f.minimizers
+    assert_allclose(f.gradient([x, y]), 0, atol=1e-9 * max(1, -x))
+    beside = f.value([x + 1e-3, y]), f.value([x - 1e-3, y]), f.value([x, y + 1e-3])
+    assert x < 0 and f.minimum < min(beside)
+
+
 def test_on_the_plain_the_gradient_leads_inwards_and_is_below_a_hundredth_of_that_of_the_slopes():
     f = Plateau()
     radii = np.sqrt(2 * np.array([0.5, 5.0, 14.0]))

@@ -234,3 +234,14 @@ def test_a_start_is_a_value_that_nobody_can_write_into():
     for make in (partial(Bratu, 3), partial(HEquation, 3), partial(LennardJones, 3)):
         with pytest.raises(ValueError, match="read-only"):
             make().start[0] = 1
+
+
+@pytest.mark.parametrize("r", [0.2, 0.45, 0.9, 2**(1 / 6), 2.0, 7.0])
+def test_two_atoms_at_any_distance_by_hand(r):
+    pair, along = LennardJones(2), np.array([2, -1, 2]) / 3
+    theta = np.concatenate([np.zeros(3), r * along])
+    force, bend = 24 * r**-7 - 48 * r**-13, 624 * r**-14 - 168 * r**-8
+    assert_allclose(pair.value(theta), 4 * (r**-12 - r**-6), rtol=1e-12, atol=1e-12)
+    assert_allclose(pair.gradient(theta), np.concatenate([-force * along, force * along]), atol=1e-12 * r**-13)
+    moved = np.concatenate([np.zeros(3), along])
+    assert_allclose(pair.hessian(theta) @ moved, np.concatenate([-bend * along, bend * along]), atol=1e-11 * r**-14)
