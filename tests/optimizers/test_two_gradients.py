@@ -1,9 +1,11 @@
 """SAM and SVRG in tests: each says something lecture 13 says."""
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numopt.networks import linear
+from numopt.networks import linear, mlp
 from numopt.optimizers import gradient_descent, sam, svrg
 from numopt.problems import EmpiricalRisk, Objective, Quadratic
 from numopt.record import path
@@ -51,6 +53,20 @@ def test_along_a_valley_of_minima_sam_goes_to_where_it_is_widest_and_gradient_de
     plain = path(gradient_descent(Narrowing(), [start, 0.5], **settings), 2000)
     assert abs(walked[0]) < 0.2 * abs(start)
     assert abs(plain[-1, 0]) > 0.9 * abs(start) and np.abs(plain[-1] - plain[-2]).max() < 1e-12
+
+
+@pytest.mark.parametrize("rho", [0.05, 0.2])
+@pytest.mark.parametrize("seed", range(6))
+def test_sam_ends_where_a_net_is_less_sharp_than_where_gradient_descent_does_and_fits_about_as_well(seed, rho):
+    rng, network = np.random.default_rng(seed), mlp([4, 8, 3])
+    X = rng.standard_normal((60, 4))
+    Y = np.argmax(X @ rng.standard_normal((4, 3)) + 0.5 * rng.standard_normal((60, 3)), axis=1)
+    risk, ends = EmpiricalRisk(network, X, Y, batch_size=20, seed=seed), []
+    for method in partial(sam, rho=rho), gradient_descent:
+        theta = path(method(risk, network.initial(seed=seed), lr=0.5), 600)[-1]
+        sharpest = np.linalg.eigvalsh(risk.whole.hessian(theta) @ np.eye(theta.size))[-1]
+        ends.append([sharpest, risk.whole.value(theta)])
+    assert ends[0][0] < 0.95 * ends[1][0] and ends[0][1] < 1.5 * ends[1][1]
 
 
 # ------------------------------------------------------------------------------------------------------------ SVRG
