@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from figures import rate_cifar100, rate_on_boston, rate_on_mnist, rate_over_time_boston
+from figures import rate_cifar100, rate_free, rate_on_boston, rate_on_mnist, rate_over_time_boston
 from figures.making import adaptive_rate
 from figures.making.parameters import parameters
 from figures.making.records import RECORDS, recorded
@@ -298,6 +298,64 @@ def test_rate_against_adam_its_best_rate_is_between_the_others_and_its_usual_one
     drawn = arrays("rate_against_adam")
     best = last(drawn, "adam 0.01")
     assert np.all(best < last(drawn, "adam 0.1")) and np.all(last(drawn, "adam 0.001") > 4 * best)
+
+
+# ---------------------------------------------------------------------------------------------------------- rate_free
+
+def behind(arrays, method, problem):
+    """The losses of a method, seed by seed and for each number that it is told, as multiples of the searched rate's."""
+    found = arrays("rate_free")
+    return found[f"{problem}: {method}"][0] / rate_free.searched(problem, found).mean()
+
+
+@pytest.mark.parametrize("problem", rate_free.PASSES)
+def test_rate_free_prodigy_ends_where_a_searched_rate_does_whatever_it_is_told(problem, arrays):
+    assert (np.median(behind(arrays, "prodigy", problem), axis=0) < 1.2).all()
+
+
+def test_rate_free_told_what_is_usual_every_other_rate_is_left_behind_on_some_problem(arrays):
+    for method in set(rate_free.TOLD) - {"prodigy"}:
+        assert max(np.median(behind(arrays, method, problem)[:, 1]) for problem in rate_free.PASSES) > 1.5, method
+
+
+def test_rate_free_three_hardly_depend_on_what_they_are_told_and_all_others_do(arrays):
+    spread = {method: max(np.ptp(np.log10(np.median(behind(arrays, method, problem), axis=0)))
+                          for problem in rate_free.PASSES) for method in rate_free.TOLD}
+    hardly = {"prodigy", "dog", "barzilai_borwein"}
+    assert max(spread[method] for method in hardly) < np.log10(3)
+    assert min(spread[method] for method in spread.keys() - hardly) > np.log10(3)
+
+
+def test_rate_free_the_rates_that_are_learned_by_trials_go_nowhere_on_the_houses_and_cost_more(arrays):
+    for method in "gradient_rate", "newton_rate":
+        assert np.median(behind(arrays, method, "houses")[:, 1]) > 10
+        assert rate_free.TOLD[method][3] >= 2 * rate_free.TOLD["prodigy"][3]
+
+
+def test_rate_free_barzilai_borwein_is_below_every_fixed_rate_in_whole_batches_and_far_above_in_mini_batches(arrays):
+    assert behind(arrays, "barzilai_borwein", "houses").max() < 0.5
+    assert np.median(behind(arrays, "barzilai_borwein", "net")) > 10
+
+
+def test_rate_free_the_best_of_the_fixed_rates_is_not_at_the_edge_of_those_that_were_tried(arrays):
+    for problem, grid in rate_free.GRIDS.items():
+        best = arrays("rate_free")[f"{problem}: fixed"][0].mean(axis=0).argmin()
+        assert 0 < best < len(grid) - 1
+
+
+def test_rate_free_ten_seeds_of_each_and_the_passes_are_as_many_as_it_says(arrays):
+    assert {rows.shape[1] for rows in arrays("rate_free").values()} == {10}
+    for name, (method, _, _, passes) in rate_free.TOLD.items():
+        problem = Counted(Quadratic(np.diag([1.0, 4.0])))
+        path(method(problem, np.array([2.0, -1.0])), 7)
+        assert problem.counts["values"] + 3 * problem.counts["gradients"] == pytest.approx(
+            7 * passes + (7 if name in ("sps", "momo") else 0)), name  # theirs is that of the gradient's forward pass
+
+
+@pytest.mark.parametrize("method", ["prodigy", "newton_rate"])
+def test_rate_free_a_recorded_run_comes_out_again(method):
+    again = rate_free.runs("digits")[f"houses: {method}, seed 0"]()
+    assert_allclose(again["loss"], recorded("rate_free")[f"houses: {method}, seed 0"]["loss"], rtol=0.05)
 
 
 # -------------------------------------------------------------------------------------------- the records, repeated
