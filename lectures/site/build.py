@@ -131,8 +131,9 @@ def letters():
 
 def sphinx(source, html):
     """Run Sphinx in a process of its own; its warnings are errors here."""
-    done = subprocess.run([sys.executable, "-m", "sphinx", "-q", "-E", "--no-color", "-d", source.parent / "doctrees",
-                           source, html], capture_output=True, text=True, env=os.environ | {"LC_ALL": "C.UTF-8"})
+    done = subprocess.run([sys.executable, "-m", "sphinx", "-q", "-E", "-j", "auto", "--no-color",
+                           "-d", source.parent / "doctrees", source, html],
+                          capture_output=True, text=True, env=os.environ | {"LC_ALL": "C.UTF-8"})
     if done.returncode or done.stderr.strip():
         said = (done.stderr.strip() or done.stdout).splitlines()
         raise ValueError(f"Sphinx does not like a page: {said[0] if said else 'no word'}".replace(str(source), ""))

@@ -24,6 +24,7 @@ class Pages:
             self.pages[f"api/{module}.md"] = sources.api(module)
             self.linked.add(f"{module.replace('.', '/')}.py")
         self.pages |= {f"source/{file}.md": sources.page(file) for file in sorted(self.linked)}
+        self.pages["source.md"], self.pages["api.md"] = sources.listed(self.linked), sources.overview()
         self.pages["index.md"] = self.index()
 
     @staticmethod
@@ -119,8 +120,7 @@ class Pages:
                                  ("Beside them", [f"lectures/{file.name}" for file in self.files()
                                                   if file not in lectures]),
                                  ("Assignments", [page for page in self.pages if page.startswith("assignments/")]),
-                                 ("The package", [page for page in self.pages if page.startswith("api/")]),
-                                 ("Sources", [page for page in self.pages if page.startswith("source/")])):
+                                 ("The code", ["api.md", "source.md"])):
             hidden = ["```{toctree}", ":hidden:", ":maxdepth: 1", f":caption: {caption}", ""]
             lines += ["", *hidden, *(f"/{entry.removesuffix('.md')}" for entry in entries), "```"]
         return "\n".join(lines) + "\n"

@@ -11,13 +11,32 @@ API = "optimizer", "optimizers", "problems", "networks", "linalg", "kernels", "l
 
 
 def page(file):
-    """A module, a script or a test as a page; its line number n is #L-n."""
+    """A module, a script or a test as a page; its line number n is #L-n. It stands in no menu, which all pages have."""
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
     text = (ROOT / file).read_text(encoding="utf-8")
     how = HtmlFormatter(lineanchors="L", anchorlinenos=True, linenos="inline", cssclass="highlight source")
-    return f"# {file}\n\n```{{raw}} html\n{highlight(text, PythonLexer(), how)}\n```\n"
+    return f"---\norphan: true\n---\n# {file}\n\n```{{raw}} html\n{highlight(text, PythonLexer(), how)}\n```\n"
+
+
+def listed(files):
+    """The page that leads to all sources, folder by folder."""
+    folders = {}
+    for file in sorted(files):
+        folders.setdefault(str(Path(file).parent), []).append(f"- [{Path(file).name}](/source/{file}.md)")
+    return "\n".join(["# Files that the lectures speak of", ""] + [line for folder in sorted(folders)
+                                            for line in (f"## {folder}", "", *folders[folder], "")]) + "\n"
+
+
+def overview():
+    """The page that leads to all modules of the package, each with the first sentence of its docstring."""
+    lines = ["# The package", "", "| module | what it is about |", "|---|---|"]
+    for module in modules():
+        told = ast.get_docstring(ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))) or ""
+        first = " ".join(told.split("\n\n")[0].split()).replace("|", "\\|")
+        lines.append(f"| [{module}](/api/{module}.md) | {html.escape(first)} |")
+    return "\n".join(lines) + "\n"
 
 
 def line_of(file, name):
@@ -39,7 +58,7 @@ def api(module):
     """What a module offers: its docstring, and those of its functions, classes and methods, as they are written."""
     source = Path(import_module(module).__file__).read_text(encoding="utf-8")
     tree, file = ast.parse(source), f"{module.replace('.', '/')}.py"
-    lines = [f"# {module}", "", docstring(tree), "", f"[source](/source/{file}.md)", ""]
+    lines = ["---", "orphan: true", "---", f"# {module}", "", docstring(tree), "", f"[source](/source/{file}.md)", ""]
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
             lines += entry(node, "##")

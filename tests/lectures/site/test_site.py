@@ -111,10 +111,18 @@ def test_every_page_is_whole_and_asks_for_nothing_outside(width, style, site, br
         assert found["pictures"] == len(quoting.quoted(text, "figure"))
         for name, sliders, drawn in found["explored"]:
             assert sliders >= 1 and drawn >= 1, name
-    for page in ("index.html", "search.html", "api/numopt.optimizers.adaptive.html", "assignments/04.html",
+    for page in ("index.html", "search.html", "api.html", "api/numopt.optimizers.adaptive.html", "assignments/04.html",
                  "source/numopt/optimizers/adaptive.py.html"):
         found = looked_at(browser, site / page, width, style)
         assert found["errors"] == [] and found["wide"] <= 0 and found["faint"] == [], (page, found)
+
+
+def test_two_pages_lead_to_every_module_and_to_every_file_that_is_quoted(site, browser):
+    for start, folder in ("api.html", "api"), ("source.html", "source"):
+        browser.get((site / start).as_uri())
+        linked = browser.execute_script("return [...document.querySelectorAll('article a')].map(a => a.href)")
+        pages = {file.as_uri() for file in (site / folder).rglob("*.html")}
+        assert pages and pages <= set(linked)
 
 
 def test_lectures_1_to_13_have_something_to_move_and_every_position_draws(site, browser):
