@@ -25,8 +25,10 @@ def listed(files):
     folders = {}
     for file in sorted(files):
         folders.setdefault(str(Path(file).parent), []).append(f"- [{Path(file).name}](/source/{file}.md)")
-    return "\n".join(["# Files that the lectures speak of", ""] + [line for folder in sorted(folders)
-                                            for line in (f"## {folder}", "", *folders[folder], "")]) + "\n"
+    lines = ["# Files that the lectures speak of", ""]
+    for folder in sorted(folders):
+        lines += [f"## {folder}", "", *folders[folder], ""]
+    return "\n".join(lines) + "\n"
 
 
 def overview():
