@@ -30,6 +30,8 @@ CLAIMS = [
     Claim("backtracking", "The step is shortened until f has fallen by a share of what the slope promises.",
           searched(1, 10), 3),
     Claim("backtracking", "A step that is short enough is taken as it is.", searched(1e-9, 1e-7), 2, shown=False),
+    Claim("backtracking", "After thirty trials in vain the next are shorter by shrink², shrink³ and so on.",
+          searched(1e20, 1e30), 1),
     Claim("backtracking", "It asks for the share that it was told to.", searched(0.01, 1, c=0.9), 2, shown=False),
     Claim("normalized_descent", "Where the gradient is zero it stays.",
           lambda random: run("normalized_descent", {"kind": "slopes", "g": [[0.0, 0.0], [3.0, -4.0]]},

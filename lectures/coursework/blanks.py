@@ -157,17 +157,18 @@ def called(tree, function, known):
 
     Of the package's own names those that are known are not imported again: their modules may import each other.
     """
-    there, found, todo = {}, [], [function]
+    there, found, todo = {}, set(), [function]
     for node in tree.body:
         for name in bound(node):
             there.setdefault(name, []).append(node)
+    needed = set()
     while todo:
         used = {part.id for part in ast.walk(todo.pop()) if isinstance(part, ast.Name)} | {"*"}
-        new = [node for name in used for node in there.get(name, []) if node not in found and node is not function
-               and (isinstance(node, (ast.Import, ast.ImportFrom)) or not bound(node) & known)]
-        found += new
+        new = {node for name in used - needed for node in there.get(name, []) if node is not function
+               and (isinstance(node, (ast.Import, ast.ImportFrom)) or not bound(node) & known)} - found
+        needed |= used
+        found |= new
         todo += new
-    needed = {part.id for node in [function, *found] for part in ast.walk(node) if isinstance(part, ast.Name)}
     for node in tree.body:
         if node not in found or isinstance(node, ast.ImportFrom) and node.module == "__future__":
             continue

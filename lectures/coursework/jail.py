@@ -31,7 +31,8 @@ from lectures.coursework.bounds import already, heavy
 
 NOBODY = 65534
 SECONDS, MEMORY, FILE, OUTPUT, PROCESSES = 20.0, 3 * 2**30, 32 * 2**20, 2**20, 4
-HIDDEN = "numopt lectures figures data_scripts __editable__ torch jax tensorflow sklearn optax autograd".split()
+PACKAGES = "numpy", "scipy", "numba", "llvmlite", "threadpoolctl", "mkl", "intel", "tbb"  # what ours needs to run
+UNSEEN = "scipy/optimize", "scipy/sparse/linalg/_isolve"  # and of these, what would do an answer's work
 
 
 class Ended(NamedTuple):
@@ -173,7 +174,7 @@ def limited(start):
 
 @cache
 def places():
-    """What Python has to read, but for packages with answers in them: folders, packages' folders, their entries."""
+    """What Python has to read, and no answer: folders, packages' folders, their entries, and what of them is unseen."""
     prefixes = {Path(sys.base_prefix).resolve(), *map(Path, ("/usr", "/lib", "/lib64", "/bin", "/etc/alternatives",
                                                              "/etc/ld.so.cache", "/etc/localtime"))}
     packages = {Path(place).resolve() for place in [*map(sysconfig.get_path, ("purelib", "platlib")), *(
@@ -181,14 +182,14 @@ def places():
     others = {folder.resolve() for prefix in (sys.base_prefix, "/usr", "/usr/local")  # of other Pythons
               for folder in Path(prefix).glob("lib*/python3*/*-packages")} - packages
     entries = [entry for folder in packages if folder.is_dir() for entry in folder.iterdir()
-               if not entry.name.lstrip("_").lower().startswith(tuple(name.lstrip("_") for name in HIDDEN))
-               and entry.suffix not in (".pth", ".egg-link")]
-    return [place for place in prefixes if place.exists()], {*packages, *filter(Path.is_dir, others)}, entries
+               if entry.name.lower().startswith(PACKAGES) and entry.suffix not in (".pth", ".egg-link")]
+    unseen = {folder / part for folder in packages for part in UNSEEN if (folder / part).is_dir()}
+    return [place for place in prefixes if place.exists()], {*packages, *filter(Path.is_dir, others)}, entries, unseen
 
 
 def bubblewrap(command, readable, writable, user):
     """The command in namespaces of its own, with a file system made for it."""
-    folders, packages, entries = places()
+    folders, packages, entries, unseen = places()
     how = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--uid", str(NOBODY), "--gid", str(NOBODY),
            "--proc", "/proc", "--dev", "/dev"]
     for place in folders:
@@ -202,6 +203,8 @@ def bubblewrap(command, readable, writable, user):
         how += ["--tmpfs", str(folder)]
     for place in [*entries, *readable]:
         how += ["--ro-bind", str(place), str(place)]
+    for folder in unseen:
+        how += ["--tmpfs", str(folder)]
     how += ["--bind", str(writable), str(writable), "--chdir", str(writable)]
 
     most = already(user) + 2 + PROCESSES  # bubblewrap itself is two
@@ -250,15 +253,18 @@ def landlock(command, readable, writable, user):
 @cache
 def opened():
     """What Python may read: whole folders and files, and folders that it may only list."""
-    folders, packages, entries = places()
-    whole = [*folders, Path(sys.prefix) / "bin", Path(sys.prefix) / "pyvenv.cfg", *entries,
+    folders, packages, entries, unseen = places()
+    whole = [*folders, Path(sys.prefix) / "bin", Path(sys.prefix) / "pyvenv.cfg",
              *map(Path, ("/dev/null", "/dev/urandom", "/dev/zero", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
                          "/sys/devices/system/cpu"))]
     whole = [place for place in whole if place.exists() and not hides(place, packages)]
     listed = {*packages, *(place.resolve() for place in folders if hides(place, packages))}
     for folder in listed:
         whole += without(folder, packages)
-    return whole, listed
+    for entry in entries:
+        whole += without(entry, unseen)
+    return whole, listed | {folder for part in unseen for folder in part.parents if folder.name and (
+        any(entry == folder or entry in folder.parents for entry in entries))}
 
 
 def hides(place, packages):
@@ -267,9 +273,12 @@ def hides(place, packages):
 
 
 def without(folder, packages):
-    """Everything in a folder but what leads to site-packages, in which only what holds no answer is opened."""
+    """Everything in a folder but what leads to site-packages, in which only what holds no answer is opened; or to what
+    is not seen of a package."""
     if folder in packages:
         return []
+    if not hides(folder, packages):
+        return [folder]
     return [part for entry in folder.iterdir() for part in
             (without(entry, packages) if entry.is_dir() and hides(entry, packages) else [entry])]
 

@@ -81,8 +81,8 @@ def text_of(name, content):
         code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Unusable(f"{name} is not a whole notebook") from None
-    code = [re.sub(r"(?m)^\s*[%!].*$", "", cell) for cell in code]
-    return "\n\n".join(cell for cell in code if re.search(r"(?m)^\s*(def|class)\b", cell) or readable(cell))
+    code = [re.sub(r"(?m)^[ \t]*[%!].*$", "", cell) for cell in code]
+    return "\n\n".join(cell for cell in code if re.search(r"(?m)^[ \t]*(def|class)\b", cell) or readable(cell))
 
 
 def readable(text):
@@ -99,6 +99,8 @@ def unzipped(submission, names):
     try:
         if not stat.S_ISREG(os.lstat(submission).st_mode):
             raise Unusable(f"{submission.name} is not an ordinary file")
+        if os.path.getsize(submission) > MOST * LARGEST:
+            raise Unusable(f"{submission.name} has more than {MOST * LARGEST:,} bytes; hand in only your files")
         with zipfile.ZipFile(submission) as archive:
             members = archive.infolist()
             if len(members) > MEMBERS:

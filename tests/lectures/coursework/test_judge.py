@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy
 
 from lectures import assignments
 from lectures.__main__ import main
@@ -95,6 +96,9 @@ ATTACKS = {
                                           "        yield from iter(other(problem, theta, lr=lr(1)))\n"),
     "has scipy's minimiser do its work": ("import importlib", "o = importlib.import_module('scipy.optimize')\n"
                                                               "        yield o.minimize(loss.value, theta).x\n"),
+    "has scipy's solver do its work": ("import importlib, sys", "for n in [n for n in sys.modules if 'scipy' in n]:\n"
+                                       "            del sys.modules[n]\n"
+                                       "        importlib.import_module('scipy.optimize'); yield theta\n"),
     "sleeps until the limit": ("import time", "time.sleep(1000)\n        yield theta\n"),
 }
 
@@ -151,6 +155,10 @@ def attempt(name, what):
 attempt("read", lambda: open({str(room / 'outside' / 'secret')!r}).read())
 attempt("list", lambda: os.listdir({str(ROOT)!r}))
 attempt("import", lambda: __import__("numopt"))
+attempt("matplotlib", lambda: __import__("matplotlib"))
+attempt("optimize", lambda: __import__("scipy.optimize").optimize.minimize)
+attempt("isolve", lambda: __import__("scipy.sparse.linalg"))
+attempt("solver", lambda: open({str(Path(scipy.__file__).parent / 'sparse/linalg/_isolve/iterative.py')!r}).read())
 attempt("write", lambda: open({str(room / 'tree' / 'new')!r}, "w"))
 attempt("write outside", lambda: open({str(room / 'outside' / 'new')!r}, "w"))
 attempt("shadow", lambda: open("/etc/shadow").read())

@@ -45,5 +45,5 @@ def backtracking(loss, theta, p, f=None, g=None, *, alpha=1.0, c=1e-4, shrink=0.
         there = float(loss.value(theta + step * p))
         if np.isfinite(there) and there < here.f and here.f - there >= -c * step * here.slope:
             return Step(step, there, None)
-        step = step * shrink
+        step = step * shrink ** (trial - 30 if trial > 30 else 1)
     return here.step

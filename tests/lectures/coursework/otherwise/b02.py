@@ -37,6 +37,6 @@ def backtracking(loss, theta, p, f=None, g=None, *, alpha=1.0, c=1e-4, shrink=0.
             return start.step
         value = float(loss.value(theta + p * alpha))
         fell = value < start.f and value - start.f - alpha * start.slope * c <= 0
-        return Step(alpha, value, None) if fell else shorter(shrink * alpha, left - 1)
+        return Step(alpha, value, None) if fell else shorter(shrink**max(most - left - 30, 1) * alpha, left - 1)
 
     return shorter(alpha, most)
