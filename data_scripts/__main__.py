@@ -21,6 +21,7 @@ def main(arguments=None, sources=SOURCES):
     parser.add_argument("--from", dest="path", help="take a local copy (an archive, a folder, .gz, .xz or plain files)")
     parser.add_argument("--prefix", action="store_true", help="accept files that hold only the first records of a set")
     parser.add_argument("--against", choices=["torch"], help="with timing: PyTorch's optimizers beside ours")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="with timing: only these rows of the table")
     parser.add_argument("--list", action="store_true", help="the data sets, and which are in place")
     given = parser.parse_args(arguments)
     try:
@@ -30,7 +31,7 @@ def main(arguments=None, sources=SOURCES):
             print(channel_statistics.report(data.cifar10(normalise=False)))
         elif given.name == "timing":
             from data_scripts import timing
-            print(timing.main(given.against))
+            print(timing.main(given.against, given.rows))
         elif given.name in sources:
             print(fetch(given.name, sources[given.name], given.path, given.prefix))
         else:

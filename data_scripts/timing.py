@@ -1,31 +1,32 @@
 """Table 3 of Memon et al. (2024), seconds an epoch, remeasured: what compiling explains of it.  Lecture 14.
 
     python -m data_scripts timing                    this machine: plain Python, NumPy, compiled
-    python -m data_scripts timing --against torch    and PyTorch's Adam and RMSProp beside them, where it is installed
+    python -m data_scripts timing --against torch    and PyTorch beside them, where it is installed
+    python -m data_scripts timing --rows LeNet cost  only these rows of the table; the record keeps the others
 
 The paper compares a compiled nlTGCR, 0.42 s, with an Adam of 7.02 s that is not compiled.  Here every method runs in
 every form, on the same batches of 128 numbers drawn at random, in single precision, in one process.  The contestants
 take turns, a few steps each, so that what disturbs one disturbs all; a time is the median over the turns, without the
 first, multiplied by the 391 steps of an epoch of 50,000 images.  Plain Python runs on a small net, and its time is
 multiplied by how many times more multiplications the real one needs.  The record, figures/records/timing.npz, is what
-the figure `timing` draws.
+the figure `timing` draws; the row `cost` has one of its own, for `second_order_cost`.  All takes less than ten minutes.
 """
 import os
 import platform
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import date
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from data_scripts import element_loops, kernel_timing
-from figures.making.records import write
+from data_scripts import element_loops, kernel_timing, side_by_side, torch_nets
+from data_scripts.formats import DataError
+from data_scripts.turns import medians
+from figures.making.records import add
 from numopt.kernels import twins
 from numopt.kernels.twins import Kernel
 from numopt.linalg import conjugate_gradient, damped
@@ -34,8 +35,8 @@ from numopt.optimizers import adahessian, adam, kfac, momentum, natural_gradient
 from numopt.problems import EmpiricalRisk, MiniBatch
 
 RECORD = Path(__file__).parent.parent / "figures" / "records" / "timing.npz"
+COST = RECORD.with_name("second_order_cost.npz")  # of the row `cost`, for the figure of that name
 SEED, BATCH, STEPS, IMAGES = 0, 128, 391, 12_800
-REST = 0.15  # seconds between the turns: BLAS's threads stay awake after their work, and disturbed others for over 0.05
 NETS = {"2x90 MLP": (3072, 90, 90, 10), "5x30 MLP": (3072, 30, 30, 30, 30, 30, 10), "CNN": None}
 METHODS = {"Adam": partial(adam, lr=1e-3), "RMSProp": partial(rmsprop, lr=1e-3),
            "nlTGCR": partial(nltgcr_fisher, start=0), "K-FAC": partial(kfac, lr=1e-2),
@@ -80,65 +81,11 @@ def contestant(name, method, X, Y, compiled):
 
 
 def torch_contestants(name, X, Y):
-    """Adam and RMSProp of PyTorch, in each of its forms, on the same net, channels last, and the same batches."""
-    import torch
-    from torch import nn
-    forms = {"Adam": [{"fused": True}, {"foreach": True}], "RMSProp": [{"foreach": True}, {"foreach": False}]}
-    X, Y = torch.from_numpy(X), torch.from_numpy(Y)
-    judge = nn.CrossEntropyLoss()
-    for method, variants in forms.items():
-        for settings in variants:
-            torch.manual_seed(SEED)
-            if NETS[name]:
-                sizes = NETS[name]
-                layers = [layer for i, o in zip(sizes[:-1], sizes[1:]) for layer in (nn.Linear(i, o), nn.Tanh())][:-1]
-            else:
-                layers = [nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 32, 3, padding=1),
-                          nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(2048, 10)]
-            model = nn.Sequential(*layers).to(memory_format=torch.channels_last)
-            optimizer = getattr(torch.optim, {"Adam": "Adam", "RMSProp": "RMSprop"}[method])(
-                model.parameters(), lr=1e-3, **settings)
-            yield method, partial(torch_step, model, optimizer, judge, X, Y, torch_batches())
-
-
-def torch_batches():
-    """The examples of each step: an order is drawn once an epoch, as it is for ours."""
-    import torch
-    for epoch in count():
-        yield from torch.from_numpy(np.random.default_rng([SEED, epoch]).permutation(IMAGES)).split(BATCH)
-
-
-def torch_step(model, optimizer, judge, X, Y, batches):
-    chosen = next(batches)
-    x = X[chosen]
-    if x.ndim == 4:
-        x = x.permute(0, 3, 1, 2)  # these are channels last in memory already
-    optimizer.zero_grad(set_to_none=True)
-    judge(model(x), Y[chosen]).backward()
-    optimizer.step()
-
-
-def medians(contestants, seconds, least=5):
-    """The median seconds of a step of each, who take turns of several steps; at least so many turns."""
-    turn = {}
-    for key, step in tqdm(contestants.items(), desc="warm up", unit="method"):
-        for _ in range(3):
-            start = time.perf_counter()
-            step()
-        turn[key] = 10 if "K-FAC" in key else max(1, min(10, round(0.2 / (time.perf_counter() - start))))
-    taken, began = {key: [] for key in contestants}, time.perf_counter()
-    with tqdm(total=round(seconds), desc="measure", unit="s") as bar:
-        while time.perf_counter() - began < seconds or min(map(len, taken.values())) <= least:
-            for key, step in contestants.items():
-                time.sleep(REST)
-                step()
-                start = time.perf_counter()
-                for _ in range(turn[key]):
-                    step()
-                taken[key].append((time.perf_counter() - start) / turn[key])
-            bar.n = min(round(time.perf_counter() - began), bar.total)
-            bar.refresh()
-    return {key: float(np.median(times[1:])) for key, times in taken.items()}
+    """Adam and RMSProp of PyTorch, in each of their forms, on the same net and the same batches."""
+    make = partial(torch_nets.dense, NETS[name]) if NETS[name] else torch_nets.cnn
+    for method, theirs in {"Adam": "Adam", "RMSProp": "RMSprop"}.items():
+        for step in torch_nets.steps(make, X, Y, BATCH, theirs):
+            yield method, step
 
 
 def loops(seconds=20.0):
@@ -268,12 +215,19 @@ def call_all():
     SoftmaxCrossEntropy().hessian_product(z, None, z)
 
 
-def measured(against_torch=False, seconds=20.0):
-    """Everything, as one dict of arrays and texts."""
-    record = {"compile": compiling(), "batches": batches(), "products": products(against_torch, seconds),
-              "kernels": loops_of_kernels()}
-    found = epochs(against_torch, seconds)
-    runs = record | {"epochs": {" | ".join(key): epoch for key, epoch in found.items()}}
+TABLE = {
+    "compile": lambda against_torch, seconds: compiling(),
+    "batches": lambda against_torch, seconds: batches(),
+    "products": lambda against_torch, seconds: products(against_torch, seconds),
+    "kernels": lambda against_torch, seconds: loops_of_kernels(),
+    "epochs": lambda against_torch, seconds: {" | ".join(key): epoch for key, epoch in
+                                              epochs(against_torch, seconds).items()}}
+
+
+def measured(rows, against_torch=False, seconds=20.0):
+    """These rows, as one dict of numbers by name."""
+    functions = TABLE | side_by_side.ROWS
+    runs = {row: functions[row](against_torch, seconds) for row in functions if row in rows}
     made = {"set": "numbers drawn at random", "seed": SEED, "date": date.today().isoformat(), "versions": machine()}
     return {"runs": runs, "made": dict.fromkeys(runs, made)}
 
@@ -290,28 +244,40 @@ def machine():
 
 
 def report(record):
-    """The table in words."""
+    """The table in words: as many of its rows as there are."""
     runs = record["runs"]
     forms = ["Python", "NumPy", "compiled", "PyTorch"]
-    lines = [record["made"]["epochs"]["versions"], "", f"seconds an epoch of 50,000 images in batches of {BATCH}:",
-             f"{'':10s}{'':18s}" + "".join(f"{form:>10s}" for form in forms)]
-    for name in NETS:
-        for method in METHODS:
-            times = [runs["epochs"].get(f"{name} | {method} | {form}") for form in forms]
-            lines.append(f"{name:10s}{method:18s}" + "".join(f"{'':10s}" if s is None else f"{s:10.2f}" for s in times))
-    lines += ["", *(f"{what:40s}{ms:10.2f} ms" for what, ms in runs["products"].items()),
-              f"{'mini-batches of an epoch':40s}{runs['batches']:10.2f} s",
-              f"{'compiling all kernels, once':40s}{runs['compile']:10.1f} s", "",
-              f"{'milliseconds of a hot loop':50s}{'NumPy':>10s}{'compiled':>10s}",
-              *(f"{what:50s}{numpy:10.3f}{compiled:10.3f}" for what, (numpy, compiled) in runs["kernels"].items())]
-    return "\n".join(lines)
+    lines = [*dict.fromkeys(made["versions"] for made in record["made"].values())]
+    if "epochs" in runs:
+        lines += ["", f"seconds an epoch of 50,000 images in batches of {BATCH}:",
+                  f"{'':10s}{'':18s}" + "".join(f"{form:>10s}" for form in forms)]
+        for name in NETS:
+            for method in METHODS:
+                times = [runs["epochs"].get(f"{name} | {method} | {form}") for form in forms]
+                lines.append(f"{name:10s}{method:18s}"
+                             + "".join(f"{'':10s}" if s is None else f"{s:10.2f}" for s in times))
+    lines += ["", *(f"{what:40s}{ms:10.2f} ms" for what, ms in runs.get("products", {}).items())]
+    if "batches" in runs:
+        lines.append(f"{'mini-batches of an epoch':40s}{runs['batches']:10.2f} s")
+    if "compile" in runs:
+        lines.append(f"{'compiling all kernels, once':40s}{runs['compile']:10.1f} s")
+    if "kernels" in runs:
+        lines += ["", f"{'milliseconds of a hot loop':50s}{'NumPy':>10s}{'compiled':>10s}",
+                  *(f"{what:50s}{numpy:10.3f}{compiled:10.3f}" for what, (numpy, compiled) in runs["kernels"].items())]
+    return "\n".join([*lines, *side_by_side.report(runs)])
 
 
-def main(against):
-    """Measure, against PyTorch if that is wanted, keep the record, and return the table."""
+def main(against, rows=None):
+    """Measure these rows, or all, against PyTorch if that is wanted, keep them in the record, and return the table."""
     if against:
         import torch  # before anything is measured: is it installed?
         torch.set_num_threads(torch.get_num_threads())
-    record = measured(against == "torch")
-    write(RECORD, record)
-    return report(record)
+    known = [*TABLE, *side_by_side.ROWS]
+    if unknown := set(rows or ()).difference(known):
+        raise DataError(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    found = measured(rows or known, against == "torch")
+    for file in (RECORD, COST):
+        here = {row: run for row, run in found["runs"].items() if (row == "cost") == (file == COST)}
+        if here:
+            add(file, here, {row: found["made"][row] for row in here})
+    return report(found)

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from data_scripts import element_loops, kernel_timing, timing
+from data_scripts import element_loops, kernel_timing, side_by_side, timing, torch_nets, turns
 from data_scripts.__main__ import main
+from data_scripts.formats import DataError
+from figures import second_order_cost
 from figures import timing as figure
+from figures.making.records import read
 from numopt.kernels.twins import Kernel, started
-from numopt.networks import mlp
+from numopt.networks import cnn, lenet, mlp, resnet18
 from numopt.optimizers import adam, natural_gradient, nltgcr_fisher, rmsprop
-from numopt.problems import EmpiricalRisk, MiniBatch
+from numopt.problems import EmpiricalRisk, MiniBatch, Rosenbrock
 
 SIZES = 5, 4, 3, 3
 RANDOM = np.random.default_rng(0)
@@ -61,13 +64,13 @@ def test_the_products_of_a_gradient_are_all_of_its_multiplications(name, monkeyp
 
 def test_a_median_is_over_the_turns_without_the_first_and_everybody_has_turns(monkeypatch):
     clock = iter(np.arange(0, 1e6, 0.05))
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(turns.time, "perf_counter", lambda: next(clock))
     calls = {"a": 0, "b K-FAC": 0}
 
     def step(name):
         calls[name] += 1
 
-    found = timing.medians({name: partial(step, name) for name in calls}, seconds=3, least=4)
+    found = turns.medians({name: partial(step, name) for name in calls}, seconds=3, least=4)
     assert found["a"] == pytest.approx(0.05 / 4) and found["b K-FAC"] == pytest.approx(0.05 / 10)  # a step took 50 ms
     assert calls["a"] >= 3 + 4 * 5 and calls["b K-FAC"] >= 3 + 10 * 5
 
@@ -91,6 +94,44 @@ def test_the_table_has_every_net_and_method_and_says_what_was_measured_with():
     for words in ("a machine", "12.35", "4321.00", "1.50 ms", "0.25 s", "21.0 s", "0.125", *timing.NETS,
                   *timing.METHODS):
         assert words in table
+
+
+def test_some_rows_of_the_table_are_measured_alone_and_the_record_keeps_the_others(monkeypatch, tmp_path):
+    monkeypatch.setattr(timing, "RECORD", tmp_path / "timing.npz")
+    monkeypatch.setattr(timing, "COST", tmp_path / "cost.npz")
+    monkeypatch.setattr(timing, "TABLE", {"compile": lambda against_torch, seconds: 21.0})
+    monkeypatch.setattr(side_by_side, "ROWS", {"BFGS": lambda against_torch, seconds: {"BFGS | SciPy": [3.0, 4.0]}})
+    assert "0.75" not in timing.main(None, ["compile"])
+    assert "0.75" in timing.main(None, ["BFGS"]) and "21.0" in timing.main(None)
+    assert read(tmp_path / "timing.npz")["runs"] == {"compile": 21.0, "BFGS": {"BFGS | SciPy": [3.0, 4.0]}}
+    with pytest.raises(DataError, match="no row ResNet; there are compile, BFGS"):
+        timing.main(None, ["BFGS", "ResNet"])
+
+
+@pytest.mark.parametrize("make, theirs", [
+    (lenet, torch_nets.lenet), (cnn, torch_nets.cnn), (partial(resnet18, width=4), partial(torch_nets.resnet18, 4)),
+    (partial(mlp, SIZES), partial(torch_nets.dense, SIZES))])
+def test_the_net_beside_ours_has_as_many_weights_and_as_many_outputs(make, theirs):
+    torch = pytest.importorskip("torch")
+    net, other = make(), theirs()
+    assert sum(weight.numel() for weight in other.parameters()) == net.size
+    x = torch.zeros(2, *(net.inputs if len(net.inputs) == 1 else (3, 32, 32)))
+    assert other(x).shape == (2, net.output_size)
+
+
+def test_what_is_beside_ours_does_the_same():
+    run, theta = adam(Rosenbrock(), np.array([-1.2, 1.0]), lr=1e-3), np.array([-1.2, 1.0])
+    assert_allclose(list(islice(run, 50))[-1], side_by_side.bare_adam(Rosenbrock(), theta, 50), rtol=1e-12)
+    assert 10 < side_by_side.to_the_minimum(np.array([-1.2, 1.0, -1.2, 1.0])) < 100
+
+
+@pytest.mark.parametrize("method", side_by_side.METHODS)
+def test_every_method_whose_cost_is_measured_takes_steps_on_an_image_net(method):
+    run, steps = side_by_side.METHODS[method]
+    images, labels = side_by_side.numbers((16, 16, 3), 20)
+    net = lenet((16, 16, 3))
+    assert side_by_side.period(run(EmpiricalRisk(net, images, labels, 10), net.initial(0, dtype=np.float32)), 3) > 0
+    assert steps >= 2 and method in second_order_cost.LIMITS
 
 
 def test_without_pytorch_the_comparison_says_so(monkeypatch, capsys):
@@ -122,3 +163,24 @@ def test_timing_nearly_all_there_is_to_gain_lies_between_plain_python_and_numpy(
 def test_timing_compiling_gains_most_on_the_cnn(arrays):
     gain = arrays("timing")["NumPy"] / arrays("timing")["compiled"]
     assert np.median(gain[figure.NETS.index("CNN")]) > 2 > np.median(gain[:2])
+
+
+def costs(arrays):
+    """{method: the cost of its step on each net}."""
+    return dict(zip(second_order_cost.LIMITS, arrays("second_order_cost")["steps_of_adam"], strict=True))
+
+
+def test_second_order_cost_products_with_the_curvature_cost_a_few_gradients_on_any_net(arrays):
+    cost = costs(arrays)
+    for method in ("AdaHessian", "nlTGCR"):
+        assert np.all((cost[method] > 1.5) & (cost[method] < 8)) and max(cost[method]) < 2.5 * min(cost[method])
+    assert np.all(cost["natural gradient"] > 2.5 * cost["nlTGCR"])
+    assert np.all(cost["natural gradient"] < 12 * cost["nlTGCR"]) and np.all(cost["Sophia"] < cost["AdaHessian"])
+
+
+def test_second_order_cost_inverses_and_roots_cost_more_the_wider_a_layer_is(arrays):
+    cost, (dense, other, narrow) = costs(arrays), range(len(second_order_cost.STYLES))
+    for method in ("K-FAC", "EKFAC", "SOAP", "Shampoo"):
+        assert cost[method][dense] > 1.5 * max(cost[method][other], cost[method][narrow])
+    assert all(cost[method][other] > cost[method][narrow] for method in ("SOAP", "Shampoo"))
+    assert all(cost[method][dense] > cost["natural gradient"][dense] for method in ("EKFAC", "SOAP", "Shampoo"))

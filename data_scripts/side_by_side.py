@@ -1,0 +1,206 @@
+"""Rows of the timing table that set something of ours beside what it is measured by: PyTorch, SciPy, or a step of Adam.
+
+Each row is a function (against_torch, seconds) -> {what: [ours, the other's]}, in milliseconds but for the memory,
+which is in MB; `cost` gives seconds a step.
+"""
+import subprocess
+import sys
+import time
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize, rosen, rosen_der
+
+from data_scripts import kernel_timing, torch_nets
+from data_scripts.turns import medians
+from numopt.networks import cnn, lenet, mlp, resnet18
+from numopt.optimizers import (
+    adahessian, adam, bfgs, ekfac, fishleg, kfac, lbfgs, muon, natural_gradient, nltgcr_fisher, shampoo, soap, sophia)
+from numopt.problems import EmpiricalRisk, Function, MiniBatch, Rosenbrock
+
+SEED, BATCH, IMAGES, STEPS = 0, 128, 2_560, 1_000
+NETS = {"2 × 90": lambda: mlp((3072, 90, 90, 10)), "CNN": cnn, "LeNet": lenet}
+# A method, and in how many steps it renews what it does not renew at every step: so many are timed together.  What a
+# step costs does not depend on the rate, and at this one none diverges.
+LITTLE = 1e-6
+METHODS = {
+    "Adam": (partial(adam, lr=LITTLE), 10),
+    "L-BFGS": (lbfgs, 10),
+    "Muon": (partial(muon, lr=LITTLE), 10),
+    "AdaHessian": (partial(adahessian, lr=LITTLE), 10),
+    "Sophia": (partial(sophia, lr=LITTLE, k=10), 10),
+    "nlTGCR": (partial(nltgcr_fisher, lr=LITTLE, start=0), 10),
+    "natural gradient": (partial(natural_gradient, lr=LITTLE, damping=0.1, cg_steps=10), 2),
+    "FishLeg": (partial(fishleg, lr=LITTLE, every=10), 10),
+    "K-FAC": (partial(kfac, lr=LITTLE, every=10), 10),
+    "EKFAC": (partial(ekfac, lr=LITTLE, every=10), 10),
+    "SOAP": (partial(soap, lr=LITTLE, every=10), 10),
+    "Shampoo": (partial(shampoo, lr=LITTLE, every=20), 20)}
+
+
+def numbers(shape, n=IMAGES):
+    """Images and labels drawn at random: how long a step takes does not depend on them."""
+    random = np.random.default_rng(SEED)
+    return random.standard_normal((n, *shape), np.float32), random.integers(0, 10, n)
+
+
+def adam_step(net, X, Y, batch):
+    """A function that takes a step of Adam."""
+    return partial(next, adam(EmpiricalRisk(net, X, Y, batch, seed=SEED), net.initial(SEED, dtype=np.float32), lr=1e-3))
+
+
+def beside_torch(name, net, make, batches, against_torch, seconds):
+    """Steps of Adam at these sizes of a batch, beside the fastest of PyTorch's forms."""
+    X, Y, found = *numbers((32, 32, 3)), {}
+    for batch in batches:
+        contestants = {"ours": adam_step(net(), X, Y, batch)}
+        if against_torch:
+            contestants |= {f"PyTorch {form}": step for form, step in enumerate(torch_nets.steps(make, X, Y, batch))}
+        ours, *theirs = medians(contestants, seconds / len(batches)).values()
+        found[f"Adam, {name}, batch {batch} | PyTorch"] = in_milliseconds(ours, min(theirs, default=np.nan))
+    return found
+
+
+def in_milliseconds(*seconds):
+    return [1e3 * second for second in seconds]
+
+
+def of_lenet(against_torch, seconds):
+    return beside_torch("LeNet", lenet, torch_nets.lenet, (16, 32, 64), against_torch, seconds)
+
+
+def of_resnet(against_torch, seconds):
+    return beside_torch("ResNet-18 of width 16", partial(resnet18, width=16), partial(torch_nets.resnet18, 16),
+                        (64, 256), against_torch, seconds)
+
+
+def of_example_gradients(against_torch, seconds):
+    net, (X, Y) = lenet(), numbers((32, 32, 3), BATCH)
+    theta = net.initial(SEED, dtype=np.float32)
+    theta.flags.writeable = False
+    contestants = {"ours": lambda: MiniBatch(net, X, Y).per_example_gradients(theta)}
+    if against_torch:
+        contestants["theirs"] = torch_nets.example_gradients(torch_nets.lenet, X, Y)
+    ours, *theirs = medians(contestants, seconds / 2).values()
+    return {f"gradients of {BATCH} examples, LeNet | PyTorch, vmap(grad)": in_milliseconds(ours, *theirs or [np.nan])}
+
+
+def to_the_minimum(start, tolerance=1e-5):
+    """Minimise by our BFGS until no derivative is larger; the number of steps."""
+    for steps, theta in enumerate(run := bfgs(Function(rosen, jac=rosen_der), start), 1):
+        if np.abs(run["g"] + run["y"]).max() < tolerance:  # the gradient where the step has ended
+            return steps
+    raise ValueError("BFGS ended before it arrived")
+
+
+def of_bfgs(against_torch, seconds):
+    start = np.tile([-1.2, 1.0], 20)
+    both = {"ours": partial(to_the_minimum, start),
+            "theirs": partial(minimize, rosen, start, jac=rosen_der, method="BFGS", options={"gtol": 1e-5})}
+    return {"BFGS, Rosenbrock of 40 numbers, to 1e-5 | SciPy": in_milliseconds(*medians(both, seconds / 4).values())}
+
+
+def bare_adam(problem, theta, steps):
+    """The loop with nothing around it."""
+    m = v = 0.0
+    for t in range(1, steps + 1):
+        g = problem.gradient(theta)
+        m = 0.9 * m + 0.1 * g
+        v = 0.999 * v + 0.001 * g**2
+        theta = theta - 1e-3 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    return theta
+
+
+def of_two_numbers(against_torch, seconds):
+    problem, start = Rosenbrock(), np.array([-1.2, 1.0])
+    both = {"ours": lambda: next(islice(adam(problem, start, lr=1e-3), STEPS - 1, None)),
+            "theirs": partial(bare_adam, problem, start, STEPS)}
+    ours, theirs = medians(both, seconds / 4).values()
+    return {f"Adam on two numbers, {STEPS:,} steps | the bare loop": in_milliseconds(ours, theirs)}
+
+
+def of_matrix_products(against_torch, seconds):
+    sizes = 3072, 90, 90, 10
+    both = {"ours": adam_step(mlp(sizes), *numbers((3072,)), BATCH), "theirs": kernel_timing.matrix_products(sizes)}
+    return {"Adam, 2 × 90 | its matrix products": in_milliseconds(*medians(both, seconds / 2).values())}
+
+
+PEAK = """
+import resource, sys
+import numpy as np
+from functools import partial
+from data_scripts import side_by_side, torch_nets
+from numopt.networks import cnn
+X, Y = side_by_side.numbers((32, 32, 3))
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+if sys.argv[1] == "ours":
+    step = side_by_side.adam_step(cnn(), X, Y, 4)
+    small = side_by_side.adam_step(cnn(), X, Y, side_by_side.BATCH)
+else:
+    step = next(torch_nets.steps(torch_nets.cnn, X, Y, 4))
+    small = next(torch_nets.steps(torch_nets.cnn, X, Y, side_by_side.BATCH))
+for _ in range(3):
+    step()
+before = peak()
+for _ in range(5):
+    small()
+print(peak() - before)
+"""
+
+
+def of_memory(against_torch, seconds):
+    """By how much a process grows, at its peak, in steps with 128 images, after some with four: all else is there."""
+    def grown(who):
+        done = subprocess.run([sys.executable, "-c", PEAK, who], capture_output=True, text=True, check=True,
+                              cwd=Path(__file__).parents[1])
+        return float(done.stdout) / 1024  # which counts in kB, under Linux
+
+    both = [grown("ours"), grown("theirs") if against_torch else np.nan]
+    return {f"MB at the peak of a step, CNN, batch {BATCH} | PyTorch": both}
+
+
+def period(run, steps):
+    """Seconds a step, over so many of them."""
+    start = time.perf_counter()
+    for _ in range(steps):
+        next(run)
+    return (time.perf_counter() - start) / steps
+
+
+def of_methods(against_torch, seconds):
+    """{net | method: [seconds a step, and of Adam beside it]}: the medians of up to five turns that both take."""
+    found = {}
+    for name, net in NETS.items():
+        net = net()
+        X, Y = numbers(net.inputs)
+        runs = {method: step(EmpiricalRisk(net, X, Y, BATCH, seed=SEED), net.initial(SEED, dtype=np.float32))
+                for method, (step, _) in METHODS.items()}
+        for method, run in runs.items():
+            next(islice(run, 2, None))  # the first are unlike the others: K-FAC renews its inverses in them
+            next(islice(runs["Adam"], 2, None))
+            times, began = [], time.perf_counter()
+            while len(times) < 5 and (not times or time.perf_counter() - began < seconds / 10):
+                times.append((period(run, METHODS[method][1]), period(runs["Adam"], METHODS["Adam"][1])))
+            found[f"{name} | {method}"] = np.median(times, axis=0).tolist()
+    return found
+
+
+ROWS = {"LeNet": of_lenet, "ResNet": of_resnet, "examples": of_example_gradients, "BFGS": of_bfgs,
+        "two": of_two_numbers, "alone": of_matrix_products, "memory": of_memory, "cost": of_methods}
+
+
+def report(runs):
+    """These rows in words."""
+    lines = ["", f"{'':60s}{'ours':>10s}{'theirs':>10s}{'ratio':>8s}"]
+    for row in ROWS:
+        for what, (ours, other) in sorted(runs.get(row, {}).items()) if row != "cost" else ():
+            lines.append(f"{what:60s}{ours:10.3f}{other:10.3f}{ours / other:8.2f}")
+    if "cost" in runs:
+        lines += ["", f"{'a step in steps of Adam':24s}" + "".join(f"{net:>10s}" for net in NETS)]
+        for method in METHODS:
+            both = [runs["cost"][f"{net} | {method}"] for net in NETS]
+            lines.append(f"{method:24s}" + "".join(f"{ours / adam:10.2f}" for ours, adam in both))
+    return lines if len(lines) > 2 else []
