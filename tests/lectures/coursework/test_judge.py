@@ -58,7 +58,7 @@ ATTACKS = {
     "prints without end": ("", "while True: print('x' * 10000)\n"),
     "forks": ("import os", "while os.fork() >= 0: 1\n        yield theta\n"),
     "exits": ("import os", "os._exit(0)\n        yield theta\n"),
-    "exits at import": ("import os\nHERE = os._exit(0)", LOOP.replace("beta1 * m", "m")),
+    "exits at import": ("import os\nHERE = os._exit(0)", LOOP.replace("beta1 * m", "(HERE or m)")),
     "kills its parent": ("import os, signal", "os.kill(os.getppid(), signal.SIGKILL); os.kill(-1, signal.SIGKILL)\n"
                                               "        yield theta\n"),
     "deletes files": ("import shutil", "shutil.rmtree(TREE); yield theta\n".replace(
@@ -210,6 +210,16 @@ def test_an_expression_that_is_nested_too_deeply_costs_nobody_else_anything(tmp_
         report = judge.graded("04", deep, None)
         assert report["points"] == 0
         assert number < 100_000 or re.search("recursion|nested too deeply", report["words"][0])
+
+
+def test_what_is_long_is_read_in_a_time_that_is_not(tmp_path):
+    """Where the time grew with the square of the length, this would not end."""
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [{"cell_type": "code", "source": "\n" * 400_000}]}))
+    assert submissions.handed_in(tmp_path / "a.ipynb", {"adaptive.py"})["a.ipynb"].strip() == ""
+    chain = "".join(f"def f{n}(): return f{n + 1}()\n" for n in range(8000))
+    there = submission(tmp_path / "chain", LOOP.replace("theta = theta", "f0(); theta = theta"), chain)
+    text = blanks.answered(EMPTY, submissions.handed_in(there, {"adaptive.py"})["adaptive.py"], "adam")
+    assert text.count("def f") >= 8000
 
 
 def test_no_other_optimizer_is_there_to_do_an_answers_work():
