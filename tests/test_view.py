@@ -111,7 +111,7 @@ TOLD = {
     "bfgs": lambda a, c: {"M": np.eye(SIZE) / (a * c**2)},
     "lbfgs": lambda a, c: {"pairs": ((np.ones(SIZE) / c, a * c * np.ones(SIZE)),)},
     "nonlinear_cg": lambda a, c: {"search": exact},
-    "hessian_free": lambda a, c: {"preconditioned": False, "eps": 5e-4, "damping": 0.3 * a * c**2},
+    "hessian_free": lambda a, c: {"preconditioned": False, "cg_steps": 3, "damping": 0.3 * a * c**2},
     "sophia": lambda a, c: {"gamma": 100.0, "k": 1}, "sam": lambda a, c: {"rho": 0.05 / c},
     "ivon": lambda a, c: {"h0": a * c**2, "ess": 1e14, "beta2": 1 - 1e-15},
     "anderson": lambda a, c: {"lr": 0.1 / (a * c**2)}, "fishleg": lambda a, c: {"scale": 1 / (a * c**2)},
