@@ -102,6 +102,15 @@ def test_newton_schulz_keeps_its_precision_and_a_matrix_of_zeros():
         newton_schulz(np.ones(3))
 
 
+@pytest.mark.parametrize("shape", [(6, 3), (3, 6), (1, 5), (5, 1)])
+def test_a_tall_matrix_and_a_wide_one_are_treated_alike_with_any_steps_and_coefficients(shape):
+    X = np.random.default_rng(0).standard_normal(shape)
+    U, _, Vt = np.linalg.svd(X, full_matrices=False)
+    assert_allclose(newton_schulz(X, steps=40, coefficients=(1.5, -0.5, 0.0)), U @ Vt, atol=1e-8)
+    a = 0.7 * X / np.linalg.norm(X)
+    assert_allclose(newton_schulz(X, steps=1, coefficients=(0.7, 0.0, 0.0)), a)
+
+
 def test_the_newton_iteration_takes_no_more_steps_than_it_is_allowed():
     A = np.diag([1.0, 100.0])
     assert_allclose(inverse_root_newton(A, 2, steps=30), np.diag([1.0, 0.1]))

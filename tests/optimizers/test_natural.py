@@ -217,6 +217,15 @@ def test_a_negative_curvature_counts_as_none(method):
     assert_allclose(step(method, falling, damping=0.5), step(method, flat, damping=0.5))
 
 
+def test_by_the_diagonal_there_is_no_step_along_a_flat_coordinate_that_the_gradient_has_a_share_in():
+    run = natural_gradient(Curved(np.diag([0.0, 1, 2, 3])), START, curvature="hessian", damping=0.0, solver="diagonal")
+    with pytest.raises(ValueError, match="there is no curvature along a direction in which the gradient has a share"):
+        next(run)
+    level = Quadratic(np.diag([0.0, 1, 2, 3]), [0.0, 1, 1, 1])
+    theta = next(natural_gradient(level, START, curvature="hessian", damping=0.0, solver="diagonal"))
+    assert_allclose(theta, [START[0], 1, 1 / 2, 1 / 3])
+
+
 @pytest.mark.parametrize("method", WITH_STRUCTURE)
 def test_without_damping_there_is_no_step_along_a_negative_curvature_that_the_gradient_has_a_share_in(method):
     with pytest.raises(ValueError, match="there is no curvature along a direction in which the gradient has a share"):
