@@ -33,8 +33,8 @@ def positive_nets(a):
 CASES = {
     "softmax_hessian_product": lambda a: [(a(1, 2), a(1, 2)), (a(7, 10), a(7, 10)), (100 * a(5, 3), a(5, 3))],
     "dense_fisher_product": lambda a: nets(a),
-    "dense_fisher_solve": lambda a: ((*net, 1.0, steps, 1e-3)
-                                     for net, steps in zip(positive_nets(a), (1, 4, 3, 3, 2))),
+    "dense_fisher_solve": lambda a: ((*net, 1.0, *until) for net, steps in zip(positive_nets(a), (1, 4, 3, 3, 2))
+                                     for until in [(steps, 1e-3), (30, 0.8)]),
 }
 
 

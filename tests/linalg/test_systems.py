@@ -229,6 +229,22 @@ def test_along_negative_curvature_steihaug_goes_to_the_lower_of_both_ends_which_
     assert {*behind} == {False, True}
 
 
+def test_a_matrix_that_solves_its_own_system_does_so_with_damping_and_without_any_curvature_is_looked_at():
+    class Solving(LinearOperator):
+        def __init__(self):
+            super().__init__(float, (3, 3))
+
+        def _matvec(self, v):
+            return np.diag([1.0, 2, -1]) @ v
+
+        def solve(self, b, damping, steps, tolerance):
+            return 7 * b
+
+    assert_array_equal(conjugate_gradient(damped(Solving(), 0.5), np.ones(3)), 7)
+    with pytest.raises(ValueError, match="A is not positive definite"):
+        conjugate_gradient(damped(Solving(), 0.0), np.array([0.0, 0, 1]))
+
+
 # ---- truncated conjugate gradients
 
 def test_the_truncated_ones_are_kept_at_powers_of_one_point_three():

@@ -221,6 +221,26 @@ def test_without_a_seed_the_sampled_fisher_matrix_is_a_function_of_the_batchs_ow
     assert relative(dense(later.sampled_fisher(theta)), dense(loss.sampled_fisher(theta))) > 1e-2
 
 
+def test_statistics_may_come_one_after_the_other_and_are_there_for_every_pass():
+    network = Network(Dense(5, 4), BatchNorm(4), Dense(4, 3), inputs=5)
+    random, theta = np.random.default_rng(0), network.initial(0)
+    X, Y = random.standard_normal((6, 5)), random.integers(3, size=6)
+    known = MiniBatch(network, X, Y).statistics_of(theta)
+    once = MiniBatch(network, X, Y, training=False, statistics=iter(known))
+    value = MiniBatch(network, X, Y, training=False, statistics=known).value(theta)
+    assert once.value(theta) == value == once.value(theta)
+
+
+def test_a_view_that_cannot_be_written_into_may_change_all_the_same():
+    loss, theta = batch(mlp([5, 4, 3]))
+    there = theta.copy()
+    view = there[:]
+    view.flags.writeable = False
+    before = loss.value(view)
+    there += 0.1
+    assert loss.value(view) == loss.value(theta + 0.1) != before
+
+
 def test_masks_and_labels_are_others_for_another_seed_and_for_another_step():
     network = mlp([5, 30, 3], dropout=0.5)
     random, theta = np.random.default_rng(0), network.initial(0)
