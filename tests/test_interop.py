@@ -74,6 +74,15 @@ def test_a_callback_ends_the_run_by_stop_iteration_in_either_of_its_forms():
         assert found.nit == 2 and found.status == 99 and not found.success
 
 
+def test_a_callback_may_write_into_what_it_is_given():
+    def by_name(intermediate_result):
+        intermediate_result.x[:] = 7
+
+    for callback in (lambda x: x.fill(7), by_name):
+        found = minimize(bowl, [1.0], jac=slope, method=scipy_method(gradient_descent, lr=0.1), callback=callback)
+        assert found.success and abs(found.x[0]) < 1e-4
+
+
 @pytest.mark.parametrize("how", [{"tol": 0.0}, {"options": {"gtol": 0.0}}])
 def test_a_tolerance_of_0_is_one(how):
     how = {**how, "options": {**how.get("options", {}), "maxiter": 40}}

@@ -197,6 +197,7 @@ def test_the_minimizer_of_a_quadratic_is_where_A_theta_is_b():
 def test_of_the_many_minimizers_of_a_semidefinite_quadratic_the_nearest_to_the_origin_is_given():
     assert_allclose(Quadratic([[1, 1], [1, 1]], [2, 2]).minimizers, [[1, 1]])
     assert Quadratic([[1, 1], [1, 1]], [2, -2]).minimizers is None
+    assert Quadratic([[1, 0], [0, 0]], [1, 1e-8]).minimizers is None
     assert_allclose(Quadratic(np.zeros((2, 2)), c=3).minimizers, [[0, 0]])
 
 
