@@ -3,6 +3,7 @@
 Hessian and Jacobian products of a whole network, from the passes of its layers, which are there.
 """
 from lectures.assignments import Claim, net, plain
+from lectures.coursework.holding import agrees_closely
 
 BLANKS = {"numopt.problems.minibatch": ["MiniBatch.hessian", "MiniBatch.through_outputs", "MiniBatch.jacobian"]}
 
@@ -22,9 +23,9 @@ def product(matrix, **how):
 
 CLAIMS = [
     Claim("MiniBatch.hessian", "H v is the derivative of the gradient along v, by the R-operator of both passes.",
-          product("hessian"), 4),
+          product("hessian"), 4, holds=agrees_closely),
     Claim("MiniBatch.hessian", "It is so for another loss and other activations.",
-          product("hessian", loss="SquaredError", activation="softplus"), 2, shown=False),
+          product("hessian", loss="SquaredError", activation="softplus"), 2, shown=False, holds=agrees_closely),
     Claim("MiniBatch.through_outputs", "G v takes a pass forward, the loss's own Hessian, and a pass back.",
           product("gauss_newton"), 3),
     Claim("MiniBatch.through_outputs", "So does Fisher's matrix.", product("fisher"), 1, shown=False),

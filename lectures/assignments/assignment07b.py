@@ -8,6 +8,7 @@ from lectures.assignments import Claim, between, call
 from lectures.coursework.holding import meets_both
 
 BLANKS = {"numopt.line_search": ["strong_wolfe"]}
+ALSO = {"numopt.line_search": ["exact"]}  # whose steps meet the conditions
 
 
 def searched(low, high, **how):

@@ -9,7 +9,7 @@ WRITTEN_INTO = "it wrote into the θ that it was given; make a new array: θ = �
 RELATIVE, ABSOLUTE = 1e-6, 1e-9  # how near a right answer comes: sums may be taken in another order
 
 
-def agrees(job, got, truth):
+def agrees(job, got, truth, relative=RELATIVE, absolute=ABSOLUTE):
     """The results are those of the lecture, but for rounding."""
     for name, right in truth.items():
         mine = got.get(name)
@@ -20,7 +20,7 @@ def agrees(job, got, truth):
         if not np.isfinite(mine).all():
             return f"{name} has entries that are not finite"
         scale = np.abs(right).max(initial=0.0)
-        apart = np.abs(mine - right) > ABSOLUTE + RELATIVE * scale + RELATIVE * np.abs(right)
+        apart = np.abs(mine - right) > absolute + relative * scale + relative * np.abs(right)
         if apart.any():
             if name == "given":
                 return WRITTEN_INTO
@@ -28,6 +28,11 @@ def agrees(job, got, truth):
             where = f"step {at[0]}, coordinate {at[1]}" if name == "path" else f"{name}[{', '.join(map(str, at))}]"
             return f"at {where}: expected {right[at]:.10g}, got {mine[at]:.10g}"
     return None
+
+
+def agrees_closely(job, got, truth):
+    """They are, and nearer than differences of the gradient come."""
+    return agrees(job, got, truth, 1e-11, 1e-13)
 
 
 def kept(job, got, truth):

@@ -80,6 +80,8 @@ def test_what_is_blanked_still_compiles_and_keeps_signatures(assignment):
 MORE = [
     ("numopt.problems.minibatch", "MiniBatch.hessian", "half of it is the sum", "Y, Rz) / self.n", "Y, Rz)"),
     ("numopt.problems.minibatch", "MiniBatch.hessian", "Gauss-Newton's for it", "Rsaved, dz,", "Rsaved, 0 * dz,"),
+    ("numopt.problems.minibatch", "MiniBatch.hessian", "finite differences", "return symmetric(product, theta)",
+     "return Objective.hessian(self, theta)"),
     ("numopt.problems.minibatch", "MiniBatch.through_outputs", "the sum", "product(Jv) / self.n", "product(Jv)"),
     ("numopt.problems.minibatch", "MiniBatch.through_outputs", "JᵀJ", "product(Jv) /", "Jv /"),
     ("numopt.problems.minibatch", "MiniBatch.jacobian", "outputs before examples", "axis=1", "axis=0"),
