@@ -1,9 +1,9 @@
-"""The figures of lecture 4 that need no record show what their captions claim: tested on the arrays that are drawn."""
+"""The figures of lectures 4 and 10 that need no record show what their captions claim, on the arrays that are drawn."""
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from figures import first_steps, turned_valley
+from figures import adam_neighbours, first_steps, turned_valley
 from numopt.problems import quadratic_with
 
 
@@ -62,3 +62,16 @@ def test_first_steps_uncorrected_they_grow_to_six_and_a_half_times_the_rate_and_
     t = np.arange(1, len(lengths) + 1)
     assert_allclose(lengths, (1 - 0.9**t) / np.sqrt(1 - 0.999**t), rtol=1e-6)
     assert 6.5 < lengths.max() < 6.6 and 2 < lengths[249] < 2.2 and lengths[-1] < 1.05
+
+
+# ------------------------------------------------------------------------------------------------------ adam_neighbours
+
+@pytest.mark.parametrize("changed", [{}, {"seed": 1}, {"seed": 2, "large": 40.0, "steps": 2400}, {"noise": 0.2, "at": 250}])
+def test_adam_neighbours_after_one_large_gradient_the_steps_of_yogi_stay_short_for_longest(changed):
+    found = adam_neighbours.compute(**changed)
+    at = found.pop("at")
+    usual = {name: np.median(lengths[100:at - 5]) for name, lengths in found.items()}
+    short = {name: np.sum(found[name][at + 5:] < usual[name] / 2) for name in found}
+    assert max(short, key=short.get) == "yogi" and short["yogi"] > 3 * short["adam"] > 0
+    assert usual["adabelief"] > 2.5 * usual["adam"] and usual["adabelief"] == max(usual.values())
+    assert np.median(found["radam"][5:9]) < 0.2 < 0.7 < np.median(found["radam"][:5])

@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from numopt.optimizers import (
-    adabelief, adadelta, adagrad, adam, adamw, adan, gradient_descent, lamb, lion, momentum, muon, nadam, radam,
+    adabelief, adadelta, adagrad, adam, adamw, gradient_descent, lamb, lion, momentum, muon, nadam, radam,
     rmsprop, rprop, sign_descent, yogi)
 from numopt.problems import Objective
 
@@ -95,8 +95,7 @@ OF_OPTAX = {
     "radam": (radam, {"lr": 0.1}, {"learning_rate": 0.1}),
     "lion": (lion, {"lr": 0.1, "weight_decay": 1e-3}, {"learning_rate": 0.1}),
     "sign_sgd": (sign_descent, {"lr": 0.1}, {"learning_rate": 0.1}),
-    "lamb": (lamb, {"lr": 0.1, "weight_decay": 0.2}, {"learning_rate": 0.1, "weight_decay": 0.2}),
-    "adan": (adan, {"lr": 0.1, "weight_decay": 0.0}, {"learning_rate": 0.1})}
+    "lamb": (lamb, {"lr": 0.1, "weight_decay": 0.2}, {"learning_rate": 0.1, "weight_decay": 0.2})}
 
 
 @pytest.mark.parametrize("seed", range(3))
