@@ -1,8 +1,8 @@
 """After one large gradient Yogi's steps stay short for longest; steady gradients make AdaBelief's long.
 
 The same gradients for five loops: 1 and some noise, and at step 300 once 30.  Drawn is the length of each step, in
-units of the rate, with β₂ = 0.99.  RAdam begins with the averaged gradient, then with little, and rises to Adam's steps,
-a warm-up.  Adam forgets the large square by a hundredth of it a step, Yogi by a hundredth of the newest one.
+units of the rate, with β₂ = 0.99.  RAdam begins with the averaged gradient, then with little, and rises to Adam's
+steps, a warm-up.  Adam forgets the large square by a hundredth of it a step, Yogi by a hundredth of the newest one.
 AdaBelief divides by the noise alone.  Adan looks ahead with the last change, of which the large gradient makes two.
 
 Made for this course, after Zaheer et al. (2018), Liu et al. (2020), Zhuang et al. (2020) and Xie et al. (2022).

@@ -66,7 +66,8 @@ def test_first_steps_uncorrected_they_grow_to_six_and_a_half_times_the_rate_and_
 
 # ------------------------------------------------------------------------------------------------------ adam_neighbours
 
-@pytest.mark.parametrize("changed", [{}, {"seed": 1}, {"seed": 2, "large": 40.0, "steps": 2400}, {"noise": 0.2, "at": 250}])
+@pytest.mark.parametrize("changed", [{}, {"seed": 1}, {"seed": 2, "large": 40.0, "steps": 2400},
+                                     {"noise": 0.2, "at": 250}])
 def test_adam_neighbours_after_one_large_gradient_the_steps_of_yogi_stay_short_for_longest(changed):
     found = adam_neighbours.compute(**changed)
     at = found.pop("at")
