@@ -273,12 +273,9 @@ def hides(place, packages):
 
 
 def without(folder, packages):
-    """Everything in a folder but what leads to site-packages, in which only what holds no answer is opened; or to what
-    is not seen of a package."""
-    if folder in packages:
-        return []
-    if not hides(folder, packages):
-        return [folder]
+    """Everything in a folder but these, and what leads to them."""
+    if folder in packages or not hides(folder, packages):
+        return [] if folder in packages else [folder]
     return [part for entry in folder.iterdir() for part in
             (without(entry, packages) if entry.is_dir() and hides(entry, packages) else [entry])]
 

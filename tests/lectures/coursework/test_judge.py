@@ -461,7 +461,7 @@ def test_a_folder_of_submissions_becomes_a_table_pages_and_a_test_report(tmp_pat
 
 def test_a_mistaken_command_says_so_before_anything_is_run(tmp_path, capsys):
     assert main(["grade", "99", str(tmp_path)]) == 1
-    assert "there is no assignment '99'; there is 01, 02" in capsys.readouterr().err
+    assert "there is no assignment '99'; there is 01, 01b, 02" in capsys.readouterr().err
     assert main(["grade", "04", str(tmp_path), "--csv", str(tmp_path / "no" / "grades.csv")]) == 1
     assert "there is no folder" in capsys.readouterr().err
 
