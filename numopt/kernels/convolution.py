@@ -65,7 +65,7 @@ def convolution_compiled(x, matrix, k, stride, padding):
         return over_pixels(x, W.transpose(0, 2, 1, 3), b, padding, (n, h, w, len(matrix)))
     table, W = outputs_table(x.shape[1:], len(matrix), k, stride, padding), by_columns(matrix, k * k * channels)
     y = aligned((n, h, w, len(matrix)), x.dtype)
-    add_up_all(table, x, padding, W, x[:0], y)
+    add_up_all(table, x, padding, W, x[:0], y, few(y, k, channels))
     return y
 
 
@@ -107,7 +107,7 @@ def convolution_by_weights_compiled(x, dy, k, stride, padding, bias):
         return by_runs(x, dy, k, stride, padding, bias)
     table, W = weights_table(x.shape[1:], outputs, k, stride, padding), np.empty(0, x.dtype)
     sums = np.zeros((PIECES, 1, 1, k * run + 1, sixteens(outputs)), x.dtype)
-    add_up_all(table, x, padding, W, dy, sums, more=True)
+    add_up_all(table, x, padding, W, dy, sums, few(dy, k, x.shape[3]), more=True)
     return np.ascontiguousarray(sums.sum(axis=(0, 1, 2))[:k * run + bias, :outputs].T)
 
 
@@ -141,7 +141,7 @@ def convolution_by_inputs_compiled(dy, matrix, shape, k, stride, padding):
         return over_pixels(dy, W.transpose(3, 2, 1, 0), np.zeros((shape[3], 0), dy.dtype), k - 1 - padding, shape)
     table, border = inputs_table(shape[1:], dy.shape[1:], k, stride, padding)
     W, dx = in_order(matrix, k, stride, shape[3]), aligned(shape, dy.dtype)
-    add_up_all(table, dy, border, W, dy[:0], dx)
+    add_up_all(table, dy, border, W, dy[:0], dx, few(dy, k, shape[3]))
     return dx
 
 
@@ -195,10 +195,10 @@ def aligned(shape, dtype):
     return room[first:first + size].reshape(shape)
 
 
-def add_up_all(table, x, border, W, dy, y, more=False):
+def add_up_all(table, x, border, W, dy, y, alone, more=False):
     """add_up for all images; if there is to be `more` in it, y has one image for each piece of the work."""
     share_out(len(x), lambda here, number: add_up(table, x[here], border, W, dy[here], y[number if more else here],
-                                                  more), alone=few(x))
+                                                  more), alone)
 
 
 @helper(nogil=True)

@@ -22,9 +22,9 @@ def side_by_side(channels, w):
     return channels * sixteens(w) < sixteens(channels) * w
 
 
-def few(x):
-    """Is there too little to do for more than one thread?"""
-    return x.size < 100_000
+def few(images, k, channels):
+    """Are there too few multiplications for more than one thread: for every number of these images those of a patch?"""
+    return images.size * k * k * channels < 8_000_000
 
 
 def over_pixels(x, W, b, border, shape):
@@ -36,7 +36,7 @@ def over_pixels(x, W, b, border, shape):
     table, y = pixels_table(x.shape[1:], shape[1:], k, border), np.empty(shape, x.dtype)
     W, starts = np.ascontiguousarray(W).reshape(-1), starts.reshape(-1)
     share_out(len(x), lambda here, number: add_up_pixels(table, x[here], border, sixteens(shape[2]) + k - 1, W, starts,
-                                                         y[here]), alone=few(x))
+                                                         y[here]), alone=few(y, k, x.shape[3]))
     return y
 
 
@@ -84,7 +84,8 @@ def by_runs(x, dy, k, stride, padding, bias):
     run, outputs = k * x.shape[3], dy.shape[3]
     wide, table = sixteens(run), runs_table(x.shape[1:], outputs, k, stride, padding)
     sums = np.zeros((PIECES, (k + 1) * outputs * wide), x.dtype)
-    share_out(len(x), lambda here, number: add_up_runs(table, x[here], padding, dy[here], sums[number]), alone=few(x))
+    share_out(len(x), lambda here, number: add_up_runs(table, x[here], padding, dy[here], sums[number]),
+              alone=few(dy, k, x.shape[3]))
     sums = sums.sum(axis=0).reshape(k + 1, outputs, wide)
     dW = sums[:k, :, :run].transpose(1, 0, 2).reshape(outputs, -1)
     return np.column_stack([dW, sums[k, :, 0]]) if bias else dW

@@ -48,7 +48,7 @@ SUMS = """
 import numpy as np
 from numopt.kernels.convolution import convolution_by_weights
 random = np.random.default_rng(0)
-x, dy = random.standard_normal((20, 9, 9, 40)), random.standard_normal((20, 9, 9, 8))
+x, dy = random.standard_normal((40, 9, 9, 40)), random.standard_normal((40, 9, 9, 8))
 print(convolution_by_weights.compiled(x, dy, 3, 1, 1, True).tobytes().hex())
 """
 
