@@ -673,7 +673,7 @@ def test_without_look_ahead_muon_steps_by_the_momentum_itself():
 
 
 def test_an_unknown_scale_is_refused():
-    with pytest.raises(ValueError, match="scale is 'none'; it is one of original, match_rms_adamw, spectral"):
+    with pytest.raises(ValueError, match="scale is 'none'; it must be 'original', 'match_rms_adamw' or 'spectral'"):
         next(muon(PROBLEM, ZERO, scale="none"))
 
 
