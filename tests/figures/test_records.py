@@ -109,6 +109,8 @@ OTHER = 4
 
 def inner(x):
     """What it does."""
+    if x is None:
+        raise ValueError(f"there is no {x}")
     return x + STEPS  # a comment
 
 
@@ -141,13 +143,14 @@ def module(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("before, after", [
-    ("x + STEPS", "x - STEPS"), ("STEPS = 3", "STEPS = 4"), ("np.sqrt", "np.exp"), ("adam", "nadam")])
+    ("x + STEPS", "x - STEPS"), ("STEPS = 3", "STEPS = 4"), ("np.sqrt", "np.exp"), ("adam", "nadam"),
+    ("x is None", "x == 0"), ("raise ValueError", "raise TypeError"), ("raise ValueError", "print")])
 def test_a_digest_changes_with_the_code_that_is_called(module, before, after):
     assert module(CODE) != module(CODE.replace(before, after))
 
 
 @pytest.mark.parametrize("before, after", [
-    ("A module.", "Another."), ("What it does.", "Much."), ("# a comment", "# another"), ("OTHER = 4", "OTHER = 5"),
+    ("A module.", "Another."), ("there is no", "there never was"), ("What it does.", "Much."), ("# a comment", "# another"), ("OTHER = 4", "OTHER = 5"),
     ("    return x\n", "    return -x\n")])
 def test_a_digest_does_not_change_with_prose_or_with_what_is_not_called(module, before, after):
     assert module(CODE) == module(CODE.replace(before, after))
