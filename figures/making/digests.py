@@ -4,8 +4,7 @@
 
 Followed are the names in the source: a function, a class, a constant of the module, or one that is imported from
 another module of ours.  Docstrings, comments, line breaks and the words of an error do not count, nor what else stands
-in a module.  Of a
-kernel the NumPy version counts: its twin agrees with it to rounding, and has tests of its own.
+in a module.  Of a kernel the NumPy version counts: its twin agrees with it to rounding, and has tests of its own.
 """
 import ast
 import hashlib

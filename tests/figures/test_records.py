@@ -150,8 +150,8 @@ def test_a_digest_changes_with_the_code_that_is_called(module, before, after):
 
 
 @pytest.mark.parametrize("before, after", [
-    ("A module.", "Another."), ("there is no", "there never was"), ("What it does.", "Much."), ("# a comment", "# another"), ("OTHER = 4", "OTHER = 5"),
-    ("    return x\n", "    return -x\n")])
+    ("A module.", "Another."), ("there is no", "there never was"), ("What it does.", "Much."),
+    ("# a comment", "# another"), ("OTHER = 4", "OTHER = 5"), ("    return x\n", "    return -x\n")])
 def test_a_digest_does_not_change_with_prose_or_with_what_is_not_called(module, before, after):
     assert module(CODE) == module(CODE.replace(before, after))
 
