@@ -7,14 +7,16 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt import optimizers
-from numopt.linalg import balanced, inner, newton_schulz, norm
+from numopt.linalg import balanced, inner, newton_schulz, norm, nystrom
+from numopt.linalg.roots import inverse
 from numopt.line_search import Trial, cubic, remembering, strong_wolfe
 from numopt.optimizer import Diverged
 from numopt.optimizers import (
-    bfgs, damped_newton, dog, ekfac, gcr, hessian_free, kfac, lbfgs, levenberg_marquardt, momo, newton_cg, nltgcr,
-    nltgcr_adaptive, nonlinear_cg, normalized_descent, rprop, scion, sps, sr1, trust_region)
+    bfgs, damped_newton, dog, ekfac, gcr, hessian_free, kfac, lbfgs, levenberg_marquardt, momo, natural_gradient,
+    newton_cg, nltgcr, nltgcr_adaptive, nonlinear_cg, normalized_descent, rprop, scion, sps, sr1, trust_region)
 from numopt.optimizers.kronecker import balance
-from numopt.problems import Objective, Quadratic, Rosenbrock
+from numopt.optimizers.residual import least_squares
+from numopt.problems import Function, LeastSquares, Objective, Quadratic, Rosenbrock
 from numopt.record import path
 
 A = np.array([[3.0, 1, 0], [1, 2, 0.5], [0, 0.5, 1]])
@@ -318,3 +320,66 @@ def test_a_problem_may_hand_out_one_buffer_for_all_its_answers():
 def test_a_search_where_f_is_not_finite_says_so_before_it_says_anything_of_its_first_trial():
     with pytest.raises(FloatingPointError, match="f and its slope are finite"):
         strong_wolfe(Wrong({"g": nan}).loss(1), START, -START, alpha=nan)
+
+
+# ----------------------------------------------------------- one parameter in other units, or with no curvature at all
+
+T = np.linspace(0, 1, 6)
+LINE = np.array([1.0, 2.0])  # y = 1 + 2t
+
+
+def line(unit):
+    """The fit of a + b t to it, with t in such units, and so b in others; also as a function, and its normal matrix."""
+    J = np.column_stack([np.ones(6), unit * T])
+    return LeastSquares(lambda p: J @ p - (LINE[0] + LINE[1] * T), lambda p: J, lambda p: np.zeros((6, 2, 2)))
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e-16, 1e-7, 1.0, 1e16])
+@pytest.mark.parametrize("solve", [
+    lambda f, unit: path(optimizers.gauss_newton(f, np.zeros(2)), 5)[-1],
+    lambda f, unit: path(levenberg_marquardt(f, np.zeros(2)), 60)[-1],
+    lambda f, unit: path(optimizers.newton(f, np.zeros(2)), 1)[-1],
+    lambda f, unit: path(damped_newton(f, np.zeros(2), damping=0.0), 3)[-1] if 1e-7 <= unit <= 1 else None,
+    lambda f, unit: path(natural_gradient(f, np.zeros(2), curvature="gauss_newton", damping=0.0, solver="dense"),
+                         1)[-1],
+    lambda f, unit: least_squares(f.jacobian(LINE), LINE[0] + LINE[1] * T),
+    lambda f, unit: -inverse(f.gauss_newton(LINE), 0.0) @ f.gradient(np.zeros(2)),
+], ids=["gauss_newton", "levenberg_marquardt", "newton", "damped_newton", "natural_gradient", "least_squares",
+        "inverse"])
+def test_columns_of_1_and_of_any_other_length_are_not_parallel(solve, unit):
+    """Of how many dimensions they are is not said by how long they are."""
+    found = solve(line(unit), unit)
+    assert found is None or np.allclose(found * [1, unit], LINE, rtol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-16, 1e-8, 1.0, 1e12])
+def test_what_a_few_columns_tell_of_a_matrix_does_not_depend_on_their_units(unit):
+    """W of rank 2, of which one row and column has other units."""
+    D, F = np.diag([1.0, unit, 1.0]), np.array([[2.0, 1, 3], [1, 2, 3], [3, 3, 6]])
+    found = np.asarray(nystrom(D @ F @ D, [0, 1, 2]) @ np.eye(3))
+    assert_allclose(found / np.outer(np.diag(D), np.diag(D)), F, rtol=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-7, 1.0, 1e7])
+@pytest.mark.parametrize("dtype", [float, np.float32])
+def test_a_decay_is_fitted_by_differences_whatever_the_units_of_time(unit, dtype):
+    """y = 3 exp(−t/τ), with τ = 2 in such units: of a step of 1e-5 there would be nothing left of a τ of 2e-7."""
+    t = unit * np.linspace(0, 6, 30)
+    fit = LeastSquares(lambda p: p[0] * np.exp(-t / p[1]) - 3 * np.exp(-t / (2 * unit)))
+    start = np.array([2.0, 1.5 * unit], dtype)
+    for method in levenberg_marquardt, optimizers.gauss_newton:
+        assert_allclose(path(method(fit, start), 60)[-1] / [1, unit], [3, 2], rtol=1e-5 if dtype is float else 1e-3)
+
+
+@pytest.mark.parametrize("turn", [np.eye(3), np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]])
+@pytest.mark.parametrize("name", ["steepest_descent", "nonlinear_cg", "sr1", "bfgs", "lbfgs", "natural_gradient", "gcr",
+                                  "nltgcr", "nltgcr_adaptive"])
+@pytest.mark.parametrize("c", [1.0, 1e-10])
+def test_where_neither_curvature_nor_gradient_has_a_share_nothing_moves_and_the_rest_is_solved(name, turn, c):
+    """½ (2x² + y²) − x − y of (x, y, z), turned: from any start to (½, 1), and z stays as it was."""
+    H, b = c * turn @ np.diag([2.0, 1, 0]) @ turn.T, c * turn @ np.array([1.0, 1, 0])
+    valley = Function(lambda x: float(x @ H @ x / 2 - b @ x), lambda x: H @ x - b, lambda x: (H + H.T) / 2)
+    how = {"natural_gradient": {"curvature": "hessian", "damping": 0.0}}
+    steps = {"natural_gradient": 1}.get(name, 80)
+    theta = path(getattr(optimizers, name)(valley, turn @ np.array([3.0, -2, 5]), **how.get(name, {})), steps)[-1]
+    assert_allclose(turn.T @ theta, [0.5, 1, 5], atol=1e-6)
