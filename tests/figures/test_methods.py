@@ -149,7 +149,7 @@ def test_method_family_tree_every_panel_has_the_walk_of_its_method_and_what_is_l
 def test_method_family_tree_newton_climbs_and_gcr_is_lost_and_bfgs_arrives(arrays):
     left = dict(zip([name for name, *_ in tree.lines()], arrays("method_family_tree")["left"]))
     assert left["newton"] > 1 and left["gcr"] > 1
-    assert max(left["bfgs"], left["gauss_newton"], left["newton_cg"]) < 1e-12 < left["gradient_descent"]
+    assert max(left["bfgs"], left["gauss_newton"]) < 1e-12 < left["newton_cg"] < 1e-8 < left["gradient_descent"]
 
 
 def test_method_family_tree_the_number_of_a_method_is_its_lecture():
