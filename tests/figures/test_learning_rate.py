@@ -310,12 +310,12 @@ def behind(arrays, method, problem):
 
 @pytest.mark.parametrize("problem", rate_free.PASSES)
 def test_rate_free_prodigy_ends_where_a_searched_rate_does_whatever_it_is_told(problem, arrays):
-    assert (np.median(behind(arrays, "prodigy", problem), axis=0) < 1.2).all()
+    assert (np.median(behind(arrays, "prodigy", problem), axis=0) < 1.5).all()
 
 
 def test_rate_free_told_what_is_usual_every_other_rate_is_left_behind_on_some_problem(arrays):
     for method in set(rate_free.TOLD) - {"prodigy"}:
-        assert max(np.median(behind(arrays, method, problem)[:, 1]) for problem in rate_free.PASSES) > 1.5, method
+        assert max(np.median(behind(arrays, method, problem)[:, 1]) for problem in rate_free.PASSES) > 2, method
 
 
 def test_rate_free_three_hardly_depend_on_what_they_are_told_and_all_others_do(arrays):
