@@ -160,3 +160,11 @@ def test_the_table_has_a_line_for_every_question():
     assert words == {"gradient": "wrong", "hessian": "wrong", "gauss_newton": "not answered"}
     assert table(Quadratic(np.eye(2)), [1, 2]).count("right") == 2
     assert table(Quadratic(np.eye(2)), [1, 2]).startswith("Quadratic at a theta of 2 numbers, float64")
+
+
+def test_as_many_directions_are_tried_as_are_asked_for():
+    """A third of the curvature along one coordinate of twenty is missing, which shows in some directions more."""
+    A = np.eye(20)
+    wrong = Function(lambda x: x @ x / 2 + x[0]**2 / 4, lambda x: x + np.eye(20)[0] * x[0] / 2, lambda x: A)
+    errors = {check_hessian(wrong, np.ones(20), directions=n, seed=3) for n in (1, 2, 5, 40)}
+    assert len(errors) == 4

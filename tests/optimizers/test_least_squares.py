@@ -146,6 +146,15 @@ def test_where_the_jacobian_has_too_few_independent_columns_the_shortest_step_is
     assert_allclose(path(gauss_newton(twice, [0.0, 0.0]), 1)[-1], [best / 2, best / 2])
 
 
+@pytest.mark.parametrize("row", [0, 1, 2])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_one_number_of_a_jacobian_that_is_not_finite_is_enough(row, wrong):
+    J = np.eye(3, 2)
+    J[row, 1] = wrong
+    with pytest.raises(Diverged, match="the Jacobian is not finite here"):
+        next(gauss_newton(LeastSquares(lambda theta: np.ones(3), lambda theta: J), [1.0, 2.0]))
+
+
 def test_the_shortest_step_is_so_in_the_units_of_the_parameters():
     J, r = np.column_stack([A[:, 0], 5 * A[:, 0], A[:, 1]]), Y
     assert_allclose(shortest(J, r), np.linalg.pinv(J) @ r)
