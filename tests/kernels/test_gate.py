@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numopt.kernels
+from numopt.kernels.convolution import convolution_by_weights
 from numopt.kernels.gate import gate
 from numopt.kernels.twins import Kernel, described
 from tests import kernels as tests_of_kernels
@@ -89,6 +90,12 @@ def test_what_was_let_in_once_lets_nothing_else_in():
                              (3, -2**63 - 1), (3, 7)]:
             assert not fits((*good[:place], wrong, *good[place + 1:])), (place, wrong)
         assert not fits(good[:3]) and not fits((*good, 1))
+
+
+@pytest.mark.parametrize("bias, fits", [(0, True), (1, True), (True, True), (2, False), (-1, False)])
+def test_a_convolution_has_a_bias_or_none(bias, fits):
+    x = np.ones((2, 4, 5, 3))
+    assert convolution_by_weights.lets_in((x, np.ones((2, 4, 5, 2)), 3, 1, 1, bias)) == fits
 
 
 def test_a_gate_remembers_no_more_than_it_has_room_for():
