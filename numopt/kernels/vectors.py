@@ -145,7 +145,8 @@ def least_residual_compiled(r, Jr, P, V, products, skipped):
     number, k, known = r.dtype.type, len(V), len(products)
     tau, alpha, largest = np.zeros(k, r.dtype), np.zeros(k, r.dtype), number(0)
     before, products = products, np.zeros((k, k), r.dtype)
-    products[:known, :known] = before
+    for i in range(known * known):  # not as slices, for which Numba would compile the words of an error
+        products[i // known, i % known] = before[i // known, i % known]
     for start in range(0, r.size, PIECE):  # all the products of two vectors that are not known
         r_piece, Jr_piece = r[start:start + PIECE], Jr[start:start + PIECE]
         for i in range(r_piece.size):
