@@ -136,6 +136,9 @@ def test_zhengs_sign_descent_takes_the_sign_of_the_gradient_and_has_lengths_not_
     assert_allclose(np.sqrt(L) * np.abs(d), epsilon)
     assert np.abs(L * d**2 - epsilon).min() > 0.1  # the printed square
     assert_allclose(d, -epsilon / np.sqrt(L) * np.sign(ZHENG_G))  # and not of d, which is what we look for
+    _, d = zheng_step(gradient_descent, lr=epsilon / np.sqrt(L))  # with the limit by the gradient
+    assert_allclose(np.sqrt(L) * np.abs(d), epsilon * np.abs(ZHENG_G))
+    assert np.abs(L * d**2 - epsilon * ZHENG_G).min() > 0.1  # the printed square, of a sign that no square has
 
 
 def test_zhengs_diagonal_normalized_step_is_divided_by_the_length_of_g_over_lambda():
@@ -198,6 +201,20 @@ def test_zhengs_covariance_of_a_step_is_a_matrix_and_what_he_prints_is_its_trace
     added = np.mean([step @ H @ step for step in steps]) / 2       # ½ E[d_ξᵀ H d_ξ]
     assert_allclose(added, np.trace(H @ A @ Sigma @ A.T) / 2)
     assert abs(np.mean([x @ H @ x for x in xi]) / 2 - added) > 1    # ½ E[ξᵀ H ξ], as printed once
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_zhengs_noise_has_its_covariance_between_a_and_its_transpose(seed):
+    """For powers of H it is one; not for the diagonal of H, with which most of his methods divide."""
+    rng = np.random.default_rng(seed)
+    xi = rng.standard_normal((300, 4)) @ rng.standard_normal((4, 4))
+    Sigma = xi.T @ xi / 300
+    for A, same in ((np.linalg.inv(ZHENG.A), True), (np.diag(1 / np.diag(ZHENG.A)), False)):
+        steps = xi @ A.T
+        added = np.mean([step @ ZHENG.A @ step for step in steps]) / 2
+        assert_allclose(np.trace(ZHENG.A @ A @ Sigma @ A.T) / 2, added)
+        assert_allclose(noise(ZHENG.A, A, Sigma).increase, added)
+        assert (abs(np.trace(ZHENG.A @ A.T @ A @ Sigma) / 2 / added - 1) < 0.01) == same
 
 
 def test_zhengs_fisher_matrix_of_a_batch_is_a_bth_of_f_at_the_models_labels_and_no_sum():
