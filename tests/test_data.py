@@ -206,6 +206,8 @@ def test_the_folder_is_chosen_by_numopt_data_else_by_xdg_else_in_the_home(monkey
     assert data.folder() == tmp_path / "elsewhere" / "numopt"
     monkeypatch.setenv("NUMOPT_DATA", str(tmp_path / "here"))
     assert data.folder() == tmp_path / "here"
+    monkeypatch.setenv("NUMOPT_DATA", "~/sets")
+    assert data.folder() == tmp_path / "sets"
 
 
 def test_a_stored_file_that_would_need_pickle_is_refused(kept):

@@ -69,6 +69,17 @@ def test_the_inverse_of_a_symmetric_matrix_is_symmetric_also_of_one_that_is_not_
         assert_allclose(B_inv, B_inv.T, atol=0 if B is A else 100 * EPS[dtype])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("range_of_units", [1, 1e3, 1e6])
+def test_without_damping_it_is_the_matrix_and_not_its_units_that_are_singular(dtype, range_of_units):
+    d = np.geomspace(1, range_of_units, 6)
+    good, bad = symmetric(np.linspace(1, 3, 6)), symmetric(np.array([0, 1, 2, 2, 3, 3]))
+    A = (d * good * d[:, None]).astype(dtype)
+    assert_allclose(inverse(A, 0) * d * d[:, None], np.linalg.inv(good), atol=100 * EPS[dtype])
+    with pytest.raises(ValueError, match="singular: give it some damping"):
+        inverse((d * bad * d[:, None]).astype(dtype), 0)
+
+
 @pytest.mark.parametrize("shape", [(8, 8), (6, 20), (20, 6)])
 def test_newton_schulz_keeps_singular_vectors_and_brings_singular_values_near_one(shape):
     X = np.random.default_rng(0).standard_normal(shape)

@@ -36,6 +36,19 @@ def test_a_chain_of_chains_is_a_chain():
         assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("first", [[], [Tanh()], [Tanh(), Sigmoid()]])
+def test_where_nobody_asks_for_them_no_derivatives_by_the_inputs_are_calculated(first):
+    layer = Chain(*first, Dense(4, 4), Tanh(), Dense(4, 4))
+    random = np.random.default_rng(0)
+    w, v, (x, dy, Rdy) = random.standard_normal(40), random.standard_normal(40), random.standard_normal((3, 5, 4))
+    for layer in layer, Residual(layer.layers):
+        _, saved = layer.forward(w, x, Mode())
+        _, Rsaved = layer.jvp(w, saved, v, None)
+        assert layer.backward(w, saved, dy, np.empty(40), inputs=False) is None
+        assert layer.r_backward(w, saved, v, Rsaved, dy, Rdy, np.empty(40), inputs=False) == (None, None)
+        assert layer.pairs(w, saved, dy, inputs=False)[0] is None
+
+
 def test_a_residual_whose_main_way_gives_zero_is_the_identity():
     layer = Residual([Dense(4, 4), Tanh()])
     x = np.random.default_rng(0).standard_normal((3, 4))

@@ -373,6 +373,7 @@ def test_going_back_along_the_way_begins_with_where_its_last_point_leads():
     bowl, points = Quadratic(np.eye(1)), [np.array([p]) for p in (-1.0, -2.0, -3.0, -5.0)]
     assert lowest(bowl, np.array([3.0]), points[:3]) == -3
     assert lowest(bowl, np.array([3.0]), points) == -3
+    assert lowest(bowl, np.array([3.0]), [np.array([p]) for p in (-2.0, -3.0, -4.0, -5.0, -6.0, -7.0, -8.0)]) == -3
 
 
 def test_where_curvature_leaves_hessian_free_only_its_last_step_and_that_leads_uphill_it_takes_the_gradient():
