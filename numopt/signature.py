@@ -274,6 +274,8 @@ def checked_memory(name, value, default, theta):
         value.flags.writeable = False
     elif type(value) in (tuple, list):
         return type(value)(checked_memory(f"{name}[{i}]", item, None, theta) for i, item in enumerate(value))
+    elif type(value) is dict:
+        return {key: checked_memory(f"{name}[{key!r}]", item, None, theta) for key, item in value.items()}
     elif real(default) and not isinstance(value, (int, float, np.number)) or isinstance(value, (str, complex)):
         raise ValueError(f"{name} is {value!r}; what a method remembers are numbers and arrays")
     return value

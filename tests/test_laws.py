@@ -6,7 +6,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 import numopt.check
 import numopt.optimizers
@@ -82,6 +82,31 @@ def test_a_schedule_is_asked_about_the_steps_that_are_taken_also_late(name, rate
     continued(name, later=True, **{rate: lambda t: asked.append(t) or 0.01})
     first = FIRST.get(name, 1)
     assert {*asked} == {*range(1, first + 1), *range(LATER + first + 1, LATER + first + 9)}
+
+
+# ------------------------------------------------------------------------------------------- what a run is given
+
+def lent(value, owned):
+    """The same numbers in arrays that can only be read, and that somebody else may write into: the `owned`."""
+    if isinstance(value, np.ndarray):
+        owned.append(value.copy())
+        view = owned[-1][...]
+        view.flags.writeable = False
+        return view
+    if isinstance(value, dict):
+        return {key: lent(item, owned) for key, item in value.items()}
+    return type(value)(lent(item, owned) for item in value) if isinstance(value, (tuple, list)) else value
+
+
+@pytest.mark.parametrize("name", [*METHODS, *VARIANTS])
+def test_what_happens_later_to_the_arrays_that_a_run_was_given_is_nothing_to_it(name):
+    method, problem, owned = {**METHODS, **VARIANTS}[name], PROBLEMS.get(name, BATCH), []
+    run = method(problem, 0.3 * np.random.default_rng(1).standard_normal(23))
+    path(run, 3)
+    same = method(problem, lent(run.theta, owned), **lent(run.memory, owned))
+    for array in owned:
+        array.fill(np.nan)
+    assert_array_equal(path(same, 2), path(run, 2))
 
 
 # ------------------------------------------------------------------------------------------- what can be asked for

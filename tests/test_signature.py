@@ -208,6 +208,20 @@ def test_memory_is_copied_so_that_nobody_can_change_it():
     assert np.array_equal(next(run), next(same)) and v.flags.writeable
 
 
+def test_its_shape_is_compared_once_and_may_be_another_after_later_steps():
+    @optimizer
+    def in_pairs(problem, theta, *, t=0, kept=np.zeros(0)):
+        for t, loss in problem.losses(after=t):
+            kept = np.append(kept, t) if t % 2 else kept + 1
+            theta = theta - 0.1 * loss.gradient(theta)
+            yield theta
+
+    run = in_pairs(BOWL, START, t=1, kept=np.ones(3))
+    assert [next(run) is None or run["kept"].size for _ in range(3)] == [3, 4, 4]
+    with pytest.raises(ValueError, match="in_pairs was given kept: an array of shape .3,. .*, and remembers"):
+        next(in_pairs(BOWL, START, t=2, kept=np.ones(3)))
+
+
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 MISTAKES = [

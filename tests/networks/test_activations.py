@@ -31,6 +31,31 @@ def test_an_activation_and_its_derivatives_are_finite_for_inputs_of_any_size(act
     assert np.isfinite([y, dx, Rdx]).all() and y.dtype == dx.dtype == Rdx.dtype == dtype
 
 
+def elu(alpha):
+    return lambda x: np.where(x > 0, 1, alpha * np.exp(x)), lambda x: np.where(x > 0, 0, alpha * np.exp(x))
+
+
+@pytest.mark.parametrize("layer, slope, bend", [
+    (Tanh(), lambda x: np.cosh(x)**-2, lambda x: -2 * np.tanh(x) * np.cosh(x)**-2),
+    (Sigmoid(), lambda x: expit(x) * expit(-x), lambda x: expit(x) * expit(-x) * (1 - 2 * expit(x))),
+    (ReLU(), lambda x: x > 0, lambda x: 0 * x), (LeakyReLU(0.3), lambda x: np.where(x > 0, 1, 0.3), lambda x: 0 * x),
+    (ELU(0.7), *elu(0.7)), (ELU(3.0), *elu(3.0)), (Softplus(), expit, lambda x: expit(x) * expit(-x)),
+    (GELU(), lambda x: norm.cdf(x) + x * norm.pdf(x), lambda x: (2 - x**2) * norm.pdf(x))],
+    ids=lambda what: type(what).__name__ if hasattr(what, "forward") else "")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_its_first_and_second_derivative_are_those_of_the_books_from_far_left_to_far_right(layer, slope, bend, dtype):
+    x = np.concatenate([-np.geomspace(300, 1e-9, 97), [0], np.geomspace(1e-9, 300, 97)])[None].astype(dtype)
+    one, none = np.ones_like(x), np.zeros_like(x)
+    _, saved = layer.forward(np.zeros(0, dtype), x, Mode())
+    exact, atol = x.astype(float), 10 * np.finfo(dtype).eps
+    assert_allclose(layer.backward(np.zeros(0, dtype), saved, 3 * one, None), 3 * slope(exact), atol=3 * atol)
+    assert_allclose(layer.jvp(np.zeros(0, dtype), saved, None, 3 * one)[0], 3 * slope(exact), atol=3 * atol)
+    for Rx, Rdy in (one, none), (none, one), (2 * one, -3 * one):
+        dx, Rdx = layer.r_backward(np.zeros(0, dtype), saved, None, Rx, one, Rdy, None)
+        assert_allclose(dx, slope(exact), atol=atol)
+        assert_allclose(Rdx, slope(exact) * Rdy + bend(exact) * Rx, atol=10 * atol)
+
+
 @EACH
 def test_far_out_an_activation_is_a_line_or_a_constant(activation):
     layer, x = activation(), np.array([[-60.0, 60.0]])

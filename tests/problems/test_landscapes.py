@@ -17,7 +17,8 @@ ALL = {re.sub(r"\B(?=[A-Z])", " ", name).lower(): kind() for module in (shapes, 
        for name, kind in vars(module).items() if isinstance(kind, type) and kind.__module__ == module.__name__
        and issubclass(kind, Landscape) and kind not in (Landscape, Plane, Quadratic)}
 ALL |= {"quadratic": Quadratic(A, [1, -2, 3], 4.0), "rosenbrock of 5": Rosenbrock(5), "rastrigin of 4": Rastrigin(4),
-        "ackley of 3": Ackley(3), "saddle with walls": Saddle(2.0, 3.0, 0.5), "saddle with walls far away": Saddle(1.0, 1.0, 0.01),
+        "ackley of 3": Ackley(3), "saddle with walls": Saddle(2.0, 3.0, 0.5),
+        "saddle with walls far away": Saddle(1.0, 1.0, 0.01),
         "gentle cliff": Cliff(height=2.0, width=0.5), "small plateau": Plateau(edge=3.0)}
 PLANE = {name: f for name, f in ALL.items() if f.size == 2}
 
