@@ -99,6 +99,10 @@ class Network(Chain):
         with self.threads():
             return super().r_backward(w, saved, v, Rsaved, dy, Rdy, Rdw, inputs)
 
+    def pairs(self, w, saved, dy, inputs=True):
+        with self.threads():
+            return super().pairs(w, saved, dy, inputs)
+
     def blocks(self, vector):
         """A vector shaped like theta as one matrix a layer: views [W | b]."""
         ends = np.cumsum([prod(shape) for shape in self.shapes])

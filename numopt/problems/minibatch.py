@@ -185,8 +185,9 @@ class MiniBatch(Objective):
         _, pairs = self.network.pairs(theta, saved, dz, inputs=False)
         g = np.empty((self.n, self.size), dz.dtype)
         ends = accumulate((layer.size for layer, _, _ in pairs), initial=0)
-        for (layer, x, dy), here in zip(pairs, pairwise(ends)):
-            layer.example_gradients(x, dy, self.n, g[:, slice(*here)])
+        with self.network.threads():
+            for (layer, x, dy), here in zip(pairs, pairwise(ends)):
+                layer.example_gradients(x, dy, self.n, g[:, slice(*here)])
         return g
 
     def jacobian(self, theta):
