@@ -8,7 +8,7 @@ from scipy.sparse.linalg import eigsh
 
 from figures import (
     batch_normalization, edge_of_stability, gradient_noise, ill_conditioned_taylor, length_limits, loss_surface,
-    matrices, momentum_phase_diagram, piecewise_linear_rate, unified_table, vanishing_and_exploding)
+    matrices, momentum_phase_diagram, nearer_to_fisher, piecewise_linear_rate, unified_table, vanishing_and_exploding)
 from numopt import schedules
 from numopt.data import digits
 from numopt.linalg import dense
@@ -664,3 +664,16 @@ def test_batch_normalization_the_inputs_are_not_normal_for_that(arrays):
     for given in arrays("batch_normalization")["given"][1, :2, -1].astype(float):
         z = (given - given.mean()) / given.std()
         assert (z**4).mean() < 2.3  # 3 for a normal distribution, within 0.2 for 500 numbers
+
+
+# ----------------------------------------------------------------------------------------------- nearer_to_fisher
+
+@pytest.mark.parametrize("changed", [{}, {"seeds": (8, 9), "steps": 250}, {"seeds": (10,), "damping": 1e-4},
+                                     {"seeds": (11,), "sizes": (4, 6, 3, 5, 4, 3), "steps": 100}], ids=str)
+def test_nearer_to_fisher_each_block_and_each_axis_that_is_given_up_leads_further_away(changed, arrays):
+    found = nearer_to_fisher.compute(**changed) if changed else arrays("nearer_to_fisher")
+    for measure, factor in ("squares", 0.5), ("KL", 0.25):
+        chain, layers, ekfac, kfac, diagonal = (found[f"{name}: {measure}"] for name in nearer_to_fisher.LOOKS)
+        assert np.all(chain < factor * layers), "most of what layers miss is between neighbours"
+        assert np.all(layers < ekfac) and np.all(ekfac < kfac)
+    assert np.all(kfac < diagonal), "measured, and by KL alone; no law"
