@@ -114,7 +114,7 @@ def starts_and_momenta(data, seed, quick):
         ends = np.full((len(STARTS), len(MOMENTA), len(RATES)), inf)
         for i, (initialisation, scale) in enumerate(STARTS.values()):
             for j, mu in enumerate(MOMENTA):
-                for k, lr in enumerate(RATES[::3] if quick else RATES):
+                for k, lr in enumerate(RATES[:4:3] if quick else RATES):
                     start = network.initial(seed, initialisation, scale)
                     run = method(EmpiricalRisk(network, X, Y, 50, seed), start, lr=lr, mu=mu)
                     ends[i, j, k] = after(run, steps, loss)

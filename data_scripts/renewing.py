@@ -42,7 +42,8 @@ def confirm(name, whole=False, folder=records.RECORDS):
             how = made | {"digest": how["digest"], "confirmed": how["date"]}
             records.add(file, {run: arrays}, {run: how})
         elif whole:
-            arrays, how = perform(job_of(made))
+            all_of_it = beginning(job_of(made)) == job_of(made)
+            arrays, how = (again, how) if all_of_it else perform(job_of(made))
             records.add(file, {run: arrays}, {run: how})
         else:
             left.append(run)

@@ -9,7 +9,7 @@ from data_scripts import jobs, runs, training
 from data_scripts.__main__ import main
 from data_scripts.experiments import EXPERIMENTS
 from data_scripts.fetch import in_place
-from data_scripts.measurements import BATCHES, MEASUREMENTS, STRUCTURES
+from data_scripts.measurements import BATCHES, MEASUREMENTS, RATES, STRUCTURES
 from figures.making import records
 from numopt import data
 from numopt.networks import lenet1
@@ -121,7 +121,8 @@ def test_the_short_form_of_a_measurement_comes_out_again(name):
     again, _ = jobs.perform(jobs.job_of(record["made"][quick]))
     assert again.keys() == record["runs"][quick].keys()
     for key, kept in record["runs"][quick].items():
-        assert_allclose(again[key], kept, rtol=1e-3, atol=1e-5, err_msg=key)
+        counted = key in ("negative", "near 0")  # of eigenvalues that are rounding, the sign is too
+        assert_allclose(again[key], kept, rtol=1e-3, atol=0.01 if counted else 1e-5, err_msg=key)
 
 
 # --------------------------------------------------------------------------------------------- what is said of them
@@ -266,3 +267,19 @@ def test_the_spectrum_at_16_by_16_is_nearly_symmetric_at_the_start_and_leans_to_
     assert (near[:, 0] > 0.7).all() and (near[:, 1] > 0.9).all()
     assert (abs(negative[:, 0] - 0.5) < 0.06).all() and (negative[:, 1] < 0.3).all()
     assert (lowest[:, 0] < -0.4).all() and (lowest[:, 1] > -0.01).all()
+
+
+def test_the_start_decides_and_from_a_good_one_nesterov_s_momentum_is_ahead_of_none_with_every_seed():
+    def best(method, start, mu):
+        return of_seeds("starts_and_momenta", f"{method}, {start}, {mu}")
+
+    for mu in "0", "0.9", "0.99":
+        for method in "momentum", "nesterov":
+            assert best(method, "too small", mu).min() > 2.29 and best(method, "too large", mu).min() > 1.5
+            assert best(method, "Glorot's", mu).max() < 0.2
+    none, plain, nesterov, large = (best(*which) for which in (
+        ("momentum", "Glorot's", "0"), ("momentum", "Glorot's", "0.9"), ("nesterov", "Glorot's", "0.9"),
+        ("momentum", "Glorot's", "0.99")))
+    assert nesterov.max() < none.min() and plain.max() > none.min() and large.min() > none.max()
+    at = of_seeds("starts_and_momenta", "momentum: at")[:, 1], of_seeds("starts_and_momenta", "nesterov: at")[:, 1]
+    assert np.min(at) > 0 and np.max(at) < len(RATES) - 1, "no best rate is at the end of those that were tried"
