@@ -15,20 +15,19 @@ SHOWN = {"training loss": ".3f", "test loss": ".3f", "test accuracy": ".1f"}
 
 
 def grouped(record, where, methods=None):
-    """{a method with its settings: its runs of the most epochs}, of a record's runs on this set."""
-    found = {}
+    """({a method with its settings: its runs of the most epochs}, those that diverged), of a record on this set."""
+    found, diverged = {}, []
     for run, made in record["made"].items():
         middle = run.removeprefix(f"{where}, ").rsplit(", ", 2)[0]
         if run.startswith(f"{where}, {made['method']}") and (methods is None or made["method"] in methods):
-            found.setdefault(middle, {}).setdefault(made["epochs"], []).append(record["runs"][run])
+            found.setdefault(middle, {}).setdefault(made["epochs"], []).append(run)
     longest = {group: by_epochs[max(by_epochs)] for group, by_epochs in found.items()}
-    return {group: runs for group, runs in longest.items() if len(runs) > 1}
-
-
-def whole(runs):
-    """Those that came to their end: the others diverged."""
-    most = max(len(run["training loss"]) for run in runs)
-    return [run for run in runs if len(run["training loss"]) == most and most > 1]
+    longest = {group: runs for group, runs in longest.items() if len(runs) > 1}
+    for group, runs in longest.items():
+        if any(record["made"][run]["came"] < record["made"][run]["epochs"] for run in runs):
+            diverged.append(group)
+    return {group: [record["runs"][run] for run in runs] for group, runs in longest.items()
+            if group not in diverged}, diverged
 
 
 def compared(groups):
@@ -49,8 +48,7 @@ def compared(groups):
 def lines(name, where, methods=None, record=None):
     """The table as lines of Markdown, and who was ahead with every seed."""
     record = records.whole(name) if record is None else record
-    groups = {group: whole(runs) for group, runs in grouped(record, where, methods).items()}
-    groups = {group: runs for group, runs in groups.items() if len(runs) > 1}
+    groups, diverged = grouped(record, where, methods)
     if not groups:
         raise ValueError(f"the record {name} has no runs on {where!r} with at least two seeds that came to their end")
     epochs, seconds, rows = compared(groups)
@@ -65,7 +63,8 @@ def lines(name, where, methods=None, record=None):
         told.append(row_of([group, f"{row['epochs']}, {row['seeds']}", *cells, f"{row['seconds'].mean():.2g}", then]))
     first = [f"by the {name} {ahead(rows, name, 1 if name == 'test accuracy' else -1)}" for name in shown]
     first.append(f"by the training loss after equal seconds {ahead(rows, 'then', -1)}")
-    return [*told, "", f"Ahead of all others with every seed: {'; '.join(first)}."]
+    lost = f"  With some seed or all diverged: {'; '.join(diverged)}." if diverged else ""
+    return [*told, "", f"Ahead of all others with every seed: {'; '.join(first)}.{lost}"]
 
 
 def row_of(cells):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from data_scripts import jobs, runs, training
+from data_scripts import comparing, jobs, runs, training
 from data_scripts.__main__ import main
 from data_scripts.experiments import EXPERIMENTS
 from data_scripts.fetch import in_place
@@ -283,3 +283,27 @@ def test_the_start_decides_and_from_a_good_one_nesterov_s_momentum_is_ahead_of_n
     assert nesterov.max() < none.min() and plain.max() > none.min() and large.min() > none.max()
     at = of_seeds("starts_and_momenta", "momentum: at")[:, 1], of_seeds("starts_and_momenta", "nesterov: at")[:, 1]
     assert np.min(at) > 0 and np.max(at) < len(RATES) - 1, "no best rate is at the end of those that were tried"
+
+
+def test_on_fashion_mnist_kfac_is_lowest_after_equal_epochs_and_adam_after_equal_seconds():
+    groups, diverged = comparing.grouped(records.whole("mlp_2x90"), "fashion_mnist, 10000 images")
+    assert diverged == []
+    _, _, rows = comparing.compared(groups)
+    assert comparing.ahead(rows, "training loss", -1) == "K-FAC, lr 0.0032"
+    assert comparing.ahead(rows, "test loss", -1) == "K-FAC" and comparing.ahead(rows, "test accuracy", 1) == "nobody"
+    assert comparing.ahead(rows, "then", -1) == "Adam"
+    printed = {label: rows[label] for label in ("K-FAC", "Adam", "RMSProp", "momentum", "nlTGCR", "Shampoo")}
+    assert comparing.ahead(printed, "training loss", -1) == "K-FAC"
+    for first in "Adam", "RMSProp", "momentum, lr 0.032":
+        assert rows["nlTGCR, lr 1"]["training loss"].max() > rows[first]["training loss"].max()
+
+
+def test_of_the_ways_on_from_a_learned_rate_adam_s_own_is_lowest_and_the_learned_one_is_nothing_for_it():
+    loss = {run: ends("lenet", f"cifar10, 2000 images, {run}, 3 epochs", "training loss") for run in (
+        "fixed", "second order, printed", "second order, then Adam", "second order, then its rate",
+        "Adam at the learned rate")}
+    *others, spoiled = loss.values()
+    assert all(loss["second order, then Adam"].max() < other.min() for run, other in loss.items()
+               if run != "second order, then Adam")
+    assert (spoiled > np.log(10)).all() and all(other.max() < spoiled.min() for other in others)
+    assert loss["second order, then its rate"].max() < loss["fixed"].min()

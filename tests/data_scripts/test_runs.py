@@ -285,7 +285,7 @@ def test_what_was_never_timed_is_timed_by_an_epoch_and_then_held_to_its_minutes(
 
 def test_a_table_compares_after_equal_epochs_and_after_equal_seconds():
     record = a_record(quick=(10, 1.0, [3.0, 3.2]), slow=(4, 4.0, [2.0, 2.1]), one=(20, 1.0, [0.1]))
-    epochs, seconds, rows = comparing.compared(comparing.grouped(record, "digits"))
+    epochs, seconds, rows = comparing.compared(comparing.grouped(record, "digits")[0])
     assert epochs == 4 and seconds == 10 and set(rows) == {"quick", "slow"}
     assert_array_equal(rows["quick"]["training loss"], [9.0, 9.2])  # after 4 of 10 epochs
     assert_array_equal(rows["slow"]["then"], [4.0, 4.1])             # after 2 of 4
@@ -297,7 +297,10 @@ def test_a_table_compares_after_equal_epochs_and_after_equal_seconds():
 def test_within_the_spread_of_the_seeds_nobody_is_ahead():
     record = a_record(one=(2, 1.0, [1.0, 1.3]), other=(2, 1.0, [1.2, 1.5]))
     text = "\n".join(comparing.lines("any", "digits", record=record))
-    assert text.count("nobody") == 4
+    assert text.count("nobody") == 4 and "diverged" not in text
+    record["made"]["digits, other, 2 epochs, seed 1"]["came"] = 1
+    text = "\n".join(comparing.lines("any", "digits", record=record))
+    assert "| other |" not in text and "diverged: other." in text
     with pytest.raises(ValueError, match="no runs on 'mnist' with at least two seeds"):
         comparing.lines("any", "mnist", record=record)
 
