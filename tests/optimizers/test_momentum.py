@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.optimizers import gradient_descent, momentum, nesterov
-from numopt.problems import Objective, Quadratic
+from numopt.problems import Function, Objective, Quadratic
 from numopt.record import path
 
 BOTH = [momentum, nesterov]
@@ -170,6 +170,11 @@ def test_on_an_ill_conditioned_quadratic_momentum_needs_a_root_of_the_steps_of_g
     assert plain > 15 * heavy
 
 
+def of_roots(w):
+    """Σ w (√(w² + x²) − w): a bowl of curvature 1 as wide as w, with straight sides."""
+    return Function(lambda x: (w * (np.sqrt(w**2 + x**2) - w)).sum(), lambda x: w * x / np.sqrt(w**2 + x**2), size=16)
+
+
 def test_with_a_rising_mu_nesterovs_error_on_a_convex_function_is_of_order_one_over_t_squared():
     # mu(t) = (t − 1) / (t + 2): f(θ_t) − f* ≤ 4 ‖θ₀ − θ*‖² / (lr (t + 2)²) for lr = 1 / L, on any convex function
     eigenvalues = 10.0**np.arange(0, -8, -0.5)
@@ -181,6 +186,11 @@ def test_with_a_rising_mu_nesterovs_error_on_a_convex_function_is_of_order_one_o
     t = np.arange(1, 501)
     errors = np.array([bowl.value(theta) for theta in path(accelerated(bowl, start), 500)[1:]])
     assert (errors <= 4 * 16 / (t + 2)**2).all()
+    bend, far = of_roots(0.01), np.linspace(0.5, 3, 16)  # convex, and no bowl: its curvature is 1 at 0 and soon nothing
+    bent, plain = (np.array([bend.value(theta) for theta in path(run, 500)[1:]])
+                   for run in (accelerated(bend, far), gradient_descent(bend, far, lr=1)))
+    bound = 4 * far @ far / (t + 2)**2
+    assert (bent <= bound).all() and (plain > bound).any()
     flat = Quadratic(np.array([[1 / 500]]))  # where gradient descent is at its worst after 250 steps: of order 1/t
     slow, fast = path(gradient_descent(flat, [1.0], lr=1), 250)[-1], path(accelerated(flat, [1.0]), 250)[-1]
     assert flat.value(slow) > 4 / 252**2 > flat.value(fast)
