@@ -38,7 +38,7 @@ def delta_bar_velocity(problem, theta, *, lr=1e-2, mu=0.9, kappa=0.05, phi=0.05,
                        t=0, gain=1.0, v=0.0):
     """Raise the rate of a coordinate while its velocity goes down the gradient, and cut it when it goes up.
 
-    Jacobs (1988), as Kashyap (2022), Section 2.3, and Hinton (2012), lecture 6e, tell it: delta-bar-delta with
+    Hinton (2012), lecture 6d, who credits Jacobs (1989), and Kashyap (2022), Section 2.3: delta-bar-delta with
     momentum, which needs no average of gradients, for the velocity is one, in steps that were made.  With mu = 0 the
     velocity is the last step, and this is delta-bar-delta with rho = 0.
     In Table 1: curvature signs; structure diagonal; over time gains, momentum.
