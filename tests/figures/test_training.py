@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from figures import cooling, learning_curves, momentum, race
+from figures import cooling, learning_curves, momentum, race, svrg_noise
 from numopt import optimizers
 from numopt.data import digits
 from numopt.problems import Beale, Noisy, Quadratic, Rosenbrock
@@ -166,6 +166,21 @@ def test_polyak_the_mean_of_all_comes_as_close_at_every_rate(rate):
     run = optimizers.polyak(valleys, np.zeros(2 * runs), inner=partial(optimizers.gradient_descent, lr=rate))
     end = path(run, steps)[-1].reshape(runs, 2)
     assert_allclose(np.sum(end**2, axis=1).mean(), np.sum(1 / np.array([1.0, 4.0])**2) / steps, rtol=0.2)
+
+
+# ----------------------------------------------------------------------------------------------------- svrg_noise
+
+@pytest.mark.parametrize("changed", [{}, {"seeds": (8, 9, 10, 11), "passes": 40}, {"seeds": (12, 13), "rate": 0.02},
+                                     {"seeds": (14, 15, 16), "rate": 0.2}], ids=str)
+def test_svrg_noise_at_a_constant_rate_svrg_arrives_where_descent_stays_in_its_noise_and_cooling_is_slow(
+        changed, arrays):
+    drawn = svrg_noise.compute(**changed) if changed else arrays("svrg_noise")
+    fixed, falling, svrg = (np.median(drawn[name], axis=0) for name in svrg_noise.LABELS)
+    half = len(svrg) // 2
+    assert 1 / 3 < fixed[-10:].mean() / fixed[half:half + 10].mean() < 3
+    assert falling[-1] < fixed[-10:].mean() / 20 and falling[-1] > falling[half] / 300
+    assert svrg[-1] < falling[-1] / 10 and svrg[-1] < svrg[half] / 300
+    assert svrg[2] > falling[2], "far from the minimum noise is not what is in the way"
 
 
 # ----------------------------------------------------------------------------------------------------------- race
