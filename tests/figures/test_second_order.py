@@ -131,7 +131,8 @@ def test_trust_region_path_no_point_of_the_circle_is_lower_in_the_model(trusted)
     turn = np.linspace(0, 2 * np.pi, 721)
     for p in trusted["path"][::20]:
         around = np.linalg.norm(p) * np.column_stack([np.cos(turn), np.sin(turn)])
-        assert q.value(p) <= min(q.value(other) for other in around) + 1e-12
+        for share in (0.25, 0.5, 0.75, 0.95, 1.0):
+            assert q.value(p) <= min(q.value(share * other) for other in around) + 1e-12
 
 
 def test_trust_region_path_steihaugs_points_lie_on_the_circles_between_the_best_and_the_gradient_step(trusted):

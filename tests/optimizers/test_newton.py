@@ -630,6 +630,8 @@ def test_near_the_minimum_newton_cg_converges_faster_than_any_share(valley, star
     assert shares[-1] < 0.01 and error[-1] < 1e-6
     powers = np.log(error[1:]) / np.log(error[:-1])
     assert powers[-1] > 1.3
+    twice = np.log(error[2:]) / np.log(error[:-2])  # a single step may only take the gradient's steep part away
+    assert (twice[error[:-2] < 0.01] > 1.5).all()
 
 
 def test_what_a_step_of_each_costs():
