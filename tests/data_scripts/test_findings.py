@@ -298,12 +298,12 @@ def test_on_fashion_mnist_kfac_is_lowest_after_equal_epochs_and_adam_after_equal
         assert rows["nlTGCR, lr 1"]["training loss"].max() > rows[first]["training loss"].max()
 
 
-def test_of_the_ways_on_from_a_learned_rate_adam_s_own_is_lowest_and_the_learned_one_is_nothing_for_it():
-    loss = {run: ends("lenet", f"cifar10, 2000 images, {run}, 3 epochs", "training loss") for run in (
-        "fixed", "second order, printed", "second order, then Adam", "second order, then its rate",
-        "Adam at the learned rate")}
-    *others, spoiled = loss.values()
-    assert all(loss["second order, then Adam"].max() < other.min() for run, other in loss.items()
-               if run != "second order, then Adam")
-    assert (spoiled > np.log(10)).all() and all(other.max() < spoiled.min() for other in others)
+def test_adam_after_a_learned_rate_is_ahead_after_equal_epochs_and_behind_adam_alone_after_equal_seconds():
+    groups, diverged = comparing.grouped(records.whole("lenet"), "cifar10, 2000 images")
+    _, _, rows = comparing.compared(groups)
+    assert diverged == ["second order, momentum"]
+    assert comparing.ahead(rows, "training loss", -1) == "second order, then Adam"
+    assert comparing.ahead(rows, "then", -1) == "Adam, lr 0.001"
+    loss = {group: row["training loss"] for group, row in rows.items()}
+    assert loss["Adam at the learned rate"].min() > np.log(10), "worse than guessing"
     assert loss["second order, then its rate"].max() < loss["fixed"].min()
