@@ -19,6 +19,8 @@ def arguments(parser):
     parser.add_argument("--pages", metavar="DIR", help="a page for each student")
     parser.add_argument("--gradescope", metavar="FILE", help="the results.json of one submission")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the release: its numbers are the example")
+    parser.add_argument("--secret", metavar="FILE", help="what hidden numbers follow from besides the program; made if "
+                        "it is not there (~/.config/numopt/grading-secret)")
     parser.add_argument("-j", type=int, metavar="N", help="how many at a time (the machine's cores)")
     parser.add_argument("--unsafe", action="store_true", help="without a jail: only for what you have read yourself")
 
@@ -27,7 +29,7 @@ def run(options):
     from tqdm import tqdm
 
     from lectures import assignments
-    from lectures.coursework import jail, judge, reports, submissions
+    from lectures.coursework import jail, judge, reports, secret, submissions
     assignment = assignments.load(options.assignment)
     for target in filter(None, (options.json, options.csv, options.junit, options.pages, options.gradescope)):
         if not Path(target).resolve().parent.is_dir():
@@ -38,9 +40,11 @@ def run(options):
     if jailed is None and not options.unsafe:
         raise OSError("there is no jail here to run what others wrote in: neither bubblewrap (bwrap) nor Landlock "
                       "(Linux 6.7) works; with --unsafe it runs as you, and can read, write and send whatever you can")
+    hidden = secret.kept(options.secret)
     todo, done = submissions.each(options.submissions, judge.file_names(assignment)), {}
     with ThreadPoolExecutor(options.j or os.cpu_count()) as pool:
-        under_way = {pool.submit(judge.graded, assignment.name, path, jailed, options.seed): path for path in todo}
+        under_way = {pool.submit(judge.graded, assignment.name, path, jailed, options.seed, hidden): path
+                     for path in todo}
         try:
             for future in tqdm(as_completed(under_way), total=len(todo), unit="submission", disable=len(todo) < 2):
                 path = under_way[future]

@@ -215,12 +215,13 @@ set -euo pipefail
 apt-get update && apt-get install -y python3 python3-venv bubblewrap
 python3 -m venv /autograder/venv
 /autograder/venv/bin/pip install /autograder/source/numopt
+(umask 077; head -c 32 /dev/urandom | base64 > /autograder/grading-secret)  # once: for all submissions the same
 """
 RUN = """#!/usr/bin/env bash
 # Gradescope runs this for each submission.  Student code runs in a jail; where the image allows none nothing is graded.
 cd /autograder/source/numopt
 /autograder/venv/bin/python -m lectures grade {name} /autograder/submission --seed {seed} \\
-    --gradescope /autograder/results/results.json
+    --secret /autograder/grading-secret --gradescope /autograder/results/results.json
 """
 
 

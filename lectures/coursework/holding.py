@@ -57,7 +57,8 @@ def one_length(job, got, truth):
         return f"the run took {len(steps)} steps; it should take {job['steps']}"
     if wrong:
         return f"step {wrong[0]} has the length {np.linalg.norm(steps[wrong[0] - 1]):.6g}; expected {lr:.6g}"
-    return None
+    uphill = (steps * np.diff(truth["path"], axis=0)).sum(axis=1) <= 0
+    return f"step {np.flatnonzero(uphill)[0] + 1} leads away" if uphill.any() else None
 
 
 def first_step(job, got, truth):
@@ -65,9 +66,10 @@ def first_step(job, got, truth):
     path = got.get("path")
     if path is None or len(path) < 2:
         return "the run took no step"
-    step, lr = np.abs(path[1] - path[0]), job["with"]["lr"]
-    off = ~np.isclose(step, lr, rtol=1e-4)
-    return f"coordinate {np.flatnonzero(off)[0]} moved by {step[off][0]:.6g}; expected {lr:.6g}" if off.any() else None
+    step, right = path[1] - path[0], np.copysign(job["with"]["lr"], np.diff(truth["path"][:2], axis=0)[0])
+    off = ~np.isclose(step, right, rtol=1e-4)
+    return (f"coordinate {np.flatnonzero(off)[0]} moved by {step[off][0]:.6g}; expected {right[off][0]:.6g}"
+            if off.any() else None)
 
 
 def meets_both(job, got, truth):
@@ -113,5 +115,7 @@ def balance(job, got, truth):
     """What moves all examples alike changes nothing: the derivatives by x sum to zero in every channel."""
     if "dx" not in got:
         return "there is no dx"
-    off = abs(got["dx"].sum(axis=0)).max()
+    off, nothing = abs(got["dx"].sum(axis=0)).max(), not got["dx"].any() and truth["dx"].any()
+    if nothing:
+        return "all derivatives are zero"
     return None if off <= 1e-9 * (1 + abs(truth["dx"]).max()) else f"in a channel they sum to {off:.6g}; expected 0"

@@ -4,7 +4,7 @@ The functions of a submission are put into a copy of the package without answers
 them on jobs, plain data (jobs.py), whose constants are drawn anew for each program.  It hands back plain arrays.  The
 judge computes the truth from the package it stands in, and compares.
 """
-import hashlib
+import hmac
 import io
 import json
 import os
@@ -26,8 +26,8 @@ from numopt.kernels import reading
 ROOT = Path(__file__).parents[2]
 DIAGNOSIS = "diagnosis.py"
 DRAWS = 2  # fresh constants for each claim, besides those of the example that may be told
-ENDS = {"late": "it did not end in time", "loud": "it printed without end", "heavy": "it wrote files without end",
-        "failed": "the program ended before it was done"}
+ENDS = {"late": "it did not end in time", "loud": "it printed without end",
+        "heavy": "it wrote files or took memory without end", "failed": "the program ended before it was done"}
 
 
 def file_names(assignment):
@@ -54,7 +54,7 @@ def hollow(name):
     return sources | {compiled: blanks.without_twins(text, {name for names in taken.values() for name in names})}
 
 
-def graded(name, submission, jailed, seed=0):
+def graded(name, submission, jailed, seed=0, secret=b""):
     """The report of one submission: {"points": ..., "of": ..., "claims": [...], "words": [...]}."""
     assignment, words, sources = assignments.load(name), {}, dict(hollow(name))
     ours = file_names(assignment)
@@ -65,7 +65,8 @@ def graded(name, submission, jailed, seed=0):
     if not found:
         words = words or {about: "there is none of its files in it: " + ", ".join(sorted(ours))
                           for about in assignment.modules()}
-    theirs, found = diagnosed(found), {file: text for file, text in found.items() if Path(file).name != DIAGNOSIS}
+    theirs = diagnosed(found) if assignment.faults else {}
+    found = {file: text for file, text in found.items() if Path(file).name != DIAGNOSIS}
     asked = [answered(question, assignment.faults[question.about], theirs) for question in assignment.questions()]
     for about, module in assignment.modules().items():
         file = files(assignment)[module]
@@ -79,7 +80,7 @@ def graded(name, submission, jailed, seed=0):
             words[about] = printable(error)
         except (RecursionError, MemoryError):
             words[about] = "something in it is nested too deeply to be read"
-    random, claims = drawing(name, sources, seed), []
+    random, claims = drawing(name, sources, seed, secret), []
     for about in assignment.modules():
         mine = [claim for claim in assignment.claims if claim.about == about]
         work = [claim.job(drawn) for claim in mine
@@ -100,12 +101,12 @@ def graded(name, submission, jailed, seed=0):
             "words": sorted(set(words.values())), "claims": claims}
 
 
-def drawing(name, sources, seed):
-    """The random numbers of a grading, which follow from all that will run: whoever writes them into a program has
-    another program, and so others; and the same program, which is right for some and wrong for others, has the same
-    grade again."""
+def drawing(name, sources, seed, secret=b""):
+    """The random numbers of a grading, which follow from all that will run, and from the teacher's secret: whoever
+    writes them into a program has another program, and so others; nobody without the secret can try at home which
+    comment makes a wrong program pass; and the same program has the same grade again."""
     whole = json.dumps([name, seed, sorted(sources.items())]).encode()
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(whole).digest(), "big"))
+    return np.random.default_rng(int.from_bytes(hmac.digest(secret, whole, "sha256"), "big"))
 
 
 def could_not_be(name, submission, error):
@@ -133,7 +134,8 @@ def diagnosed(found):
 
 def answered(question, fault, said):
     """One question of the report."""
-    part = str(said.get(question.about, {}).get(question.part, ""))[:1000].strip()
+    part = said.get(question.about, {}).get(question.part, "")
+    part = part[:1000].strip() if isinstance(part, str) else ""
     right = (blanks.packed(part) in map(blanks.packed, fault.lines) if question.part == "line" else
              part.lower() == fault.letter())
     message = None if right else "it is something else" if part else f"{DIAGNOSIS} does not say it"

@@ -23,7 +23,8 @@ from lectures.coursework.newcomers import FLOW, LEAST, packed_lines
 ROOT = Path(__file__).parents[2]
 FILES = "setup.cfg", "setup.py", "MANIFEST.in", "pyproject.toml", "LICENSE", "README.md", "CITATION.cff"
 JUDGE = [f"commands/{name}.py" for name in ("grade", "release")] + [f"coursework/{name}.py" for name in (
-    "blanks", "bounds", "handouts", "jail", "judge", "newcomers", "release", "reports", "submissions", "worker")]
+    "blanks", "bounds", "handouts", "jail", "judge", "newcomers", "release", "reports", "secret", "submissions",
+    "worker")]
 
 
 def written(name, folder, form="tree", solution=False, seed=0, requote=True):
