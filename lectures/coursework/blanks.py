@@ -7,6 +7,7 @@ of optimizers/compiled.py disappears.
 """
 import ast
 import re
+import symtable
 import textwrap
 
 # What an answer has no need of: it would be somebody else's.  The jail, not this list, keeps everything else out.
@@ -146,10 +147,36 @@ def defined(tree):
 
 
 def bound(node):
-    """The names that a statement at the top of a module gives something to."""
+    """The names that a statement at the top of a module gives something to, or changes."""
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    if isinstance(node, (ast.For, ast.While, ast.If, ast.Try, ast.With)):
+        inside = [part for part in ast.walk(node) if isinstance(part, ast.stmt) and part is not node]
+        return set().union(*map(bound, inside), (part.id for part in ast.walk(node) if isinstance(
+            part, ast.Name) and isinstance(part.ctx, ast.Store)))
+    method = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(
+        node.value.func, ast.Attribute)
+    if isinstance(node, ast.AugAssign) or method:
+        target = node.value.func if method else node.target
+        while isinstance(target, (ast.Attribute, ast.Subscript)):
+            target = target.value
+        return {target.id} if isinstance(target, ast.Name) else set()  # TABLE.append(1)
     return set(defined(ast.Module([node], [])))
+
+
+def free(node):
+    """The names that a statement takes from the top of its module: not those that a function gives itself."""
+    def ours(table, top):
+        for symbol in table.get_symbols():
+            if symbol.is_global() or top and symbol.is_referenced():
+                yield symbol.get_name()
+        for inner in table.get_children():
+            yield from ours(inner, False)
+
+    try:
+        return set(ours(symtable.symtable(ast.unparse(node), "an answer", "exec"), True))
+    except SyntaxError as error:
+        raise Unusable(f"Python cannot read {getattr(node, 'name', 'a line')}: {error.msg}") from None
 
 
 def called(tree, function, known):
@@ -163,7 +190,7 @@ def called(tree, function, known):
             there.setdefault(name, []).append(node)
     needed = set()
     while todo:
-        used = {part.id for part in ast.walk(todo.pop()) if isinstance(part, ast.Name)} | {"*"}
+        used = free(todo.pop()) | {"*"}
         new = {node for name in used - needed for node in there.get(name, []) if node is not function
                and (isinstance(node, (ast.Import, ast.ImportFrom)) or not bound(node) & known)} - found
         needed |= used

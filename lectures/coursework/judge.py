@@ -80,6 +80,8 @@ def graded(name, submission, jailed, seed=0, secret=b""):
             words[about] = printable(error)
         except (RecursionError, MemoryError):
             words[about] = "something in it is nested too deeply to be read"
+        except ValueError as error:  # of Python itself, which reads more than it can write
+            words[about] = f"Python cannot write it anew: {printable(error)}"
     random, claims = drawing(name, sources, seed, secret), []
     for about in assignment.modules():
         mine = [claim for claim in assignment.claims if claim.about == about]

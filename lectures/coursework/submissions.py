@@ -11,8 +11,9 @@ from pathlib import Path
 
 from lectures.coursework.blanks import Unusable
 
-LARGEST, MEMBERS = 2**20, 2000    # bytes of a source file; files of a folder or a zip file
-MOST = 20                         # of them that are read
+LARGEST, MEMBERS = 2**18, 2000    # bytes of a source file, or of a notebook's code; files of a folder or a zip file
+PICTURES, ZIPPED = 2**23, 2**25   # bytes of a notebook with what its cells have shown; of a zip file
+MOST = 20                         # files that are read
 
 
 def handed_in(submission, names):
@@ -59,7 +60,12 @@ def read(file):
     with open(handle, "rb") as opened:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise Unusable(f"{file.name} is not an ordinary file")
-        return text_of(file.name, opened.read(LARGEST + 1))
+        return text_of(file.name, opened.read(most(file.name) + 1))
+
+
+def most(name):
+    """How large a file may be: a notebook has pictures in it."""
+    return PICTURES if name.endswith(".ipynb") else LARGEST
 
 
 def text_of(name, content):
@@ -67,8 +73,8 @@ def text_of(name, content):
 
     Cells that Python cannot read, and that define nothing, are left out: "adam?", or a sentence.
     """
-    if len(content) > LARGEST:
-        raise Unusable(f"{name} has more than {LARGEST:,} bytes")
+    if len(content) > most(name):
+        raise Unusable(f"{name} has more than {most(name):,} bytes")
     try:
         wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         text = content.decode("utf-16" if wide else "utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
@@ -82,6 +88,9 @@ def text_of(name, content):
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Unusable(f"{name} is not a whole notebook") from None
     code = [re.sub(r"(?m)^[ \t]*[%!].*$", "", cell) for cell in code]
+    code = [cell for cell in code if cell.strip()]
+    if sum(map(len, code)) > LARGEST:
+        raise Unusable(f"the code in {name} has more than {LARGEST:,} letters")
     return "\n\n".join(cell for cell in code if re.search(r"(?m)^[ \t]*(def|class)\b", cell) or readable(cell))
 
 
@@ -99,8 +108,8 @@ def unzipped(submission, names):
     try:
         if not stat.S_ISREG(os.lstat(submission).st_mode):
             raise Unusable(f"{submission.name} is not an ordinary file")
-        if os.path.getsize(submission) > MOST * LARGEST:
-            raise Unusable(f"{submission.name} has more than {MOST * LARGEST:,} bytes; hand in only your files")
+        if os.path.getsize(submission) > ZIPPED:
+            raise Unusable(f"{submission.name} has more than {ZIPPED:,} bytes; hand in only your files")
         with zipfile.ZipFile(submission) as archive:
             members = archive.infolist()
             if len(members) > MEMBERS:
@@ -113,10 +122,10 @@ def unzipped(submission, names):
                 raise Unusable(f"{submission.name} holds another zip file: hand in the files themselves")
             found = {}
             for member in wanted:
-                if member.file_size > LARGEST:
-                    raise Unusable(f"{member.filename} has more than {LARGEST:,} bytes")
+                if member.file_size > most(member.filename):
+                    raise Unusable(f"{member.filename} has more than {most(member.filename):,} bytes")
                 with archive.open(member) as opened:
-                    found[member.filename] = text_of(member.filename, opened.read(LARGEST + 1))
+                    found[member.filename] = text_of(member.filename, opened.read(most(member.filename) + 1))
                 few(found)
             return found
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:

@@ -137,3 +137,58 @@ def test_time_that_others_had_the_processors_is_nobodys_fault(name, room, monkey
     assert run(name, room, program, seconds=0.5).how == "done"
     monkeypatch.setattr(jail, "PATIENCE", 2)
     assert run(name, room, program, seconds=0.5).how == "late"
+
+
+# ---------------------------------------------------------------------------------------------------- honest work
+
+def accepted(loop, before):
+    """The text that would run, when it has run: the module's names."""
+    text = blanks.answered(EMPTY, before + "\n" + EMPTY.replace(BLANK, loop), "adam")
+    namespace = {"__name__": "numopt.optimizers.adaptive"}
+    exec(compile(text, "an answer", "exec"), namespace)
+    return namespace
+
+
+def test_names_that_an_answer_gives_itself_bring_nothing_of_a_notebook_with_them():
+    tried = ("import matplotlib.pyplot as plt\ng = np.load('mine.npy')\ntheta = g\nloss = 1 / 0\nm = v = theta\n"
+             "for t in range(3):\n    plt.plot(theta)\nadam(1, 2)\n")
+    assert "plt" not in accepted(LOOP, tried)
+
+
+def test_what_an_answer_needs_comes_with_it_however_it_was_written():
+    needed = ("TABLE = []\nfor k in range(3):\n    TABLE.append(k)\nSUM = 0\nSUM += 2\nLIST = [1]\nLIST.append(7)\n"
+              "try:\n    from math import prod\nexcept ImportError:\n    prod = None\n"
+              "if SUM:\n    def helper(x):\n        return x\n")
+    there = accepted(LOOP.replace("yield theta", "yield helper(theta) * TABLE[1] * SUM * LIST[0] * prod([1])"), needed)
+    assert there["TABLE"] == [0, 1, 2] and there["SUM"] == 2 and there["LIST"] == [1, 7] and there["helper"](3) == 3
+
+
+def test_a_notebook_with_its_pictures_is_read_and_one_of_endless_code_is_not(tmp_path):
+    def read(code, output):
+        cell = {"cell_type": "code", "source": code, "outputs": [{"data": {"image/png": output}}]}
+        (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [cell]}))
+        return submissions.handed_in(tmp_path / "a.ipynb", {"adaptive.py"})["a.ipynb"]
+
+    assert read("x = 1", "A" * 5_000_000) == "x = 1"
+    with pytest.raises(blanks.Unusable, match="code in a.ipynb has more than"):
+        read("x = 1\n" * 100_000, "")
+    with pytest.raises(blanks.Unusable, match="more than 8,388,608 bytes"):
+        read("x = 1", "A" * 9_000_000)
+
+
+# ------------------------------------------------------------------------------------------- words about the judge
+
+@pytest.mark.parametrize("said", ['{"adam": {"line": 0x' + "f" * 9000 + '}}', '{"adam": {"what": [[]]}}',
+                                  '{("adam",): {"line": "x"}}', '{"adam": {"line": b"m"}}'])
+def test_a_diagnosis_that_is_no_text_is_wrong_and_nothing_else(said, tmp_path, monkeypatch):
+    monkeypatch.setattr(judge, "worked", lambda sources, work, truths, jailed: truths)
+    submission(tmp_path)
+    (tmp_path / "diagnosis.py").write_text(f"DIAGNOSIS = {said}\n")
+    report = judge.graded("04b", tmp_path, None)
+    assert [claim["points"] for claim in report["claims"][-2:]] == [0, 0] and report["points"] == report["of"] - 2
+
+
+def test_what_python_reads_and_will_not_compile_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(judge, "worked", lambda sources, work, truths, jailed: truths)
+    report = judge.graded("04", submission(tmp_path / "one", "x = 1; global x\n        yield theta\n"), None)
+    assert points(report) == 0 and any("Python cannot read adam" in word for word in report["words"])
