@@ -748,8 +748,11 @@ def test_ravauts_guard_makes_the_denominator_zero_that_it_is_to_keep_from_zero()
         return -c * eta**2
 
     bend = f(2 * epsilon) + f(-2 * epsilon) - 2 * f(0)
-    assert_allclose(bend, -delta) and abs(bend + delta) < 1e-20
-    assert abs(bend) + delta > delta
+    assert abs(bend + delta) < 1e-9 * delta
+    steps = np.array([2 * epsilon / (bend + delta) for bend in delta * np.array([-1.001, -0.999])])
+    assert steps[0] < -999 * 2 * epsilon / delta and steps[1] > 999 * 2 * epsilon / delta
+    meant = 2 * epsilon / (delta * np.array([1.001, 0.999]) + delta)
+    assert_allclose(meant, epsilon / delta, rtol=1e-3)
 
 
 def test_where_f_bends_down_ravauts_newton_step_goes_to_the_maximum():
