@@ -180,9 +180,9 @@ def searched(search, on, theta, alpha, **how):
     return np.array([step.alpha, step.f])
 
 
-def derivatives(z, y):
-    """Those of the cross-entropy by the outputs."""
-    return networks.SoftmaxCrossEntropy().gradient(z, y)
+def derivatives(z, y, order="C"):
+    """Those of the cross-entropy by the outputs, which lie row by row in the memory, or ("F") column by column."""
+    return networks.SoftmaxCrossEntropy().gradient(np.asarray(z, order=order), y)
 
 
 def factors(k, padding, x, dy, w, form):
