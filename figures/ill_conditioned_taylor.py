@@ -19,22 +19,22 @@ from numopt.networks import SquaredError, mlp
 from numopt.optimizers import gradient_descent
 from numopt.problems import MiniBatch
 
-EXAMPLES = 50
 
-
-def problem():
+def problem(examples=50):
     """The loss of the net on the digits, and where its training starts."""
     X, Y, *_ = digits()
+    if examples > len(X):
+        raise ValueError(f"examples = {examples}: there are {len(X)}")
     network = mlp([64, 16, 10], loss=SquaredError())
-    return MiniBatch(network, X[:EXAMPLES], np.eye(10)[Y[:EXAMPLES]]), network.initial(seed=0)
+    return MiniBatch(network, X[:examples], np.eye(10)[Y[:examples]]), network.initial(seed=0)
 
 
-def compute(lr=0.5, at=225, steps=400):
+def compute(lr=0.5, at=225, steps=400, examples=50):
     """The training for so many steps, and a closer look at the step of number `at`."""
     if at > steps:
         raise ValueError(f"at = {at}: there are {steps} steps only")
     alphas = np.linspace(0, 2 * lr, 101)
-    loss, theta = problem()
+    loss, theta = problem(examples)
     run = gradient_descent(loss, theta, lr=lr)
     value, gg, gHg = [], [], []
     for t in range(steps + 1):
@@ -62,6 +62,8 @@ def draw(lr, at, alphas, value, gg, gHg, change):
                    color=VERMILION)
     above.set(xlabel="rate $\\alpha$", ylabel="change of the loss", xlim=(0, alphas[-1]),
               title=f"one step, number {at}")
+    if np.max(change) < 0.5 * gg[at]:
+        above.set_ylim(top=0.7 * gg[at])  # room for the words
     rose, steps = np.diff(value) > 0, np.arange(len(value))
     middle.semilogy(value, color=BLACK, linewidth=1.2)
     middle.plot(steps[1:][rose], value[1:][rose], "^", color=BLACK, markersize=3.5)

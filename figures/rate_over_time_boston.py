@@ -21,13 +21,16 @@ from numopt.optimizers import gradient_rate, newton_rate, newton_rate_printed
 LABELS = {"newton_rate": "second order", "newton_rate_printed": "its printed form", "gradient_rate": "first order"}
 
 
-def compute(shown=100, alpha=1e-14, steps=400):
+def compute(shown=100, alpha=1e-14, steps=400, lr=1e-7, printed_lr=1e-2):
+    """The methods begin at the rate lr, the printed form at its own."""
+    if shown > steps:
+        raise ValueError(f"of {steps} steps, the first {shown} cannot be shown")
     risk, start = problem(), np.zeros(14)
     A, L = with_ones(risk.X), risk.whole
     return {"shown": shown,
-            "gradient_rate": follow(gradient_rate(risk, start, lr=1e-7, alpha=alpha, delta=0), L, steps),
-            "newton_rate": follow(newton_rate(risk, start, lr=1e-7, most=1e9), L, steps),
-            "newton_rate_printed": follow(newton_rate_printed(risk, start, lr=1e-2), L, steps),
+            "gradient_rate": follow(gradient_rate(risk, start, lr=lr, alpha=alpha, delta=0), L, steps),
+            "newton_rate": follow(newton_rate(risk, start, lr=lr, most=1e9), L, steps),
+            "newton_rate_printed": follow(newton_rate_printed(risk, start, lr=printed_lr), L, steps),
             "curvatures": np.linalg.eigvalsh(A.T @ A / risk.n)}
 
 
@@ -47,6 +50,8 @@ def draw(shown, curvatures, **found):
     for height in 1 / curvatures[[0, -1]]:
         above.axhline(height, color="0.3", linestyle=":", linewidth=1.2)
     ends += [(f"$1\\,/\\,\\lambda_{{{which}}}$", 1 / curvatures[i], "0.3") for which, i in [("min", 0), ("max", -1)]]
+    rates = np.concatenate([[1 / curvatures[0]], *(seen[1] for seen in found.values())])
+    lowest, highest = np.nanmin(rates), np.nanmax(rates)
     loss, rate = found["newton_rate"][:, :shown + 1]
     up = rises(loss)
     color, linestyle = LINES["newton_rate"]
@@ -55,7 +60,9 @@ def draw(shown, curvatures, **found):
         ax.plot(up, row[up], "o", color=VERMILION, markersize=4)
         ax.set_xlim(0, shown)
     middle.axhline(edge, color="0.3", linestyle="--", linewidth=1.2)
-    above.set(ylabel="rate", xlim=(0, len(found["newton_rate"][1]) - 1), ylim=(3e-8, 4e3), title="the rates")
+    top = 4 * 10**np.ceil(np.log10(highest / 4))
+    above.set(ylabel="rate", xlim=(0, len(found["newton_rate"][1]) - 1), ylim=(0.3 * lowest, top),
+              title="the rates")
     middle.set(ylabel="rate", title=f"second order, the first {shown} steps; dots: the loss is about to rise")
     below.set(xlabel="step", ylabel="loss")
     end_labels(above, ends)

@@ -30,7 +30,6 @@ from numopt.optimizers.natural import anatomy
 from numopt.problems import EmpiricalRisk, quadratic_with
 from numopt.record import path
 
-DAMPING = 1e-3
 LEAST = -0.3  # where a loss is cut off
 # What a step is proportional to along an eigenvector, in Zheng's formulas.
 FORMULAS = {"Newton, natural": lambda lam, g_hat: -g_hat / lam,
@@ -44,7 +43,7 @@ METHODS = {
     "gradient descent": gradient_descent,
     "sign descent": sign_descent,
     "L-BFGS": lbfgs,
-    "K-FAC": partial(kfac, mu=0.0, labels="exact", damping=DAMPING),
+    "K-FAC": partial(kfac, mu=0.0, labels="exact"),
     "Shampoo": partial(shampoo, every=200),
     "Adam": partial(adam, beta1=0.0),
     "AdaHessian": partial(adahessian, beta1=0.0, block=1),
@@ -57,6 +56,8 @@ def first_step(name, loss, theta, curvature, damping, examples):
     method, memory = METHODS[name], {}
     if name in list(FORMULAS)[:3]:
         method = partial(method, curvature=curvature, damping=damping)
+    if name == "K-FAC":
+        method = partial(method, damping=damping)
     if name == "Sophia":
         method = partial(method, estimator="G" if curvature == "fisher" else "H")
     if name == "L-BFGS":
@@ -84,15 +85,18 @@ def dissected(H, *arguments):
     return np.array(found)
 
 
-def compute():
-    lam, random = np.geomspace(1, 1000, 10), np.random.default_rng(1)
+def compute(damping=1e-3, condition=1000.0, seed=1, steps=30):
+    """`condition` and `seed` are those of the quadratic, `damping` and `steps` those of the net."""
+    if not 1 <= condition < np.inf or not 0 < damping < np.inf:
+        raise ValueError(f"condition = {condition:g} must be at least 1 and damping = {damping:g} above 0")
+    lam, random = np.geomspace(1, condition, 10), np.random.default_rng(seed)
     Q, _ = np.linalg.qr(random.standard_normal((10, 10)))
     valley = quadratic_with(lam, Q)
     quadratic = dissected(valley.A, valley, Q @ (random.uniform(0.5, 1.5, 10) / np.sqrt(lam)), "hessian", 0.0, valley)
     loss, theta = problem()
-    theta = path(adam(loss, theta, lr=0.03), 30)[-1]
-    H = damped(dense(loss.fisher(theta), theta.size), DAMPING)
-    net = dissected(H, loss, theta, "fisher", DAMPING, EmpiricalRisk(NETWORK, loss.X, loss.Y, batch_size=1))
+    theta = path(adam(loss, theta, lr=0.03), steps)[-1]
+    H = damped(dense(loss.fisher(theta), theta.size), damping)
+    net = dissected(H, loss, theta, "fisher", damping, EmpiricalRisk(NETWORK, loss.X, loss.Y, batch_size=1))
     return {"quadratic": quadratic, "net": net}
 
 

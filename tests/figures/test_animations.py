@@ -122,8 +122,8 @@ def test_learning_rate_step_where_it_is_free_the_next_rate_is_near_the_lowest_po
     curves, rates = arrays("learning_rate_step")["curves"], arrays("learning_rate_step")["rates"]
     change = rates[1:] / rates[:-1]
     free = (change < 1.99) & (change > 0.51)
-    away = np.abs(np.log(rates / np.append(learning_rate_step.ETAS[curves.argmin(axis=1)], np.nan)))
-    there = np.abs(np.log(rates[1:] / learning_rate_step.ETAS[curves.argmin(axis=1)]))
+    away = np.abs(np.log(rates / np.append(learning_rate_step.etas()[curves.argmin(axis=1)], np.nan)))
+    there = np.abs(np.log(rates[1:] / learning_rate_step.etas()[curves.argmin(axis=1)]))
     assert free.sum() >= 20 and np.median(there[free]) < 0.1 and np.nanmedian(away[1:]) > 0.5
     assert_allclose(change[:7], 2)                                      # at first as much as it may
     taken = [learning_rate_step.along(curve, rate) for curve, rate in zip(curves, rates)]
@@ -133,7 +133,7 @@ def test_learning_rate_step_where_it_is_free_the_next_rate_is_near_the_lowest_po
 @pytest.mark.parametrize("seed, lr", [(1, 0.02), (2, 0.2), (3, 1.0)])
 def test_learning_rate_step_from_other_starts_it_comes_nearer_to_the_lowest_point_nine_times_of_ten(seed, lr):
     X, Y, *_ = digits()
-    network, etas = mlp([64, 16, 10]), learning_rate_step.ETAS[::4]
+    network, etas = mlp([64, 16, 10]), learning_rate_step.etas()[::4]
     loss = MiniBatch(network, X[:300], Y[:300])
     run, nearer, above = newton_rate(loss, network.initial(seed=seed), lr=lr), [], []
     for rate in [lr, *[None] * 39]:
@@ -144,6 +144,18 @@ def test_learning_rate_step_from_other_starts_it_comes_nearer_to_the_lowest_poin
         next(run)
         nearer.append(abs(np.log(run["lr"]) - lowest) < abs(np.log(rate) - lowest))
     assert np.mean(nearer) > 0.85 and 0.03 < np.mean(above) < 0.3
+
+
+def test_learning_rate_step_over_other_rates_and_none_that_are_outside(arrays):
+    drawn, usual = learning_rate_step.compute(steps=3, shown=(1, 3), lowest=0.01, highest=50.0), arrays(
+        "learning_rate_step")
+    assert_allclose(drawn["rates"], usual["rates"][:4])
+    eta = np.geomspace(0.03, 40, 7)
+    assert_allclose([learning_rate_step.along(drawn["curves"][2], rate, 0.01, 50.0) for rate in eta],
+                    [learning_rate_step.along(usual["curves"][2], rate) for rate in eta], rtol=0.02)
+    for lowest, highest in (0.06, 50.0), (0.01, 0.3), (2.0, 1.0), (0.0, 1.0):
+        with pytest.raises(ValueError, match="lowest"):
+            learning_rate_step.compute(steps=3, shown=(1,), lowest=lowest, highest=highest)
 
 
 def test_learning_rate_step_its_curves_are_the_loss_along_the_gradient(arrays, parts):

@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from figures import (
     batch_and_stochastic, clipping_at_a_cliff, condition_number, nesterov_step, newton_one_step, saddle, zigzag)
-from numopt.problems import Clipped, Objective, Quadratic, quadratic_with
+from numopt.problems import Clipped, Objective, Quadratic, Saddle, quadratic_with
 
 
 def heights(objective, points):
@@ -72,13 +72,16 @@ def test_no_rate_leaves_less_than_two_thirds_along_both_eigenvectors():
 
 # --------------------------------------------------------------------------------------------------------- saddle
 
+PASS = Saddle(a=0.5, b=0.8, c=0.3)
+
+
 def test_on_the_ridge_gradient_descent_stays_and_comes_to_rest_on_the_saddle(arrays):
     drawn = arrays("saddle")
     assert_array_equal(drawn["on"][:, 1], 0)
     assert (np.diff(drawn["f_on"]) < 0).all() and 0 < drawn["f_on"][-1] < 1e-12
     end = drawn["on"][-1]
-    assert np.linalg.norm(saddle.PASS.gradient(end)) < 1e-6
-    assert np.linalg.eigvalsh(saddle.PASS.hessian(end))[0] < 0, "it is not a minimum"
+    assert np.linalg.norm(PASS.gradient(end)) < 1e-6
+    assert np.linalg.eigvalsh(PASS.hessian(end))[0] < 0, "it is not a minimum"
 
 
 def test_noise_leaves_the_saddle_whatever_the_seed_and_sooner_than_a_start_a_millionth_beside_the_ridge(arrays):
@@ -86,8 +89,8 @@ def test_noise_leaves_the_saddle_whatever_the_seed_and_sooner_than_a_start_a_mil
     left = (drawn["f_noisy"] < -0.1).argmax(axis=1)
     beside = (drawn["f_beside"] < -0.1).argmax()
     assert (0 < left).all() and left.max() < 50 < 80 < beside
-    assert_allclose(drawn["f_noisy"][:, -1], saddle.PASS.minimum, atol=0.01)
-    assert_allclose(drawn["f_beside"][-1], saddle.PASS.minimum)
+    assert_allclose(drawn["f_noisy"][:, -1], PASS.minimum, atol=0.01)
+    assert_allclose(drawn["f_beside"][-1], PASS.minimum)
 
 
 @pytest.mark.parametrize("sigma", [0.02, 0.2, 0.4])
@@ -95,6 +98,25 @@ def test_with_thirty_other_seeds_and_less_noise_or_more_it_leaves_before_the_sta
     drawn = saddle.compute(sigma=sigma, seeds=30, steps=100)
     left = (drawn["f_noisy"] < -0.1).argmax(axis=1)
     assert (0 < left).all() and left.max() < (drawn["f_beside"] < -0.1).argmax()
+
+
+@pytest.mark.parametrize("changed", [{"a": 2.0, "lr": 0.05, "steps": 300}, {"start": -3.0},
+                                     {"b": 0.3, "c": 1.0, "sigma": 0.03, "steps": 500}, {"beside": -0.01}])
+def test_on_other_saddles_the_runs_end_there_and_at_the_minima(changed):
+    drawn = saddle.compute(**changed)
+    f = Saddle(drawn["a"], drawn["b"], drawn["c"])
+    assert_array_equal(drawn["on"][0], [changed.get("start", 1.4), 0])
+    assert_allclose(drawn["f_on"][-1], 0, atol=1e-4)
+    assert_allclose(drawn["f_beside"][-1], f.minimum, rtol=0.1)
+    assert (drawn["f_noisy"][:, -1] < 0.5 * f.minimum).all()
+
+
+@pytest.mark.parametrize("changed, says", [
+    ({"c": 0.0}, "no minimum"), ({"lr": 1e-3}, "go down"), ({"start": 0.0}, "go down"), ({"steps": 20}, "go down"),
+    ({"beside": 0.0}, "beside"), ({"steps": 90}, "beside"), ({"sigma": 0.0}, "noise")])
+def test_a_saddle_on_which_the_picture_would_be_false_is_refused(changed, says):
+    with pytest.raises(ValueError, match=says):
+        saddle.compute(**changed)
 
 
 def test_beside_the_ridge_nothing_seems_to_happen_for_a_long_time(arrays):

@@ -174,7 +174,7 @@ def test_eigenvectors_of_an_ellipse_a_level_line_is_one_value(arrays):
 
 
 def test_eigenvectors_of_an_ellipse_along_an_eigenvector_e_is_half_at_1_over_the_root_of_its_curvature(arrays):
-    drawn, s = arrays("eigenvectors_of_an_ellipse"), eigenvectors_of_an_ellipse.S
+    drawn, s = arrays("eigenvectors_of_an_ellipse"), arrays("eigenvectors_of_an_ellipse")["s"]
     for value, energy in zip(drawn["lam"], drawn["along"]):
         assert_allclose(energy, 0.5 * value * s**2, atol=1e-14)
         assert_allclose(np.interp(1 / np.sqrt(value), s, energy), 0.5, rtol=1e-3)
@@ -190,18 +190,38 @@ def test_eigenvectors_of_an_ellipse_the_root_of_the_hessian_makes_circles_and_it
 
 
 def test_eigenvectors_of_an_ellipse_the_gradient_misses_the_minimum_of_the_ellipse_and_not_that_of_the_circle(arrays):
-    drawn, at = arrays("eigenvectors_of_an_ellipse"), eigenvectors_of_an_ellipse.AT
+    drawn, at = arrays("eigenvectors_of_an_ellipse"), arrays("eigenvectors_of_an_ellipse")["at"]
     for name, gradient, low, high in [("ellipses", "g", 0.5, 0.9), ("circles", "g_u", 1 - 1e-12, 1 + 1e-12)]:
         point, g = drawn[name][1, at], drawn[gradient]
         assert low < point @ g / np.linalg.norm(point) / np.linalg.norm(g) < high
 
 
 def test_eigenvectors_of_an_ellipse_a_step_against_the_gradient_by_u_is_newtons_step(arrays):
-    drawn, at = arrays("eigenvectors_of_an_ellipse"), eigenvectors_of_an_ellipse.AT
+    drawn, at = arrays("eigenvectors_of_an_ellipse"), arrays("eigenvectors_of_an_ellipse")["at"]
     lam, Q = drawn["lam"], drawn["Q"]
     back = -(Q / np.sqrt(lam)) @ Q.T @ drawn["g_u"]
     assert_allclose(back, -np.linalg.solve((Q * lam) @ Q.T, drawn["g"]), atol=1e-14)
     assert_allclose(drawn["ellipses"][1, at] + back, 0, atol=1e-14)
+
+
+@pytest.mark.parametrize("curvatures, direction", [((9.0, 0.25), (1.0, 3.0)), ((1.0, 1.3), (-1.0, 0.0))])
+def test_eigenvectors_of_an_ellipse_of_other_curvatures_in_other_directions(curvatures, direction):
+    drawn = eigenvectors_of_an_ellipse.compute(curvatures=curvatures, direction=direction, at=30)
+    assert_allclose(drawn["lam"], sorted(curvatures))
+    along = drawn["Q"][:, np.argsort(curvatures).tolist().index(0)]
+    assert_allclose(np.abs(along @ direction), np.linalg.norm(direction))  # the first is that in the direction
+    for line, reach in zip(drawn["ellipses"][0] @ drawn["Q"] * np.sqrt(drawn["lam"]), np.ones(361)):
+        assert_allclose(np.linalg.norm(line), reach)
+    assert drawn["s"][-1] > 1 / np.sqrt(min(curvatures))
+    assert_allclose(drawn["along"][0][-1], min(curvatures) * drawn["s"][-1]**2 / 2)
+
+
+@pytest.mark.parametrize("changed", [{"curvatures": (1.0, 1.0)}, {"curvatures": (-1.0, 4.0)}, {"direction": (0.0, 0.0)},
+                                     {"curvatures": (1.0, 2.0, 3.0)}, {"direction": (1.0, 0.0), "at": 180},
+                                     {"direction": (1.0, 1.0), "at": 45}])
+def test_eigenvectors_of_an_ellipse_refuses_circles_and_what_is_no_ellipse(changed):
+    with pytest.raises(ValueError, match=list(changed)[-1]):
+        eigenvectors_of_an_ellipse.compute(**changed)
 
 
 # ------------------------------------------------------------------------------------------------------ l1_and_l2
@@ -258,6 +278,24 @@ def test_l1_and_l2_under_l1_each_is_dropped_for_good_the_last_at_the_largest_der
     assert there[0].all() and (there[1:] <= there[:-1]).all() and len(set(there.sum(axis=0))) >= 5
     X, y = regression(EIGHT)
     assert np.array_equal(there.any(axis=1), prices < np.abs(X.T @ y / len(y)).max())
+
+
+@pytest.mark.parametrize("pixel", [(2, 2), (5, 4)])
+def test_l1_and_l2_of_another_pixel_is_a_regression_on_its_own_neighbours(pixel):
+    drawn, (row, column) = l1_and_l2.compute(pixel=pixel), pixel
+    images = digits().X_train.reshape(-1, 8, 8)
+    window = images[:, row - 1:row + 2, column - 1:column + 2].reshape(-1, 9)
+    least_squares = np.linalg.lstsq(window[:, TWO], window[:, 4], rcond=None)[0]
+    assert_allclose(np.linalg.solve(drawn["H"], drawn["b"]), least_squares)
+    whole = np.linalg.lstsq(window[:, EIGHT], window[:, 4], rcond=None)[0]
+    assert_allclose(drawn["lasso_path"][0], whole, atol=0.02)
+
+
+@pytest.mark.parametrize("changed", [{"pixel": (0, 4)}, {"pixel": (3, 7)}, {"pixel": (3,)}, {"pixel": (3, 1)},
+                                     {"l1": -1.0}])
+def test_l1_and_l2_refuses_a_pixel_at_the_border_or_beside_an_empty_one(changed):
+    with pytest.raises(ValueError, match=f"{list(changed)[0]} = "):
+        l1_and_l2.compute(**changed)
 
 
 def test_l1_and_l2_under_l2_the_weights_shrink_and_none_is_zero(arrays):

@@ -73,6 +73,9 @@ def test_cooling_both_rates_start_alike_and_meet_the_same_noise(arrays):
 
 # ------------------------------------------------------------------------------------------------------- momentum
 
+START = np.array([10.0, 1.0])
+
+
 def double_root(z, first, k):
     """(1 + c k) zᵏ, which is 1 at k = 0 and `first` at k = 1: what a step with velocity does at its best rate."""
     return (1 + (first / z - 1) * k) * z**k
@@ -81,18 +84,18 @@ def double_root(z, first, k):
 def test_momentum_gradient_descent_leaves_99_of_101_of_either_coordinate(arrays):
     x = arrays("momentum")["gradient_descent"]
     k = np.arange(len(x))
-    assert_allclose(x / momentum.START, np.column_stack([(99 / 101)**k, (-99 / 101)**k]), rtol=1e-9)
+    assert_allclose(x / START, np.column_stack([(99 / 101)**k, (-99 / 101)**k]), rtol=1e-9)
 
 
 def test_momentum_the_heavy_ball_leaves_nine_elevenths_in_the_long_run(arrays):
     x = arrays("momentum")["momentum"]
     k, lr = np.arange(len(x)), 4 / 121
     expected = [double_root(9 / 11, 1 - lr, k), double_root(-9 / 11, 1 - 100 * lr, k)]
-    assert_allclose(x / momentum.START, np.column_stack(expected), rtol=1e-5, atol=1e-12)
+    assert_allclose(x / START, np.column_stack(expected), rtol=1e-5, atol=1e-12)
 
 
 def test_momentum_nesterov_leaves_nine_tenths_and_is_done_with_the_steep_direction_at_once(arrays):
-    x = arrays("momentum")["nesterov"] / momentum.START
+    x = arrays("momentum")["nesterov"] / START
     assert_allclose(x[:, 0], double_root(0.9, 0.99, np.arange(len(x))), rtol=1e-5, atol=1e-12)
     assert_allclose(x[1:, 1], 0, atol=1e-12)
 
@@ -107,6 +110,15 @@ def test_momentum_takes_tens_of_steps_to_a_thousandth_of_the_distance_and_gradie
 def test_momentum_the_heavy_ball_bounces_higher_at_first(arrays):
     height = np.abs(arrays("momentum")["momentum"][:, 1])
     assert height.max() > 3 * height[0] and height[40] < height[0] / 10
+
+
+def test_momentum_from_another_start_every_coordinate_shrinks_as_it_does_from_this(arrays):
+    drawn = momentum.compute(start=(-3.0, 2.0))
+    for name in momentum.share_left(100):
+        assert_allclose(drawn[name] / [-3, 2], arrays("momentum")[name] / START, rtol=1e-7, atol=1e-12)
+    for start in (0.0, 1.0), (1.0, 0.0), (1.0,), (1.0, 2.0, 3.0):
+        with pytest.raises(ValueError, match="start"):
+            momentum.compute(start=start)
 
 
 @pytest.mark.parametrize("kappa", [25, 400])
