@@ -8,12 +8,13 @@ from scipy.sparse.linalg import eigsh
 
 from figures import (
     batch_normalization, edge_of_stability, gradient_noise, ill_conditioned_taylor, length_limits, loss_surface,
-    matrices, momentum_phase_diagram, nearer_to_fisher, piecewise_linear_rate, unified_table, vanishing_and_exploding)
+    matrices, momentum_phase_diagram, nearer_to_fisher, piecewise_linear_rate,
+    sam_and_sharpness, unified_table, vanishing_and_exploding)
 from numopt import schedules
 from numopt.data import digits
 from numopt.linalg import dense
 from numopt.networks import mlp
-from numopt.optimizers import adam, gradient_descent
+from numopt.optimizers import adam, gradient_descent, sam
 from numopt.problems import EmpiricalRisk, MiniBatch, quadratic_with
 from numopt.record import path
 
@@ -677,3 +678,24 @@ def test_nearer_to_fisher_each_block_and_each_axis_that_is_given_up_leads_furthe
         assert np.all(chain < factor * layers), "most of what layers miss is between neighbours"
         assert np.all(layers < ekfac) and np.all(ekfac < kfac)
     assert np.all(kfac < diagonal), "measured, and by KL alone; no law"
+
+
+# ---------------------------------------------------------------------------------------------- sam_and_sharpness
+
+@pytest.mark.parametrize("changed", [{}, {"seeds": (4, 5, 6), "steps": 840}, {"seeds": (8, 9), "rate": 0.2},
+                                     {"seeds": (10, 11), "rhos": (0.0, 0.03, 0.4)}], ids=str)
+def test_sam_and_sharpness_the_further_uphill_it_asks_the_less_sharp_it_is_at_an_edge_of_its_own(changed, arrays):
+    drawn = sam_and_sharpness.compute(**changed) if changed else arrays("sam_and_sharpness")
+    late = {name: np.median(drawn[name][:, :, 8:], axis=-1) for name in ("sharpness", "share", "losses")}
+    assert np.all(np.diff(late["sharpness"], axis=0) < 0)
+    of_sam = np.median(late["share"], axis=1)[1:]
+    assert np.all(late["share"][1:] > 0.95) and np.all(of_sam < 1.25)
+    assert np.all(np.diff(late["losses"].mean(axis=1)) > 0), "what it costs"
+
+
+@pytest.mark.parametrize("rho, length", [(0.05, 0.1), (0.2, 1.0), (1.0, 0.01)])
+def test_sam_and_sharpness_beyond_the_edge_a_step_of_sam_leaves_more_on_a_quadratic(rho, length):
+    for share, grows in (0.95, False), (1.05, True):
+        lam = share * sam_and_sharpness.edge(0.4, rho, length)
+        start = np.array([length / lam])  # where the gradient has this length
+        assert (abs(path(sam(quadratic_with([lam], np.eye(1)), start, lr=0.4, rho=rho), 1)[1, 0]) > start[0]) == grows
