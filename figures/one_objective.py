@@ -183,7 +183,7 @@ def compute(batches=6, batch_size=20, lr=0.01, damping=1e-3):
         apart.append(np.linalg.norm((d_hat - expected)[seen]) / np.linalg.norm(expected[seen]))
         seen &= values > 1e-9 * values.max()  # Sophia's guard stands where its estimate is negative
         lam.append(np.where(seen, values, np.nan))
-        ratio.append(np.where(seen, np.abs(d_hat) / np.abs(g_hat), np.nan))
+        ratio.append(np.divide(np.abs(d_hat), np.abs(g_hat), out=np.full(d_hat.shape, np.nan), where=seen))
     return {"lam": np.array(lam), "ratio": np.array(ratio), "apart": np.array(apart)}
 
 

@@ -33,7 +33,6 @@ from numopt.problems import EmpiricalRisk
 SETS = "digits", "mnist"
 SEED = 0
 SEEDS = range(SEED, SEED + 10)
-NET = {data: f"linear and softmax regression, 64-30-10 ({data})" for data in SETS}
 # What each has to be told, at its default, and how many forward passes a step costs; going backward counts as two.
 TOLD = {"gradient_rate": (gradient_rate, "alpha", 1e-2, 6), "newton_rate": (newton_rate, "lr", 1e-2, 8),
         "barzilai_borwein": (barzilai_borwein, "lr", 1e-2, 3), "sps": (sps, "c", 0.5, 3), "momo": (momo, "lr", 1.0, 3),
@@ -44,6 +43,8 @@ FACTORS = 0.1, 1.0, 10.0
 GRIDS = {"houses": np.geomspace(1e-7, 1e-5, 9), "net": np.geomspace(0.01, 100, 9),
          "softmax": np.geomspace(0.01, 100, 9)}
 PASSES = {"houses": 1200, "net": 2400, "softmax": 2400}
+NET = {data: f"linear and softmax regression ({data}), 64-30-10, {PASSES['houses']} and {PASSES['net']} passes"
+       for data in SETS}
 TITLES = {"houses": "houses", "net": "net", "softmax": "softmax"}
 
 

@@ -360,7 +360,7 @@ def test_rate_free_a_recorded_run_comes_out_again(method):
 
 # -------------------------------------------------------------------------------------------- the records, repeated
 
-RUNS = [("rate_resnet", "newton, seed 0"), ("rate_momentum", "newton, momentum, seed 1"),
+RUNS = [("rate_resnet", "newton, seed 1"), ("rate_momentum", "newton, momentum, seed 1"),
         ("rate_initial_values", "fixed from 0.01, seed 0"), ("rate_first_order_resnet", "from 0.01, seed 0"),
         ("rate_against_adam", "adam 0.01, seed 0"), ("rate_validation", "newton, probe, seed 0"),
         ("rate_cifar100", "fixed 0.5, seed 0"), ("rate_lenet", "first order, seed 0"),
@@ -386,4 +386,4 @@ def test_the_first_epoch_of_a_recorded_run_comes_out_again(name, run, monkeypatc
 
 
 def test_every_record_of_this_lecture_is_repeated():
-    assert {name for name, _ in RUNS} == {file.stem for file in RECORDS.glob("rate_*.npz")}
+    assert {name for name, _ in RUNS} | {"rate_free"} == {file.stem for file in RECORDS.glob("rate_*.npz")}

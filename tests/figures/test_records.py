@@ -80,8 +80,9 @@ def test_the_corner_says_net_set_seeds_and_date(monkeypatch):
 def test_the_corner_of_every_picture_says_what_was_trained_on_what_how_often_and_when(name):
     *net, data, seeds, when = records.note(records.named(name)).split("; ")
     assert len(net) == 1 and date.fromisoformat(when)
-    assert any(word in net[0] for word in ("epochs", "steps", "to a loss", "to the minimum", "seconds"))
-    assert data in ("pairs of digits" if name == "rate_cifar100" else "digits", "numbers drawn at random")
+    assert any(word in net[0] for word in ("epochs", "steps", "passes", "to a loss", "to the minimum", "seconds"))
+    usual = {"rate_cifar100": "pairs of digits", "rate_free": "mnist"}.get(name, "digits")
+    assert data in (usual, "numbers drawn at random")
     of_runs = {seed for each in records.whole(records.named(name))["made"].values() for seed in np.ravel(each["seed"])}
     assert seeds == records.span(sorted(of_runs))
 

@@ -877,7 +877,7 @@ MISTAKES = [
      "eps * s + (1 - eps) * s_t", "beta * s + (1 - beta) * s_t",
      "test_the_moments_of_ekfac_are_means_from_the_first_step_on"),
     ("kfac", "the limit is for the first rate",
-     "lr(t)**2 * (g @ d)", "lr(1)**2 * (g @ d)",
+     "lr(t)**2 * finite_inner(g, d)", "lr(1)**2 * finite_inner(g, d)",
      "test_a_step_is_no_longer_than_the_root_of_kappa_as_the_damped_factors_measure_it"),
 ]
 

@@ -59,7 +59,7 @@ def test_with_weight_decay_the_weights_stay_in_the_ball_whose_radius_is_one_over
 
 
 def test_an_unknown_ball_is_refused():
-    with pytest.raises(ValueError, match="ball is 'cube'; it is one of sign, euclidean, spectral"):
+    with pytest.raises(ValueError, match="ball is 'cube'; it must be 'sign', 'euclidean' or 'spectral'"):
         next(scion(RISK, START, ball="cube"))
 
 
