@@ -61,8 +61,10 @@ def lectures(name):
 
 
 def place(name):
-    """What puts figures in the order of the lectures."""
-    return lectures(name)[0], name
+    """What puts figures in the order of the lectures, and of their pages."""
+    first, mark = lectures(name)[0], f"<!-- figure: {name} -->"
+    pages = [file.read_text(encoding="utf-8") for file in (HERE.parent / "lectures").glob(f"{first:02d}-*.md")]
+    return first, min((page.index(mark) for page in pages if mark in page), default=10**9), name
 
 
 def render(name, out=OUT, format="png", style="light", transparent=False, **changed):
