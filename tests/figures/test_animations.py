@@ -196,13 +196,13 @@ def test_the_page_has_every_picture_with_its_name_and_caption(tmp_path, monkeypa
     sheet.drawn(names, tmp_path)
     (name, page), = pages
     assert name == "sheet.png" and [ax.get_title() for ax in page.axes if ax.images] == ["zigzag", "momentum"]
+    assert page.axes[0].texts[0].get_text().replace("\n", " ") == figures.caption("zigzag")
 
 
 def test_figures_are_in_the_order_of_the_lectures_and_of_their_pages():
     names = ["clipping_at_a_cliff", "momentum", "zigzag", "eigenvectors_of_an_ellipse"]
     assert sorted(names, key=rendering.place) == [
         "eigenvectors_of_an_ellipse", "zigzag", "clipping_at_a_cliff", "momentum"]
-    assert page.axes[0].texts[0].get_text().replace("\n", " ") == figures.caption("zigzag")
 
 
 def figures_of_now():
