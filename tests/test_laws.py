@@ -84,6 +84,22 @@ def test_a_schedule_is_asked_about_the_steps_that_are_taken_also_late(name, rate
     assert {*asked} == {*range(1, first + 1), *range(LATER + first + 1, LATER + first + 9)}
 
 
+@pytest.mark.parametrize("name", sorted({name for name, method in METHODS.items() for rate in SCHEDULES
+                                         if rate in method.__wrapped__.__kwdefaults__ and rate not in method.memory}))
+def test_a_step_goes_by_the_rates_of_its_own_number_and_of_no_other(name):
+    """As runs of one step each do, whose rates are numbers: from one to the next they know what is remembered alone."""
+    method, problem, steps = METHODS[name], PROBLEMS.get(name, BATCH), 6
+    schedules = {key: lambda t, least=least: least + 0.3 * (5 * t % 7) / 7 for key, least in (("lr", 0.01), ("mu", 0.3))
+                 if key in method.__wrapped__.__kwdefaults__}
+    how = {"vsgd": {"samples": 2}, "fishleg": {"every": 2}}.get(name, {})
+    run = method(problem, 0.3 * np.random.default_rng(1).standard_normal(23), **how, **schedules)
+    theta, memory = run.theta, run.memory
+    for _, expected in zip(range(steps), run):
+        one = method(problem, theta, **how, **{key: f(memory["t"] + 1) for key, f in schedules.items()}, **memory)
+        theta, memory = next(one), one.memory
+        assert_array_equal(theta, expected)
+
+
 # ------------------------------------------------------------------------------------------- what a run is given
 
 def lent(value, owned):
