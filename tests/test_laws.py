@@ -10,11 +10,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import numopt.check
 import numopt.optimizers
+from numopt.linalg.operators import Symmetric
 from numopt.networks import SquaredError, mlp
 from numopt.optimizer import optimizer
 from numopt.optimizers import (
     adam, full_matrix_adagrad, gcr, kfac_martens, lookahead, momentum, natural_gradient, nltgcr, nltgcr_fisher, polyak)
-from numopt.problems import EmpiricalRisk, MiniBatch, Quadratic
+from numopt.problems import EmpiricalRisk, MiniBatch, Quadratic, Wrapped
 from numopt.record import path
 from numopt.signature import SCHEDULES
 
@@ -100,6 +101,44 @@ def test_a_step_goes_by_the_rates_of_its_own_number_and_of_no_other(name):
         assert_array_equal(theta, expected)
 
 
+class Drawing(Wrapped):
+    """It keeps what it was asked at random: the vectors that its Hessian is multiplied by, and seeds."""
+
+    def __init__(self, problem):
+        super().__init__(problem)
+        self.drawn = []
+
+    def hessian(self, theta):
+        H = self.problem.hessian(theta)
+        return Symmetric(lambda v: self.drawn.append(tuple(v)) or H @ v, theta.size, theta.dtype)
+
+    def sampled_gradient(self, theta, seed=None):
+        self.drawn.append(tuple(seed))
+        return self.problem.sampled_gradient(theta, seed)
+
+    def kronecker_factors(self, theta, seed=None, **how):
+        self.drawn.append(tuple(seed))
+        return self.problem.kronecker_factors(theta, seed=seed, **how)
+
+    def fisher_rows(self, theta, seed=None, **how):
+        assert tuple(seed) == self.drawn[-1]  # the labels of the factors
+        return self.problem.fisher_rows(theta, seed=seed, **how)
+
+
+@pytest.mark.parametrize("name, how, every", [
+    ("adahessian", {}, 1), ("sophia", {"k": 3}, 3), ("sophia", {"k": 3, "estimator": "G"}, 3), ("kfac", {}, 1),
+    ("ekfac", {}, 1), ("kfac_martens", {}, 1), ("nltgcr_fisher", {"preconditioned": True}, 1)])
+def test_at_no_step_is_drawn_again_what_was_drawn_at_another_or_with_another_seed(name, how, every):
+    drawn = []
+    for seed in 0, 1:
+        for t in (0, 240) if name in ("adahessian", "sophia") else (0,):
+            problem = Drawing(BATCH)
+            path(METHODS[name](problem, 0.3 * np.random.default_rng(1).standard_normal(23), seed=seed, t=t, **how), 24)
+            assert len(problem.drawn) == 24 // every
+            drawn += problem.drawn
+    assert len({*drawn}) == len(drawn)
+
+
 # ------------------------------------------------------------------------------------------- what a run is given
 
 def lent(value, owned):
@@ -123,6 +162,25 @@ def test_what_happens_later_to_the_arrays_that_a_run_was_given_is_nothing_to_it(
     for array in owned:
         array.fill(np.nan)
     assert_array_equal(path(same, 2), path(run, 2))
+
+
+class Buffered(Wrapped):
+    """Its gradients are one and the same array, written anew whenever it is asked."""
+
+    def __init__(self, problem):
+        super().__init__(problem)
+        self.buffer = np.empty(23)
+
+    def gradient(self, theta):
+        self.buffer[...] = self.problem.gradient(theta)
+        return self.buffer
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_problem_may_hand_out_one_buffer_for_all_its_gradients(name):
+    problem, theta = PROBLEMS.get(name, BATCH), 0.3 * np.random.default_rng(1).standard_normal(23)
+    how = {"vsgd": {"samples": 2}}.get(name, {})
+    assert_array_equal(*(path(METHODS[name](each, theta, **how), 5) for each in (problem, Buffered(problem))))
 
 
 # ------------------------------------------------------------------------------------------- what can be asked for

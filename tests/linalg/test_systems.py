@@ -1,5 +1,6 @@
 """Linear systems, and matrices made of matrices: each test says something lectures 6, 9 and 12 say."""
 import math
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -379,6 +380,37 @@ def test_single_precision_stays_single(solve):
         for x in None, np.zeros(20, np.float32):
             assert solve(matrix, b, x).dtype == np.float32
     assert_allclose(solve(A, b), np.linalg.solve(A.astype(float), b), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("c", [2.0**-560, 2.0**540])
+@pytest.mark.parametrize("begin", [False, True], ids=["from 0", "from a start"])
+@pytest.mark.parametrize("M", [None, diags_array(np.geomspace(1, 0.05, 10))], ids=["plain", "preconditioned"])
+def test_where_squares_are_no_numbers_every_iterate_is_the_one_in_other_units(M, begin, c):
+    A, b, x = symmetric(np.geomspace(1, 30, 10)), vector(10), 2 * vector(10, 3) if begin else None
+    there = None if x is None else c * x
+    for A_i in A, aslinearoperator(A):
+        plain, scaled = (list(islice(conjugate_gradient_iterates(A_i, *given, M), 8)) for given in ((b, x),
+                                                                                                    (c * b, there)))
+        for one, other in zip(plain, scaled, strict=True):
+            assert_allclose(other.x / c, one.x)
+            assert_allclose(other.r / c, one.r, atol=1e-13)
+        for solver in conjugate_gradient, truncated_conjugate_gradient:
+            how = {"preconditioner": M, **({"steps": 5} if solver is conjugate_gradient else {"most": 8})}
+            assert_allclose(np.divide(solver(A_i, c * b, there, **how), c), solver(A_i, b, x, **how))
+    for window in None, 1, 3:
+        pairs = (list(islice(gcr_iterates(nonsymmetric(10), *given, window), 7)) for given in ((b, x), (c * b, there)))
+        assert_allclose(*(np.divide(found, unit) for found, unit in zip(pairs, (1, c))), atol=1e-13)
+
+
+@pytest.mark.parametrize("make", [np.asarray, aslinearoperator], ids=["array", "operator"])
+@pytest.mark.parametrize("solve, A", [(conjugate_gradient, symmetric(np.geomspace(1e-9, 1, 30))),
+                                      (partial(gcr, window=1), nonsymmetric(30))], ids=["conjugate gradients", "gcr"])
+def test_n_steps_need_not_be_enough_and_there_are_ten_times_as_many(solve, A, make):
+    """With κ = 10⁹, by rounding, or with one direction where all are needed, the residual is still large after n."""
+    b = vector(30)
+    left = [np.linalg.norm(b - A @ solve(make(A), b, tolerance=1e-6, **steps)) / np.linalg.norm(b)
+            for steps in ({"steps": 30}, {"steps": 300}, {})]
+    assert left[0] > 10 * left[1] and left[2] == left[1]
 
 
 @pytest.mark.parametrize("solve", SOLVERS)

@@ -9,7 +9,7 @@ from math import sqrt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.linalg import fractional_matrix_power
+from scipy.linalg import block_diag, fractional_matrix_power
 
 from numopt import optimizers
 from numopt.linalg import newton_schulz
@@ -43,17 +43,20 @@ class Given(Objective):
         rng = np.random.default_rng(seed)
         self.G = rng.standard_normal((STEPS, N)) * np.exp(rng.standard_normal(N)) + [0, 0, 0, 0, 0, 6]
         self.C, self.f, self.start = rng.standard_normal((STEPS, N)), 60 * rng.random(STEPS), rng.standard_normal(N)
-        self.asked = []
+        self.F = [[(X @ X.T, Y @ Y.T) for X, Y in ((rng.standard_normal((2, 3)), rng.standard_normal((m, 3)))
+                                                   for m in (2, 1))] for t in range(STEPS)]
+        self.rows, self.asked = rng.standard_normal((STEPS, 3, N)), []
 
     def loss(self, t):
         return OfStep(self, t - 1)
 
 
 class OfStep(Objective):
-    blocks = staticmethod(blocks)
+    blocks, n = staticmethod(blocks), 3
 
     def __init__(self, all, t):
         self.all, self.g, self.h, self.c = all, all.G[t], all.C[t], all.f[t]
+        self.kronecker_factors, self.fisher_rows = lambda *_, **__: all.F[t], lambda *_, **__: all.rows[t]
 
     def value(self, theta):
         return self.c + (self.g @ theta).item()
@@ -309,6 +312,42 @@ def full_matrix(p):
     return walk(p.start, [fractional_matrix_power(S, -1 / 2) @ g for S, g in zip(sums, p.G)])
 
 
+# K-FAC's averages with beta = 0.6: the mean of two, which then fades; and when it was that matrices were renewed.
+FADING = np.column_stack([0.5 * 0.6**np.maximum(np.arange(STEPS) - 1, 0), 0.5 * 0.6**np.maximum(
+    np.arange(STEPS) - 1, 0), 0.4 * weights(0.6)[:, 2:]]) * np.tri(STEPS)
+FADING[0, 0] = 1
+RENEWED = [0, 1, 2, 3, 3, 3, 3, 7, 7, 7]
+
+
+def factors(p, t):
+    """The averages of [(A, G)]."""
+    return [tuple(np.tensordot(FADING[t], [F[i][side] for F in p.F], axes=1) for side in (0, 1)) for i in (0, 1)]
+
+
+def kfac(p):
+    d = []
+    for t in range(STEPS):
+        parts = []
+        for (A, G), U in zip(factors(p, RENEWED[t]), blocks(p.G[t])):
+            pi = sqrt(A.trace() / len(A) / (G.trace() / len(G)))
+            damped = np.kron(G + sqrt(0.3) / pi * np.eye(len(G)), A + sqrt(0.3) * pi * np.eye(len(A)))
+            parts.append(np.linalg.solve(damped, U.ravel()))
+        d.append(np.concatenate(parts))
+    longest = np.sqrt(0.02 / np.sum(p.G * d, axis=1)) / RATES
+    assert (longest < 1).any() and (longest > 1).any()
+    return gone(p.start, velocities(np.minimum(1, longest)[:, None] * d))
+
+
+def ekfac(p):
+    seen, d = [], []
+    for t in range(STEPS):
+        U = block_diag(*(np.kron(np.linalg.eigh(G)[1][:, ::-1], np.linalg.eigh(A)[1][:, ::-1])
+                         for A, G in factors(p, RENEWED[t])))
+        seen.append(((p.rows[t] @ U)**2).mean(axis=0))
+        d.append(U @ (U.T @ p.G[t] / (FADING[t, :t + 1] @ seen + 0.3)))
+    return walk(p.start, d)
+
+
 GAINS = {"lr": rate, "mu": mu, "kappa": 0.2, "phi": 0.3, "least": 0.6, "most": 1.3}
 SIDES = {"original": lambda m, n: sqrt(max(1, m / n)), "match_rms_adamw": lambda m, n: 0.2 * sqrt(max(m, n)),
          "spectral": lambda m, n: sqrt(m / n)}
@@ -355,6 +394,8 @@ PRINTED = {
     **{f"shampoo, {graft}": ({"lr": rate, "mu": mu, "eps": 0.05, "every": 3, "graft": graft},
                              partial(shampoo, graft=graft)) for graft in (None, "sgd", "adagrad")},
     "full_matrix_adagrad": ({"lr": rate, "eps": 0.05}, full_matrix),
+    "kfac": ({"lr": rate, "mu": mu, "damping": 0.3, "kappa": 0.02, "beta": 0.6, "every": 4}, kfac),
+    "ekfac": ({"lr": rate, "damping": 0.3, "beta": 0.6, "every": 4}, ekfac),
     "fishleg": ({**WEIGHED, "beta": 0.7, "scale": 2.0, "every": 100}, lambda p: walk(
         p.start, 2 * average(p.G, 0.7), 0.3)),
 }
