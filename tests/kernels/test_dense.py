@@ -9,7 +9,7 @@ from numopt.linalg import conjugate_gradient, damped
 from numopt.networks import Dense, Dropout, Network, Sigmoid, SoftmaxCrossEntropy, SquaredError, Tanh, mlp
 from numopt.optimizers import natural_gradient
 from numopt.problems import DenseFisher, EmpiricalRisk, MiniBatch
-from tests.kernels.both import PRECISIONS, assert_both_agree, assert_views_will_do, cases_of, needs_numba
+from tests.kernels.both import PRECISIONS, assert_both_agree, assert_views_will_do, cases_of, needs_numba, normal
 
 
 def nets(a):
@@ -50,6 +50,27 @@ def test_the_twin_agrees_with_the_numpy_version_to_rounding(name, dtype):
 @pytest.mark.parametrize("name", CASES)
 def test_the_twin_takes_arrays_that_are_views_and_arrays_that_nobody_may_write_into(name):
     assert_views_will_do(getattr(dense, name), cases_of(CASES, name, seed=1)[-1])
+
+
+def test_the_arrays_of_a_net_of_which_one_is_of_another_size_are_not_let_in():
+    for net in list(nets(normal(np.random.default_rng(0), float)))[1:]:
+        theta, X, S, D, A, B, shapes, v = net
+        for kernel, more in (dense.dense_fisher_product, ()), (dense.dense_fisher_solve, (0.1, 3, 1e-3)):
+            assert kernel.lets_in((*net, *more))
+            for place in 0, 1, 2, 7:
+                for wrong in net[place][:-1], np.append(net[place], 1.0):
+                    assert not kernel.lets_in((*net[:place], wrong, *net[place + 1:], *more))
+            for by in (0, 0, 1), (0, 0, -2), (1, 0, 0), (0, -1, 0):
+                for layer in range(len(shapes)):
+                    other = shapes.copy()
+                    other[layer] += by
+                    size = sum(o * (i + bias) for o, i, bias in other.tolist())
+                    X, S = np.ones(len(D) * max(0, other[:, 1].sum())), np.ones(len(D) * max(0, other[:, 0].sum()))
+                    theta = v = np.ones(max(0, size))
+                    of_another = theta, X, S, D, A, B, other, v, *more
+                    whole = (set(other[:, 2]) <= {0, 1} and other.min(axis=0)[:2].min() > 0
+                             and other[1:, 1].tolist() == other[:-1, 0].tolist() and other[-1, 0] == D.shape[1])
+                    assert kernel.lets_in(of_another) == whole, (other, by)
 
 
 @needs_numba

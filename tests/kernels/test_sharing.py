@@ -85,6 +85,8 @@ def test_no_more_threads_than_were_asked_for(monkeypatch):
     for asked, number in [("1", 1), ("0", 1), ("1000", cores), ("many", cores)]:
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
         assert sharing.threads.__wrapped__() == number
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert sharing.threads.__wrapped__() == cores
 
 
 BLAS = """

@@ -21,8 +21,9 @@ def positive(n, a):
 
 
 def pairs_of(n, k, a):
-    """k vectors, and k others that are orthogonal and of length 1."""
-    return tuple(a(k, n)), tuple(np.linalg.qr(a(n, max(k, 1)))[0].T[:k])
+    """k vectors, and k others that are nearly orthogonal, as rounding leaves them, and nearly of length 1."""
+    V = np.linalg.qr(a(n, max(k, 1)))[0].T[:k]
+    return tuple(a(k, n)), tuple(V + a(k, n) / (10 * n))
 
 
 CASES = {
@@ -68,6 +69,22 @@ def test_late_steps_of_adam_and_adahessian_are_corrected_as_the_first_ones(t, dt
                               (vectors.adahessian, (theta, g, m, m, g * g, 0.1, 0.9999, 0.99999, 1e-4, 1.0, 0.01, t))]:
         for mine, other in zip(kernel.numpy(*arguments), kernel.compiled(*arguments), strict=True):
             assert_allclose(other, mine, rtol=1e-4 if dtype is np.float32 else 1e-10, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype, large", [(np.float32, 2e19), (np.float64, 2e154)])
+@pytest.mark.parametrize("version", ["numpy", pytest.param("compiled", marks=needs_numba)])
+def test_where_a_square_overflows_and_nowhere_else_the_step_is_not_a_number(version, dtype, large):
+    """Also where what it is weighed by, 1 − β₂, would make it small enough."""
+    theta, g, m, v = np.ones((4, 101), dtype)
+    for place in 0, 50, 100:
+        g[:] = 1
+        g[place] = large  # whose square is infinite, and a thousandth of that is not
+        for kernel, arguments in [(vectors.rmsprop, (theta, g, v, 0.1, 0.999, 1e-8)),
+                                  (vectors.adam, (theta, g, m, v, 0.1, 0.9, 0.999, 1e-8, 1)),
+                                  (vectors.adahessian, (theta, m, g, m, v, 0.1, 0.9, 0.999, 1e-4, 1.0, 0.0, 1))]:
+            with np.errstate(over="ignore", invalid="ignore"):
+                moved, *_, square = getattr(kernel, version)(*arguments)
+            assert np.flatnonzero(np.isnan(moved)) == np.flatnonzero(np.isinf(square)) == [place]
 
 
 @needs_numba

@@ -167,6 +167,14 @@ def test_what_is_added_to_all_logits_changes_nothing():
     assert_allclose(loss.hessian_product(Z, LABELS, np.ones_like(Z)), 0, atol=1e-15)
 
 
+def test_what_is_added_to_the_logits_of_one_example_changes_nothing_for_any_other():
+    loss, shift = SoftmaxCrossEntropy(), np.array([0.0, 3000, -3000, 1e5, 0])[:, None]
+    pairs = [(loss.values(z, LABELS), loss.gradient(z, LABELS), loss.hessian_product(z, LABELS, U), *loss.fisher_root(z),
+              *loss.fisher_parts(z), softmax(z), loss.sample(z, np.random.default_rng(0))) for z in (Z + shift, Z)]
+    for shifted, plain in zip(*pairs, strict=True):
+        assert_allclose(shifted, plain, rtol=1e-8, atol=1e-10)
+
+
 def test_the_order_in_memory_of_the_outputs_changes_nothing():
     loss, wide = SoftmaxCrossEntropy(), np.repeat(Z, 2, axis=1)
     for z in np.asfortranarray(Z), wide[:, ::2], np.flip(Z.copy(), axis=0)[::-1]:

@@ -76,6 +76,33 @@ def test_a_network_gives_a_row_of_outputs_for_each_example(network):
     assert batch.gradient(theta).shape == (network.size,) and np.isfinite(batch.gradient(theta)).all()
 
 
+def kinds(layers):
+    """What the layers are, with the size of their patches or windows."""
+    return " ".join(type(layer).__name__ + str(getattr(layer, "k", "")) for layer in layers)
+
+
+def test_the_layers_of_a_model_are_those_of_its_publication():
+    assert kinds(cnn().layers) == "Conv2D3 ReLU MaxPool2 " * 2 + "Flatten Dense"
+    assert kinds(lenet().layers) == "Conv2D5 ReLU MaxPool2 " * 2 + "Flatten Dense ReLU Dense ReLU Dense"
+    assert kinds(lenet1().layers) == "Conv2D5 Tanh AveragePool2 " * 2 + "Flatten Dense"
+    for shape in (16, 15, 1), (15, 16, 1), (4, 40, 1):
+        assert kinds(lenet1(shape).layers) == "Conv2D3 Tanh AveragePool2 " * 2 + "Flatten Dense"
+    assert kinds(mlp([4, 3, 3, 2], "relu").layers) == "Dense ReLU Dense ReLU Dense"
+    residual = resnet18((40, 32, 3), width=2)
+    assert kinds(residual.layers) == "Conv2D3 BatchNorm ReLU " + "Residual ReLU " * 8 + "AveragePool4 Flatten Dense"
+    blocks = [layer for layer in residual.layers if isinstance(layer, Residual)]
+    assert {kinds(block.main.layers) for block in blocks} == {"Conv2D3 BatchNorm ReLU Conv2D3 BatchNorm"}
+    assert [kinds(block.shortcut.layers) for block in blocks] == 2 * [""] + 3 * ["Conv2D1 BatchNorm", ""]
+    shapes, shape = [], residual.inputs
+    for layer in residual.layers[:-3]:
+        shape = layer.output_shape(shape)
+        shapes.append(shape)
+    assert shapes[:3] == 3 * [(40, 32, 2)]
+    assert shapes[3::4] == [(40, 32, 2), (20, 16, 4), (10, 8, 8), (5, 4, 16)]
+    assert all(layer.shapes == [(layer.outputs, layer.k**2 * layer.channels)] for block in blocks
+               for layer in (*block.main.layers, *block.shortcut.layers) if isinstance(layer, Conv2D))
+
+
 def test_an_odd_image_is_averaged_over_its_whole_height_and_width():
     assert resnet18((28, 28, 1), width=1).size == resnet18((32, 32, 1), width=1).size
     assert isinstance(resnet18((28, 28, 1), width=1).layers[-3], AveragePool)
@@ -144,6 +171,8 @@ def test_every_block_is_the_matrix_of_one_layer():
     h = x @ first[:, :4].T + first[:, 4]
     h = np.tanh(h @ main[:, :3].T + main[:, 3] + h @ shortcut.T)
     assert_allclose(network.outputs(theta, x), h @ last[:, :3].T + last[:, 3])
+    first, main, shortcut, last = network.blocks(network.initial(0))
+    assert not any(block[:, -1].any() for block in (first, main, last)) and shortcut.all()
 
 
 # -------------------------------------------------------------------------------------------------- where to start
@@ -308,7 +337,7 @@ def test_images_that_do_not_fit_are_refused():
 
 
 def test_images_whose_channels_come_first_are_turned_and_not_scrambled():
-    network, images = cnn((8, 8, 3)), np.arange(2 * 8 * 8 * 3.0).reshape(2, 8, 8, 3)
+    network, images = cnn((8, 9, 3)), np.arange(2 * 8 * 9 * 3.0).reshape(2, 8, 9, 3)
     first = images.transpose(0, 3, 1, 2)
     with pytest.raises(ValueError, match=r"its channels come first: X.transpose\(0, 2, 3, 1\)") as error:
         network.outputs(network.initial(0), first)
@@ -325,7 +354,9 @@ def test_a_theta_of_another_size_is_refused(theta):
 def test_sizes_may_be_numpy_numbers_and_examples_whole_ones():
     network = mlp(np.array([4, 3, 2]))
     assert network.inputs == (4,) and network.size == 23
-    assert network.outputs(network.initial(0), np.ones((2, 4), np.uint8)).shape == (2, 2)
+    for kind in (np.uint8, np.int64, bool):
+        assert_array_equal(network.outputs(network.initial(0), np.ones((2, 4), kind)),
+                           network.outputs(network.initial(0), np.ones((2, 4))))
     assert linear(np.int64(4)).inputs == (4,)
 
 

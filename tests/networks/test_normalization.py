@@ -130,6 +130,11 @@ def test_running_statistics_by_hand():
     assert_array_equal(running.statistics, [[[5], [6]]])
     running.saw([pair([1.0], [2.0])])
     assert_array_equal(running.statistics, [[[4], [5]]])
+    usual, last = RunningStatistics(), RunningStatistics(0)
+    for running, found in (usual, 0.1), (last, 1):
+        running.saw([pair([0.0], [0.0])])
+        running.saw([pair([1.0], [1.0])])
+        assert_allclose(running.statistics, [[[found], [found]]])
 
 
 def test_running_statistics_of_batches_that_are_all_the_same_are_theirs():

@@ -15,7 +15,7 @@ from scipy.special import softmax
 from numopt.networks import (
     AveragePool, BatchNorm, Conv2D, Dense, Dropout, Flatten, Loss, MaxPool, Network, ReLU, Residual, Sigmoid,
     SoftmaxCrossEntropy, SquaredError, Tanh, cnn, lenet, lenet1, mlp, resnet18)
-from numopt.problems import DenseFisher, MiniBatch
+from numopt.problems import DenseFisher, MiniBatch, Whole
 
 CROSS_ENTROPY, SQUARED = SoftmaxCrossEntropy(), SquaredError()
 
@@ -278,6 +278,39 @@ def test_the_gradient_of_drawn_labels_has_the_mean_zero_and_the_fisher_matrix_ov
     F = dense(loss.gauss_newton(theta))
     assert np.abs(g.mean(axis=0)).max() < 4 * np.sqrt(np.diag(F).max() / loss.n / 2000)
     assert relative(loss.n * g.T @ g / 2000, F) < 0.1
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_what_is_drawn_with_a_seed_is_a_function_of_that_seed_alone_also_where_it_is_0(name):
+    loss, theta = batch(mlp([3, 4, 3], loss=LOSSES[name]), n=40)
+    others = [MiniBatch(loss.network, loss.X, loss.Y, seed=own) for own in ((0, 0), (0, 7), (3, 1))]
+    v = np.random.default_rng(0).standard_normal(theta.size)
+    ways = [lambda loss, seed: loss.fisher(theta, samples=1, seed=seed) @ v,
+            lambda loss, seed: Whole(loss.network, loss.X, loss.Y).fisher(theta, samples=1, seed=seed) @ v,
+            lambda loss, seed: loss.sampled_gradient(theta, seed), lambda loss, seed: loss.fisher_rows(theta, seed),
+            lambda loss, seed: loss.kronecker_factors(theta, seed)[0][1]]
+    for way in ways:
+        drawn = [way(loss, seed) for seed in (0, 1, [0, 1], [2, 1], [1, 2])]
+        for i, one in enumerate(drawn):
+            assert all(relative(one, other) > 1e-3 for other in drawn[:i])
+        for other in others:
+            assert_array_equal(way(other, 0), drawn[0])
+            assert_array_equal(way(other, [1, 2]), drawn[4])
+
+
+def test_the_labels_of_one_example_are_the_same_for_its_fisher_matrix_and_its_gradient_and_others_for_its_factors():
+    loss, theta = batch(mlp([3, 4, 3], loss=SQUARED), n=1)
+    v = np.random.default_rng(0).standard_normal(theta.size)
+    for how in {}, {"seed": 0}, {"seed": [4, 2]}:
+        g, F = loss.sampled_gradient(theta, **how), loss.fisher(theta, samples=1, **how)
+        assert_allclose(F @ v, g * (g @ v), rtol=1e-10)
+    g = loss.sampled_gradient(theta)
+    assert_allclose(loss.sampled_fisher(theta) @ v, g * (g @ v), rtol=1e-10)
+    assert relative(loss.fisher_rows(theta)[0], g) > 0.1
+    factors = loss.kronecker_factors(theta)
+    for (A, G), here in zip(factors, block_slices(loss.network)):
+        row = loss.fisher_rows(theta)[0][here]
+        assert_allclose(np.kron(G, A), np.outer(row, row), rtol=1e-10, atol=1e-14)
 
 
 def test_the_gradient_of_drawn_labels_is_a_function_of_its_seed():
