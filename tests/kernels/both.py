@@ -47,11 +47,15 @@ def assert_both_agree(kernel, arguments, dtype):
 
 def assert_views_will_do(kernel, arguments):
     """Arrays that are not contiguous, and that nobody may write into."""
-    views = [np.repeat(argument, 2, axis=-1)[..., ::2] if isinstance(argument, np.ndarray) else argument
-             for argument in arguments]
-    for view in views:
-        if isinstance(view, np.ndarray):
-            view.flags.writeable = False
+    def view(argument):
+        if isinstance(argument, tuple):
+            return tuple(map(view, argument))
+        if isinstance(argument, np.ndarray):
+            argument = np.repeat(argument, 2, axis=-1)[..., ::2]
+            argument.flags.writeable = False
+        return argument
+
+    views = map(view, arguments)
     for mine, other in zip(arrays_of(kernel.numpy(*arguments)), arrays_of(kernel.compiled(*views)), strict=True):
         assert_allclose(other, mine, rtol=1e-10, atol=1e-10)
 

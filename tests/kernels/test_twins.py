@@ -34,6 +34,25 @@ def test_the_twin_stands_directly_underneath_with_the_same_arguments(kernel):
     assert definitions[definitions.index(kernel.__name__) + 1] == f"{kernel.__name__}_compiled"
 
 
+@needs_numba
+def test_whatever_stands_for_the_same_numbers_is_of_one_type_for_the_compiler():
+    x, on_two = np.ones(7), np.ones((7, 2))
+    constant = np.ones(7)
+    constant.flags.writeable = False
+    vectors.momentum.compiled(x, x, x, 0.5, 0.25)
+    compiled = vectors.momentum_compiled
+    before = len(compiled.signatures)
+    for array in x, constant, on_two[:, 0], on_two[::-1, 1], np.ones(8)[1:]:
+        for number in 1, 0.5, True, np.float64(0.25), np.int8(1):
+            vectors.momentum.compiled(array, x, array, number, 0.25)
+    P = (x, on_two[:, 0], constant)
+    for k in 1, 2, 3:
+        vectors.least_residual.compiled(x, x, P[:k], P[:k], np.zeros((0, 0)), 0)
+    known = len(vectors.least_residual_compiled.signatures)
+    vectors.least_residual.compiled(constant, on_two[:, 0], P, P, np.zeros((2, 2)), np.int64(1))
+    assert len(compiled.signatures) == before and len(vectors.least_residual_compiled.signatures) == known
+
+
 class Seen(Exception):
     """The NumPy version was called."""
 

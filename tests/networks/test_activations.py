@@ -14,12 +14,23 @@ EACH = pytest.mark.parametrize("activation", ACTIVATIONS.values())
 @pytest.mark.parametrize("layer, function", [
     (Tanh(), np.tanh), (Sigmoid(), expit), (ReLU(), lambda x: np.where(x > 0, x, 0)),
     (LeakyReLU(), lambda x: np.maximum(x, 0.01 * x)), (LeakyReLU(0.3), lambda x: np.maximum(x, 0.3 * x)),
-    (ELU(), lambda x: np.where(x > 0, x, np.exp(np.minimum(x, 0)) - 1)),
-    (ELU(2.0), lambda x: np.where(x > 0, x, 2 * (np.exp(np.minimum(x, 0)) - 1))),
+    (ELU(), lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
+    (ELU(2.0), lambda x: np.where(x > 0, x, 2 * np.expm1(np.minimum(x, 0)))),
     (Softplus(), lambda x: np.logaddexp(0, x)), (GELU(), lambda x: x * norm.cdf(x))])
 def test_an_activation_is_its_function(layer, function):
-    x = np.array([[-800.0, -30.0, -1.0, -1e-3, 0.0, 0.5, 20.0, 800.0]])
-    assert_allclose(layer.forward(np.zeros(0), x, Mode())[0], function(x), rtol=1e-12, atol=1e-16)
+    x = np.array([[-800.0, -37.0, -30.0, -1.0, -1e-3, -1e-9, -1e-18, 0.0, 1e-18, 1e-9, 0.5, 20.0, 800.0]])
+    atol = 1e-16 if isinstance(layer, Sigmoid) else 0  # which is nowhere smaller than what 1 is rounded by
+    assert_allclose(layer.forward(np.zeros(0), x, Mode())[0], function(x), rtol=1e-12, atol=atol)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_far_left_the_derivatives_of_softplus_are_as_small_as_they_are(dtype):
+    x = np.array([[-80.0, -40.0, -17.0, -3.0]], dtype)
+    _, saved = Softplus().forward(np.zeros(0, dtype), x, Mode())
+    dx, Rdx = Softplus().r_backward(np.zeros(0, dtype), saved, None, np.ones_like(x), np.ones_like(x), 0 * x, None)
+    exact = x.astype(float)
+    assert_allclose(dx, expit(exact), rtol=100 * np.finfo(dtype).eps)
+    assert_allclose(Rdx, expit(exact) * expit(-exact), rtol=100 * np.finfo(dtype).eps)
 
 
 @EACH

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numopt.networks import Chain, Conv2D, Dense, Flatten, Mode, Network, Residual, Sigmoid, SquaredError, Tanh
+from numopt.networks import (
+    Chain, Conv2D, Dense, Flatten, MaxPool, Mode, Network, Residual, Sigmoid, SquaredError, Tanh)
 from numopt.problems import MiniBatch
 
 IMAGE = (5, 4, 2)
@@ -85,3 +86,6 @@ def test_a_residual_whose_input_does_not_move_stays_in_single_precision():
 def test_two_ways_that_do_not_end_alike_are_refused(main, shortcut):
     with pytest.raises(ValueError, match=r"the two ways through Residual must end alike; they give \(3,\) and"):
         Network(Residual(main, shortcut), inputs=4)
+    for shortcut in [], [Conv2D(2, 3, 1, padding=1)], [Conv2D(2, 3, 2), Conv2D(3, 3, 2, padding=1), MaxPool(1, 2)]:
+        with pytest.raises(ValueError, match=r"must end alike; they give \(5, 4, 3\) and"):
+            Residual([Conv2D(2, 3, 1)], shortcut).output_shape(IMAGE)

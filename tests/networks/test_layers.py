@@ -45,6 +45,8 @@ CASES = {
     "Residual": (Residual([Dense(4, 3), Tanh(), Dense(3, 4)]), (4,), TRAINING),
     "Residual with a projection": (Residual([Conv2D(2, 3, 3, 2, 1), BatchNorm(3), Tanh()], [Conv2D(2, 3, 1, 2)]), IMAGE,
                                    TRAINING),
+    "Residual of two long ways": (Residual([Dense(4, 3), Tanh()], [Sigmoid(), Dense(4, 5, False), Tanh(), Dense(5, 3)]),
+                                  (4,), TRAINING),
     "Residual in evaluation": (Residual([BatchNorm(2), ReLU(), Conv2D(2, 2, 3, 1, 1)]), IMAGE, EVALUATION),
 }
 EACH = pytest.mark.parametrize("name", CASES)

@@ -169,8 +169,9 @@ def test_what_is_added_to_all_logits_changes_nothing():
 
 def test_what_is_added_to_the_logits_of_one_example_changes_nothing_for_any_other():
     loss, shift = SoftmaxCrossEntropy(), np.array([0.0, 3000, -3000, 1e5, 0])[:, None]
-    pairs = [(loss.values(z, LABELS), loss.gradient(z, LABELS), loss.hessian_product(z, LABELS, U), *loss.fisher_root(z),
-              *loss.fisher_parts(z), softmax(z), loss.sample(z, np.random.default_rng(0))) for z in (Z + shift, Z)]
+    pairs = [(loss.values(z, LABELS), loss.gradient(z, LABELS), loss.hessian_product(z, LABELS, U), softmax(z),
+              *loss.fisher_root(z), *loss.fisher_parts(z), loss.sample(z, np.random.default_rng(0)))
+             for z in (Z + shift, Z)]
     for shifted, plain in zip(*pairs, strict=True):
         assert_allclose(shifted, plain, rtol=1e-8, atol=1e-10)
 
