@@ -285,6 +285,9 @@ def test_the_gain_along_the_eigenvectors_adds_up_to_the_gain_and_to_the_change_o
     assert_allclose(found.decrease, BOWL.value(START) - BOWL.value(START + d))
     assert_allclose(found.length**2, d @ BOWL.A @ d)
     assert_allclose(np.sum(found.lengths**2), found.length**2)
+    saddle = Quadratic(BOWL.A - LAM.mean() * np.eye(4))  # where a length is not real there is a gain all the same
+    found = anatomy(saddle.A, saddle.gradient(START), d)
+    assert_allclose(found.decrease, saddle.value(START) - saddle.value(START + d))
 
 
 def test_gradient_descent_loses_half_the_curvature_term_not_the_whole():

@@ -122,6 +122,9 @@ def test_sr1_skips_a_pair_whose_correction_would_be_nearly_infinite():
     scaled = (s @ y) / (s @ s) * np.eye(5)
     assert_array_equal(sr1_update(scaled, s, y), scaled)
     assert not np.allclose(sr1_update(np.eye(5), s, y), np.eye(5))
+    for cosine, skipped in (1e-6, False), (3e-8, False), (3e-9, True):  # of the angle between s and y − Bs
+        B = sr1_update(np.eye(2), np.array([1.0, 0]), np.array([1 + cosine, 1]))
+        assert np.array_equal(B, np.eye(2)) == skipped
 
 
 @pytest.mark.parametrize("units", [1e-300, 1e-200, 1e-12, 1e12, 1e200, 1e300])

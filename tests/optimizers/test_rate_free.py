@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.optimizers import (
     adamw, barzilai_borwein, dog, gradient_descent, momo, polyak, prodigy, schedule_free, schedule_free_adamw, sps)
-from numopt.problems import Noisy, Objective, Quadratic, Rosenbrock
+from numopt.problems import Function, Noisy, Objective, Quadratic, Rosenbrock
 from numopt.record import path
 
 RANDOM = np.random.default_rng(0)
@@ -104,6 +104,20 @@ def test_where_the_curvature_is_negative_the_rate_stays():
     run = barzilai_borwein(Quadratic(np.diag([-1.0, -2.0])), [1.0, 1.0], lr=0.1)
     path(run, 3)
     assert run["lr"] == 0.1
+
+
+@pytest.mark.parametrize("formula", ["long", "short"])
+def test_every_rate_is_that_of_the_last_two_points_alone_or_if_they_met_no_curvature_the_one_before(formula):
+    waves = Function(lambda x: np.sin(x).sum(), np.cos)
+    run = barzilai_borwein(waves, [1.0, 2.2, 4.0], lr=0.5, formula=formula)
+    x, rate, kept = path(run, 1), 0.5, []
+    for _ in range(25):
+        s, y = x[-1] - x[-2], np.cos(x[-1]) - np.cos(x[-2])
+        kept.append(s @ y <= 0)
+        rate = rate if kept[-1] else s @ s / (s @ y) if formula == "long" else s @ y / (y @ y)
+        assert_allclose(next(run), x[-1] - rate * np.cos(x[-1]))
+        x = [x[-1], run.theta]
+    assert 1 < sum(kept) < 20
 
 
 # --------------------------------------------------------------------------------------------------- Polyak's step
