@@ -61,6 +61,8 @@ def cases():
         "convolution": {"first of the CNN": (first, a(32, 28), 3, 1, 1), "second": (second, a(32, 289), 3, 1, 1)},
         "convolution_by_weights": {"first of the CNN": (first, y_first, 3, 1, 1, True),
                                    "second": (second, y_second, 3, 1, 1, True)},
+        "convolution_by_weights_of_each": {"first of the CNN": (first, y_first, 3, 1, 1, True),
+                                           "second": (second, y_second, 3, 1, 1, True)},
         "convolution_by_inputs": {"second of the CNN": (y_second, a(32, 288), second.shape, 3, 1, 1)},
         "max_pool": {"first of the CNN": (y_first, 2, 2, 0.0)},
         "max_pool_chosen": {"first of the CNN": (y_first, which, 2, 2)},

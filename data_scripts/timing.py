@@ -208,7 +208,7 @@ def call_all():
         for method in (*METHODS.values(), momentum, adahessian):
             list(islice(method(risk, theta), 2))
         F = risk.loss(1).fisher(theta)
-        F @ (F @ theta)
+        F @ (F @ theta), risk.loss(1).per_example_gradients(theta)
     A, z, many = np.eye(20, dtype=np.float32), X.reshape(BATCH, -1), np.ones(500_000, np.float32)
     conjugate_gradient(A, A[0])
     ReLU().backward(None, ReLU().value(many), many, None)

@@ -2,7 +2,7 @@
 
 The NumPy versions copy out the patches and multiply by one large matrix.  The twins share out the images among the
 threads, and copy out nothing: the numbers of a patch are in its image already, at fixed distances from each other.  All
-three are sums of one form, which is told in tiles.py, and differ in where the factors are: each twin makes a table of
+are sums of one form, which is told in tiles.py, and differ in where the factors are: each twin makes a table of
 the sums for one image, a row of the numbers in that form for each, and `add_up` does what it says for one image after
 the other.  Where the channels are too few for that, pixels.py has other tables.
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 from numopt.kernels import tiles
 from numopt.kernels.patches import are_places, overlapped, patches, places
-from numopt.kernels.pixels import by_runs, few, over_pixels, side_by_side
+from numopt.kernels.pixels import by_runs, by_runs_of_each, few, over_pixels, side_by_side
 from numopt.kernels.sharing import PIECES, share_out
 from numopt.kernels.tiles import sixteens
 from numopt.kernels.twins import helper, kernel
@@ -109,6 +109,30 @@ def convolution_by_weights_compiled(x, dy, k, stride, padding, bias):
     sums = np.zeros((PIECES, 1, 1, k * run + 1, sixteens(outputs)), x.dtype)
     add_up_all(table, x, padding, W, dy, sums, few(dy, k, x.shape[3]), more=True)
     return np.ascontiguousarray(sums.sum(axis=(0, 1, 2))[:k * run + bias, :outputs].T)
+
+
+@kernel("(n,r,c,ch) (n,h,w,o) i i i i",
+        lambda x, dy, k, *others: pays(x, k * k * x.shape[3] * dy.shape[3]), weights_fit)
+def convolution_by_weights_of_each(x, dy, k, stride, padding, bias):
+    """The derivatives by [W | b] of each image, from those by its y: the sum over images is what they are for all.
+
+    The twin is 2.5 times as fast on the CNN's layers, 4.5 times on the first of LeNet.
+    """
+    dy = dy.reshape(len(x), -1, dy.shape[3])
+    dW = dy.transpose(0, 2, 1) @ patches(x, k, stride, padding).reshape(*dy.shape[:2], -1)
+    return np.concatenate([dW, dy.sum(axis=1)[:, :, None]], axis=2) if bias else dW
+
+
+@convolution_by_weights_of_each.twin(shares=True)
+def convolution_by_weights_of_each_compiled(x, dy, k, stride, padding, bias):
+    run, outputs = k * x.shape[3], dy.shape[3]
+    if side_by_side(outputs, run):
+        return by_runs_of_each(x, dy, k, stride, padding, bias)
+    table = weights_table(x.shape[1:], outputs, k, stride, padding)
+    dW = np.empty((len(x), outputs, k * run + bias), x.dtype)
+    share_out(len(x), lambda here, number: add_up_each(table, x[here], padding, dy[here], k * run + 1, dW[here]),
+              few(dy, k, x.shape[3]))
+    return dW
 
 
 @cache
@@ -231,6 +255,20 @@ def add_up(table, x, border, W, dy, y, more):
                        start, (s[11], s[12]), out, (s[13], s[14]))
         if len(sums) > 0:
             put_channels(sums.reshape(y.shape[1], y.shape[2], wide), y[e])
+
+
+@helper(nogil=True)
+def add_up_each(table, x, border, dy, numbers, dW):
+    """The sums of a weights_table, so many `numbers` for each output, of each image alone: into `dW`, by outputs."""
+    wide = tiles.sixteens(dy.shape[3])
+    sums = tiles.zeros(numbers * wide, x)
+    for e in range(len(x)):
+        for i in range(len(sums)):
+            sums[i] = 0
+        add_up(table, x[e:e + 1], border, sums[:0], dy[e:e + 1], sums.reshape(1, 1, numbers, wide), True)
+        for p in range(dW.shape[1]):
+            for i in range(dW.shape[2]):
+                dW[e, p, i] = sums[i * wide + p]
 
 
 @helper

@@ -91,6 +91,16 @@ def by_runs(x, dy, k, stride, padding, bias):
     return np.column_stack([dW, sums[k, :, 0]]) if bias else dW
 
 
+def by_runs_of_each(x, dy, k, stride, padding, bias):
+    """The derivatives by [W | b] of each image."""
+    run, outputs = k * x.shape[3], dy.shape[3]
+    table = runs_table(x.shape[1:], outputs, k, stride, padding)
+    dW = np.empty((len(x), outputs, k * run + bias), x.dtype)
+    share_out(len(x), lambda here, number: add_up_runs_of_each(table, x[here], padding, dy[here], k, dW[here]),
+              alone=few(dy, k, x.shape[3]))
+    return dW
+
+
 @cache
 def runs_table(shape, outputs, k, stride, padding):
     """The sums over an image's places: for each row i of the patches, its outputs p and numbers q; the last for b."""
@@ -117,3 +127,21 @@ def add_up_runs(table, x, border, dy, sums):
             s = table[row]
             tiles.fill(s[0], s[1], dy[e].reshape(-1), (s[2], s[3], s[4], s[5]), image, (s[6], s[7], s[8]),
                        (s[9], s[10]), sums, (s[11], s[12]), sums, (s[13], s[14]))
+
+
+@helper(nogil=True)
+def add_up_runs_of_each(table, x, border, dy, k, dW):
+    """The sums of each image alone: into `dW`, of an output those of one row of the patches after the other."""
+    run, outputs = k * x.shape[3], dy.shape[3]
+    wide = tiles.sixteens(run)
+    sums = tiles.zeros((k + 1) * outputs * wide, x)
+    for e in range(len(x)):
+        for i in range(len(sums)):
+            sums[i] = 0
+        add_up_runs(table, x[e:e + 1], border, dy[e:e + 1], sums)
+        for p in range(outputs):
+            for i in range(k):
+                for q in range(run):
+                    dW[e, p, i * run + q] = sums[(i * outputs + p) * wide + q]
+            if dW.shape[2] > k * run:
+                dW[e, p, k * run] = sums[(k * outputs + p) * wide]

@@ -75,7 +75,7 @@ def one_thread_of_blas():
     here at once, the last one that leaves puts back what the first one found; and the main thread does so whenever it
     leaves, as OpenBLAS lets no other thread change what that one has set.
     """
-    if threading.get_ident() in Blas.inside:  # only this thread itself changes that
+    if blas_has_one_thread():  # only this thread itself changes that
         yield
         return
     inside = False
@@ -93,6 +93,11 @@ def one_thread_of_blas():
                 Blas.inside.discard(threading.get_ident())
                 if not Blas.inside or threading.current_thread() is threading.main_thread():
                     set_threads(Blas.before)
+
+
+def blas_has_one_thread():
+    """Is this thread in there?"""
+    return threading.get_ident() in Blas.inside
 
 
 class Blas:

@@ -3,7 +3,8 @@ from math import inf, prod
 
 import numpy as np
 
-from numopt.kernels.convolution import convolution, convolution_by_inputs, convolution_by_weights
+from numopt.kernels.convolution import (
+    convolution, convolution_by_inputs, convolution_by_weights, convolution_by_weights_of_each)
 from numopt.kernels.patches import offsets, patches, places
 from numopt.kernels.pooling import max_pool, max_pool_backward, max_pool_chosen
 from numopt.networks.activations import ReLU
@@ -79,8 +80,17 @@ class Conv2D(Dense):
         return self.by_inputs(dy, W, x.shape), self.by_inputs(Rdy, W, x.shape) + self.by_inputs(dy, V, x.shape)
 
     def pairs(self, w, x, dy, inputs=True):
+        return self.backward(w, x, dy, None, inputs), [(self, x, dy)]
+
+    def example_gradients(self, x, dy, dw):
+        """The derivatives by [W | b] of each example, written into a row of dw."""
+        each = convolution_by_weights_of_each(x, dy, self.k, self.stride, self.padding, self.bias)
+        dw.reshape(each.shape)[:] = each
+
+    def kronecker_factors(self, x, dy, n, form):
+        """A and G of the patches."""
         rows = patches(x, self.k, self.stride, self.padding)
-        return self.backward(w, x, dy, None, inputs), [(self, rows, dy.reshape(-1, self.outputs))]
+        return super().kronecker_factors(rows, dy.reshape(-1, self.outputs), n, form)
 
 
 class Pool(Layer):

@@ -8,7 +8,8 @@ handed back as `saved`.  An example is a row; images are (example, row, column, 
     jvp(w, saved, v, Rx) -> Ry, Rsaved               R{y}, the change of y when w moves along v and x along Rx
     r_backward(w, saved, v, Rsaved, dy, Rdy, Rdw) -> dx, Rdx
                                                      R{·} of every line of backward (Pearlmutter 1994)
-    pairs(w, saved, dy) -> dx, [(layer, x, dy), ...] what meets at each weight matrix: its gradient is dyᵀ [x 1]
+    pairs(w, saved, dy) -> dx, [(layer, x, dy), ...] what meets at each weight matrix: its gradient is dyᵀ [x 1], with
+                                                     the patches of x for a convolution
 
 `inputs=False` says that nobody needs dx.  Rx is None where x does not move: below the first layer with weights, which
 is the first that is asked.
@@ -18,6 +19,8 @@ from functools import cached_property
 from math import prod
 
 import numpy as np
+
+from numopt.kernels.dense import outer_products
 
 
 def whole(value, name, least=1):
@@ -146,13 +149,12 @@ class Dense(Layer):
     def pairs(self, w, x, dy, inputs=True):
         return self.backward(w, x, dy, None, inputs), [(self, x, dy)]
 
-    def example_gradients(self, x, dy, n, dw):
-        """dyᵀ [x 1] of each of the n examples, written into a row of dw: summed over the places of the matrix."""
-        x, dy, dw = x.reshape(n, -1, x.shape[1]), dy.reshape(n, -1, self.outputs), dw.reshape(n, *self.shapes[0])
-        product = np.multiply if x.shape[1] == 1 else np.matmul  # of a column and a row it is the same, and faster
-        product(dy.transpose(0, 2, 1), x, out=dw[:, :, :-1] if self.bias else dw)
+    def example_gradients(self, x, dy, dw):
+        """dy [x 1]ᵀ of each example, written into a row of dw."""
+        dw = dw.reshape(len(x), *self.shapes[0])
+        outer_products(dy, x, dw[:, :, :-1] if self.bias else dw)
         if self.bias:
-            dy.sum(axis=1, out=dw[:, :, -1])
+            dw[:, :, -1] = dy
 
     def kronecker_factors(self, x, dy, n, form):
         """A and G, the second moments of the inputs [x 1] and of the derivatives dy of one example's loss.

@@ -187,7 +187,7 @@ class MiniBatch(Objective):
         ends = accumulate((layer.size for layer, _, _ in pairs), initial=0)
         with self.network.threads():
             for (layer, x, dy), here in zip(pairs, pairwise(ends)):
-                layer.example_gradients(x, dy, self.n, g[:, slice(*here)])
+                layer.example_gradients(x, dy, g[:, slice(*here)])
         return g
 
     def jacobian(self, theta):

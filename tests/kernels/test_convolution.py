@@ -25,6 +25,9 @@ CASES = {
     "convolution_by_weights": lambda a: (
         (x, outputs_of(x, k, stride, padding, outputs, a), k, stride, padding, bias)
         for (x, k, stride, padding), outputs, bias in product(images(a), (5, 64), (False, True))),
+    "convolution_by_weights_of_each": lambda a: (
+        (x, outputs_of(x, k, stride, padding, outputs, a), k, stride, padding, bias)
+        for (x, k, stride, padding), outputs, bias in product(images(a), (5, 64), (False, True))),
     "convolution_by_inputs": lambda a: ((outputs_of(x, k, stride, padding, 5, a), a(5, k * k * x.shape[3]), x.shape, k,
                                          stride, padding) for x, k, stride, padding in images(a)),
 }
@@ -69,7 +72,8 @@ def test_a_convolutional_network_has_the_same_derivatives_compiled(dtype):
 
     def derivatives():
         loss = MiniBatch(network, X, Y)
-        return [loss.gradient(theta), loss.hessian(theta) @ v, loss.fisher(theta) @ v]
+        return [loss.gradient(theta), loss.hessian(theta) @ v, loss.fisher(theta) @ v,
+                loss.per_example_gradients(theta)]
 
     compiled = derivatives()
     with reading():

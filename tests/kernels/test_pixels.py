@@ -48,6 +48,7 @@ def test_few_channels_give_what_they_give_in_numpy(k, padding, dtype):
         assert pixels.side_by_side(outputs, w)
         assert_both_agree(convolution.convolution, (x, matrix, k, 1, padding), dtype)
         assert_both_agree(convolution.convolution_by_weights, (x, dy, k, 1, padding, True), dtype)
+        assert_both_agree(convolution.convolution_by_weights_of_each, (x, dy, k, 1, padding, True), dtype)
         assert_both_agree(convolution.convolution_by_inputs, (dy, matrix, x.shape, k, 1, padding), dtype)
 
 

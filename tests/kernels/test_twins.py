@@ -210,7 +210,8 @@ def test_every_twin_runs_where_networks_and_methods_are_large_enough(monkeypatch
     images = Network(Conv2D(3, 8, 3, padding=1), ReLU(), MaxPool(2), Conv2D(8, 4, 3, padding=1), Flatten(),
                      Dense(1024, 10), inputs=(32, 32, 3))
     theta = images.initial(0, dtype=np.float32)
-    MiniBatch(images, X, Y).hessian(theta) @ theta
+    batch = MiniBatch(images, X, Y)
+    batch.hessian(theta) @ theta, batch.per_example_gradients(theta)
     y, saved = ReLU().forward(None, np.concatenate([X, X, X]), Mode())
     ReLU().backward(None, saved, y, None)
     small = EmpiricalRisk(mlp([90, 60, 10]), random.standard_normal((600, 90)), random.integers(0, 10, 600),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from numopt.kernels.patches import patches
 from numopt.networks import (
     ACTIVATIONS, AveragePool, BatchNorm, Chain, Conv2D, Dense, Dropout, Flatten, MaxPool, Mode, ReLU, Residual, Sigmoid,
     Tanh)
@@ -172,6 +173,13 @@ def test_without_a_place_for_dw_dx_is_the_same(name):
     assert_array_equal(case.layer.backward(case.w, case.saved, case.dy, None), dx)
 
 
+def gradient(layer, x, dy):
+    """dyᵀ [x 1], or dyᵀ x without a bias; x are the patches, where it is a convolution."""
+    if isinstance(layer, Conv2D):
+        x, dy = patches(x, layer.k, layer.stride, layer.padding), dy.reshape(-1, layer.outputs)
+    return dy.T @ (np.hstack([x, np.ones((len(x), 1))]) if layer.bias else x)
+
+
 @pytest.mark.parametrize("name", [name for name in CASES if "BatchNorm" not in name and "evaluation" not in name
                                   and name not in ("Chain", "Residual with a projection")])
 def test_the_gradient_of_each_weight_matrix_is_what_meets_there(name):
@@ -179,12 +187,12 @@ def test_the_gradient_of_each_weight_matrix_is_what_meets_there(name):
     dx, pairs = case.layer.pairs(case.w, case.saved, case.dy)
     expected_dx, dw = case.backward(case.w, case.x, case.dy)
     close(dx, expected_dx)
-    met = [dy.T @ (np.hstack([x, np.ones((len(x), 1))]) if layer.bias else x) for layer, x, dy in pairs]
+    met = [gradient(layer, x, dy) for layer, x, dy in pairs]
     assert [matrix.shape for matrix in met] == list(case.layer.shapes)
     close(np.concatenate([matrix.ravel() for matrix in met] + [[]]), dw)
     each = [np.empty((3, layer.size)) for layer, _, _ in pairs]
     for (layer, x, dy), rows in zip(pairs, each):
-        layer.example_gradients(x, dy, 3, rows)
+        layer.example_gradients(x, dy, rows)
     each = [rows.sum(axis=0) for rows in each]
     close(np.concatenate([*each, []]), dw)
 
