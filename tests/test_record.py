@@ -138,6 +138,7 @@ def test_it_stops_when_the_value_has_changed_by_little_since_the_last_look():
     seen = record(halving(), objective=LINE, change=0.01)  # 0.5, 0.125, 0.031, 0.0078, 0.00195
     assert seen.reason == "change" and seen["step"][-1] == 4 and "at most 0.01, at step 4" in seen.stopped
     assert record(halving(), objective=LINE, change=0.5)["step"].tolist() == [0, 1]
+    assert record(halving(), objective=LINE, change=0.375)["step"].tolist() == [0, 1]
     coarser = record(halving(), objective=LINE, change=0.01, every=2)  # 0.5, 0.031, 0.00195, 0.00012
     assert_array_equal(coarser["step"], [0, 2, 4, 6])
 
@@ -262,6 +263,8 @@ def test_a_record_is_shown_as_a_table_without_the_middle_of_many_rows():
     assert len({len(line) for line in (head, *rows)}) == 1
     head, *rows, why = repr(record(halving(), steps=99)).splitlines()
     assert len(rows) == 11 and rows[5] == "... 90 more ..." and rows[-1].split()[0] == "99"
+    assert len(repr(record(halving(), steps=11)).splitlines()) == 14 and "... 3 more ..." in repr(
+        record(halving(), steps=12))
 
 
 # -------------------------------------------------------------------------------------------------- save and load

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numopt.linalg import (
     balanced, column_norms, conjugate_gradient, conjugate_gradient_iterates, forcing, gcr, hutchinson_trace,
     inverse_root, inverse_root_newton, lanczos, newton_schulz, norm, power_iteration, power_of_two, reach, scale, slq,
-    steihaug, to_radius, truncated_conjugate_gradient, unit)
+    steihaug, to_radius, truncated_conjugate_gradient, unit, widest)
 
 FAR = [(np.float32, 1e-42), (np.float32, 1e-30), (np.float32, 1e-20), (np.float32, 1.0), (np.float32, 1e19),
        (np.float32, 1e36), (np.float64, 1e-310), (np.float64, 1e-200), (np.float64, 1.0), (np.float64, 1e160),
@@ -43,7 +43,15 @@ def test_the_length_may_be_too_large_for_the_precision_and_the_direction_is_ther
 def test_lengths_of_nothing_and_of_what_is_not_finite():
     assert norm(np.zeros(3)) == 0 and not unit(np.zeros(3)).any() and norm(np.zeros(0)) == 0
     assert norm(np.array([1.0, np.inf])) == math.inf and math.isnan(norm(np.array([1.0, np.nan])))
-    assert np.isnan(unit(np.array([np.inf, 1.0]))).any() and np.isnan(unit(np.array([np.nan, 1.0]))).any()
+    for wrong in np.inf, -np.inf, np.nan:
+        assert np.isnan(unit(np.array([wrong, 1.0]))).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_radius_is_no_shorter_than_half_of_the_digits_of_theta_in_its_precision(dtype):
+    theta = np.array([3e6, -4e6], dtype)
+    assert_allclose([widest(1e-3, theta), widest(1e9, theta)], [5e6 * np.finfo(dtype).eps**0.5, 1e9])
+    assert widest(0.25, 0 * theta) == 0.25
 
 
 def test_units_are_powers_of_2_and_1_where_nothing_is_in_danger():
@@ -96,6 +104,8 @@ def test_the_share_that_newtons_equation_is_solved_to_does_not_depend_on_units_i
         assert_allclose(forcing(np.array([c]), c) / c, 0.5)
         assert_allclose(forcing(np.array([c / 100]), c) / c, 1e-3)
     assert forcing(np.array([0.01])) == 0.1 * 0.01
+    assert_allclose([forcing(np.array([x])) for x in (0.16, 0.2499, 0.36, 9.0)], [0.064, 0.2499**1.5, 0.18, 4.5])
+    assert_allclose(forcing(np.array([9.0]), 100.0), 0.3 * 9)
 
 
 @UNITS

@@ -29,6 +29,9 @@ def test_one_that_is_too_large_says_how_large_its_array_would_be():
     with pytest.raises(ValueError, match=r"285,670 × 285,670 numbers, 653 GB: multiply it by vectors"):
         np.asarray(M)
     assert_array_equal(M @ np.ones(285_670), 1)
+    for shape in (20_000, 2), (2, 20_000):
+        with pytest.raises(ValueError, match="multiply it by vectors"):
+            np.asarray(Operator(None, None, shape, np.dtype(float)))
 
 
 def test_the_hessian_of_a_function_of_ones_own_is_an_array_at_once():

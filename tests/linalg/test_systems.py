@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, eigsh, minres
 
+from numopt.kernels import reading
 from numopt.linalg import (
     conjugate_gradient, conjugate_gradient_iterates, damped, dense, gcr, gcr_iterates, nystrom, steihaug,
     truncated_conjugate_gradient)
@@ -402,6 +403,20 @@ def test_where_squares_are_no_numbers_every_iterate_is_the_one_in_other_units(M,
         assert_allclose(*(np.divide(found, unit) for found, unit in zip(pairs, (1, c))), atol=1e-13)
 
 
+@pytest.mark.parametrize("damping", [None, 0.5, -3.0])
+def test_the_iterates_of_a_long_system_are_those_of_the_readable_loop_with_their_residuals_and_directions(damping):
+    """With the last damping there is a direction of negative curvature on the way, which ends them."""
+    A, b, x = aslinearoperator(diags_array(np.linspace(1, 9, 6000))), vector(6000), vector(6000, 3)
+    A = A if damping is None else damped(A, damping)
+    found = list(islice(conjugate_gradient_iterates(A, b, x), 6))
+    with reading():
+        expected = list(islice(conjugate_gradient_iterates(A, b, x), 6))
+    assert len(found) == len(expected) and (expected[-1].curvature < 0) == (damping == -3)
+    for one, other in zip(found, expected):
+        for mine, theirs in zip(one, other):
+            assert_allclose(mine, theirs, rtol=1e-8, atol=1e-10)
+
+
 @pytest.mark.parametrize("make", [np.asarray, aslinearoperator], ids=["array", "operator"])
 @pytest.mark.parametrize("solve, A", [(conjugate_gradient, symmetric(np.geomspace(1e-9, 1, 30))),
                                       (partial(gcr, window=1), nonsymmetric(30))], ids=["conjugate gradients", "gcr"])
@@ -490,6 +505,11 @@ def test_nystrom_is_exact_when_there_are_as_many_columns_as_the_rank(make, k):
     assert_allclose(F_hat.T @ np.ones(12), F @ np.ones(12), atol=1e-8)
     assert_array_equal(F_hat.C, F[:, indices])
     assert_array_equal(F_hat.W, F[np.ix_(indices, indices)])
+
+
+def test_of_an_eigenvalue_that_is_small_and_not_rounding_nystrom_has_its_part():
+    F = symmetric(np.geomspace(1, 1e-8, 5))
+    assert_allclose(dense(nystrom(F, np.arange(5)), 5), F, atol=1e-8)
 
 
 def test_nystrom_of_fewer_columns_agrees_on_those_and_is_nowhere_too_large():

@@ -24,6 +24,12 @@ def test_values_gradients_and_products_are_counted():
     assert counted.products == 4
 
 
+def test_where_the_loss_is_the_same_at_every_step_the_counted_one_is_too():
+    """By which a line search knows that it need not ask again."""
+    counted = Counted(Quadratic(A))
+    assert counted.loss(1) is counted.loss(2) is counted
+
+
 def test_a_matrix_used_as_an_array_counts_as_a_product_for_each_column():
     counted, theta = Counted(Quadratic(A)), np.ones(3)
     assert_allclose(np.linalg.solve(counted.hessian(theta), theta), np.linalg.solve(A, theta))

@@ -73,12 +73,14 @@ def test_of_linear_residuals_the_gauss_newton_matrix_is_the_hessian():
     (LeastSquares(lambda theta: 3.0), r"residuals gave an array of shape \(\); it must be a vector"),
     (LeastSquares(residuals, lambda theta: jacobian(theta).T), r"jacobian gave .* \(2, 3\).* of shape \(any, 2\)"),
     (LeastSquares(residuals, lambda theta: jacobian(theta)[:2]), "residuals gave 3 numbers and jacobian 2 rows"),
+    (LeastSquares(residuals, lambda theta: np.ones((4, 2))), "residuals gave 3 numbers and jacobian 4 rows"),
     (LeastSquares(residuals, lambda theta: None), "jacobian gave object instead of real numbers"),
     (LeastSquares(residuals, jacobian, lambda theta: second(theta)[0]), "second gave"),
     (LeastSquares(residuals, size=3), "LeastSquares takes 3 numbers; it was given 2"),
     (Function(lambda theta: theta), r"fun gave an array of shape \(2,\); an objective is one number"),
     (Function(lambda theta: None), "fun gave None instead of a real number; does it return"),
-    (Function(lambda theta: 1j), "instead of a real number"),
+    (Function(lambda theta: 1j), "instead of a real number"), (Function(lambda theta: np.array([1j])), "fun gave"),
+    (Function(lambda theta: np.array(["3.0"])), "fun gave an array"),
     (Function(sum, lambda theta: np.ones(3)), r"jac gave an array of shape \(3,\); it must be .* of shape \(2,\)"),
     (Function(sum, lambda theta: np.ones(1)), r"jac gave an array of shape \(1,\); it must be .* of shape \(2,\)"),
     (Function(sum, lambda theta: 1j * theta), "jac gave complex128 instead of real numbers"),
@@ -151,7 +153,7 @@ def test_a_function_hands_out_a_gradient_of_its_own():
     assert_allclose(first, [2, 4])
 
 
-@pytest.mark.parametrize("unit", [1e-9, 1e-7, 1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("unit", [1e-9, 1e-7, 1e-3, 1.0, 1e3, -1e-9, -1e-7, -1e-3, -1.0, -1e3])
 def test_differences_know_a_parameter_in_small_units(unit):
     """exp(−1/τ) at τ = 0.7 in these units, beside a parameter of usual size."""
     f = Function(lambda x: np.exp(-unit / x[0]) + 3 * x[1])
@@ -160,8 +162,18 @@ def test_differences_know_a_parameter_in_small_units(unit):
     assert_allclose(f.gradient(x) * [unit, 1], [slope, 3], rtol=1e-6)
     assert_allclose(residuals.jacobian(x) * [unit, 1], [[slope, 0], [0, 1]], rtol=1e-6, atol=1e-8)
     exact = Function(lambda x: (x[0] / unit)**4 / 12, lambda x: np.array([x[0]**3 / unit**4 / 3, 0.0]))
-    if unit >= 1:
+    if abs(unit) >= 1:
         assert_allclose(exact.hessian(x) @ np.array([1.0, 0.0]) * unit**2, [0.49, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("x", [3e5, -3e5, 2.0, -2.0, -1e-3])
+@pytest.mark.parametrize("dtype, digits", [(float, 1e-9), (np.float32, 1e-3)])
+def test_differences_are_as_exact_on_either_side_of_zero_and_far_from_it(x, dtype, digits):
+    """The sine of θ/x, of which a step of 1e-5 far away would see nothing but rounding."""
+    wave, theta = Function(lambda theta: np.sin(theta[0] / x) + 0 * theta[1]), np.array([x, 1.0], dtype)
+    assert_allclose(wave.gradient(theta)[0] * x, np.cos(1), rtol=digits)
+    if dtype is float:
+        assert_allclose(wave.hessian(theta)[0, 0] * x * x, -np.sin(1), rtol=1e-4)
 
 
 @pytest.mark.parametrize("x", [1e-12, 1e-7, 1e-4, 0.0])

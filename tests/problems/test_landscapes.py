@@ -227,6 +227,7 @@ def test_a_quadratic_keeps_what_it_was_given():
 
 
 def test_a_quadratic_with_given_curvatures_has_them():
+    assert_allclose(quadratic_with([5, 1], [[1, 8], [1, -8]]).A, [[3, 2], [2, 3]])  # of any length
     f = quadratic_with([5, 1], [[1, 1], [1, -1]])
     assert_allclose(f.A, [[3, 2], [2, 3]])
     assert_allclose(f.A @ [1, 1], [5, 5])

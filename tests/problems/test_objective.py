@@ -54,6 +54,7 @@ def test_the_length_of_the_vector_does_not_matter_to_the_precision_of_a_product(
 
 def test_the_default_hessian_times_zero_is_zero():
     assert np.array_equal(WAVE.hessian(THETA) @ np.zeros(3), np.zeros(3))
+    assert WAVE.hessian(THETA.astype(np.float32)).product(np.zeros(3)).dtype == np.float32
 
 
 def test_the_default_hessian_is_its_own_transpose():
