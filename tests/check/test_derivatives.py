@@ -127,6 +127,15 @@ def test_on_a_cliff_in_single_precision_the_right_hessian_is_doubtful_and_in_dou
     assert reading(check_hessian(Cliff(), theta)) == "right"
 
 
+@pytest.mark.parametrize("far", [1e4, -1e6])
+def test_far_from_the_origin_the_step_is_as_much_longer_and_what_is_right_is_right(far):
+    waves = Function(lambda x: np.sin(x / far).sum(), lambda x: np.cos(x / far) / far,
+                     lambda x: -np.diag(np.sin(x / far)) / far**2)
+    theta = far * np.array([1.0, 0.5, -0.3])
+    assert check_gradient(waves, theta) < 1e-8 and check_hessian(waves, theta) < 1e-8
+    assert check_coordinates(waves, theta).max() < 1e-8
+
+
 def test_one_mini_batch_of_a_noisy_problem_can_be_checked():
     assert check_gradient(Noisy(Beale(), sigma=3.0, seed=1).loss(5), [1.0, 2.0]) < 1e-8
 

@@ -95,6 +95,32 @@ def asked_once(problem, theta, *, lr=0.1, t=0):
 
 
 @optimizer
+def asked_in_vain(problem, theta, *, lr=0.1, t=0):
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        theta = theta - (lr(t) and lr(1)) * loss.gradient(theta)
+        yield theta
+
+
+@optimizer
+def at_random_later(problem, theta, *, lr=0.1, t=0):
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        theta = theta - lr(t) * loss.gradient(theta) * (np.random.default_rng().uniform(0.5, 1.5) if t > 7 else 1.0)
+        yield theta
+
+
+@optimizer
+def decaying(problem, theta, *, lr=0.1, power=0.5, t=0):
+    """It goes on from t with a number of its own that t tells, and rebinds it all the same."""
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        power = 1.0 / (1 + t)
+        theta = theta - lr(t) * power * loss.gradient(theta)
+        yield theta
+
+
+@optimizer
 def idle(problem, theta, *, lr=0.1, t=0, share=0.5):
     lr = schedule(lr)
     for t, loss in problem.losses(after=t):
@@ -146,6 +172,7 @@ BREAKS = {
     climbing: "it learns", at_random: "the same run twice", with_a_global: "nothing from another run",
     forgetful: "interrupted, saved and continued", from_the_start: "interrupted, saved and continued",
     late: "interrupted, saved and continued", in_double: "keeps the precision",
+    at_random_later: "the same run twice", asked_in_vain: "a schedule is asked", decaying: "what the loop rebinds",
     asked_once: "a schedule is asked", a_list: "not written over", a_list_later: "not written over",
     changing: "what the loop rebinds", idle: "what the loop rebinds", in_place: "writes into no array"}
 

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from numopt.check import layer_errors, loss_errors, network_errors
+from numopt.check.networks import Along
 from numopt.networks import (
     ACTIVATIONS, Activation, BatchNorm, Conv2D, Dense, Loss, MaxPool, Network, Residual, SoftmaxCrossEntropy,
     SquaredError, Tanh, cnn, lenet, lenet1, mlp, resnet18)
@@ -23,6 +24,17 @@ def test_every_derivative_of_every_model_is_right_to_the_last_digits(name):
     assert {question for question, error in errors.items() if np.isnan(error)} == unanswered
     assert all(error < 1e-11 for error in errors.values() if not np.isnan(error)), errors
     assert errors.right and not errors.notes
+
+
+def test_where_the_complex_step_sees_only_a_part_of_a_function_differences_are_taken():
+    """Of θ + |θ|/10 it gives 1, and the derivative is 1.1 or 0.9."""
+    theta, v = np.array([0.5, -2.0, 1.5]), np.array([1.0, 3.0, -1.0])
+    for share in 0.1, 0.01, -0.1:
+        by = Along()
+        assert np.allclose(by(lambda x: x + share * np.abs(x), theta, v), v + share * np.sign(theta) * v)
+        assert by.differences
+    by = Along()
+    assert np.allclose(by(np.sin, theta, v), np.cos(theta) * v, rtol=1e-14) and not by.differences
 
 
 def test_a_slip_in_one_pass_of_a_layer_shows_in_the_products_that_use_it():

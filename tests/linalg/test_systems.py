@@ -467,6 +467,14 @@ def test_damping_is_added_to_the_diagonal(dtype, damping):
     assert_allclose(dense(operator, 4), expected, atol=1e-6)
 
 
+def test_the_transpose_of_a_damped_matrix_is_that_of_the_matrix_damped():
+    A, v = nonsymmetric(5), vector(5)
+    for damping in 0.5, np.arange(5.0):
+        expected = A.T + np.diag(np.broadcast_to(damping, 5))
+        for matrix in A, aslinearoperator(A):
+            assert_allclose(damped(matrix, damping).T @ v, expected @ v)
+
+
 def test_a_damped_operator_can_be_given_to_scipy():
     operator = damped(aslinearoperator(symmetric(np.arange(1.0, 11))), 5.0)
     assert_allclose(eigsh(operator, 1, return_eigenvectors=False), 15)

@@ -10,7 +10,7 @@ from numopt.line_search import full_step
 from numopt.networks import SquaredError, mlp
 from numopt.optimizer import Diverged
 from numopt.optimizers import gauss_newton, gradient_descent, levenberg_marquardt, newton
-from numopt.optimizers.least_squares import damped_step, shortest
+from numopt.optimizers.least_squares import damped_step, scales, shortest
 from numopt.problems import Counted, LeastSquares, MiniBatch, Rosenbrock
 from numopt.record import path, record
 
@@ -244,6 +244,9 @@ def test_the_scale_of_a_parameter_is_the_largest_length_that_its_column_has_had(
     run = levenberg_marquardt(steep, [-1.0], mu=1e-9)
     x = path(run, 3)[:-1]
     assert_allclose(run["D"], np.exp(x.max()))
+    J = np.array([[3.0, 0, 0], [4, 0, 2]])  # one had a length and has none now, one has none yet
+    assert_allclose(scales(0 * J + 0.1, scales(J, 0.0, "marquardt"), "marquardt"), [5, 1, 2])
+    assert_allclose(scales(0 * J, np.array([0.1, 7, 0]), "marquardt"), [0.1, 7, 1])
 
 
 def test_the_first_damping_is_tau_times_the_largest_diagonal_entry():

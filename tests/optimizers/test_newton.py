@@ -292,6 +292,8 @@ def test_the_equation_is_solved_more_exactly_the_smaller_the_gradient_is():
 def test_a_first_direction_of_negative_curvature_gives_the_negative_gradient():
     g = np.array([0.0, 1.0])
     assert_array_equal(inexact_newton(np.diag([1.0, -1.0]), g, 250), -g)
+    assert_allclose(inexact_newton(np.diag([1.0, -8.0]), 4 * g, 250), -g / 2)  # as far as if it were 8
+    assert_allclose(inexact_newton(np.diag([1.0, 0.0]), 4 * g, 250), -g)       # and 1 if there is none
 
 
 def test_a_later_direction_of_negative_curvature_keeps_what_was_found_before():

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import LinearOperator, minres
 
 from numopt.data import digits
 from numopt.linalg import dense, gcr_iterates
-from numopt.line_search import backtracking
+from numopt.line_search import Step, backtracking
 from numopt.networks import SquaredError, cnn, mlp
 from numopt.optimizer import Diverged
 from numopt.optimizers import adam, anderson, fishleg, gcr, gradient_descent, nltgcr, nltgcr_adaptive, nltgcr_fisher
@@ -91,6 +91,21 @@ def test_where_a_search_finds_nothing_along_a_single_fresh_direction_the_run_end
         return backtracking(loss, theta, 0 * d)
 
     assert len(path(nltgcr(BOWL, START, search=nowhere), 5)) == 1
+
+
+@pytest.mark.parametrize("lr", [1.0, 0.25])
+def test_a_search_is_told_lr_times_the_step_for_a_first_trial_and_what_it_finds_is_taken_as_it_is(lr):
+    trials = []
+
+    def search(loss, theta, d, alpha):
+        trials.append(alpha)
+        return Step(0.3, None, None)
+
+    run = nltgcr(BOWL, START, lr=lr, search=search)
+    for theta in path(run, 3)[:-1]:
+        pass
+    assert trials == [lr] * 3
+    assert_allclose(run.theta - theta, 0.3 * run["d"])
 
 
 # ---- linear systems

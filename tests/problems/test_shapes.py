@@ -49,7 +49,10 @@ def test_a_saddle_that_goes_down_for_ever_has_no_minimum():
 
 @pytest.mark.parametrize("make, message", [
     (lambda: Saddle(a=-1), "a saddle needs"), (lambda: Saddle(c=-1), "a saddle needs"),
-    (lambda: Cliff(width=0), "height and width"), (lambda: Plateau(np.inf), "edge must be")])
+    (lambda: Cliff(width=0), "height and width"), (lambda: Cliff(width=np.inf), "height and width"),
+    (lambda: Cliff(0), "height and width"), (lambda: Cliff(np.inf), "height and width"),
+    (lambda: Saddle(a=np.inf), "a saddle needs"), (lambda: Saddle(b=0), "a saddle needs"),
+    (lambda: Plateau(0), "edge must be"), (lambda: Plateau(np.inf), "edge must be")])
 def test_bad_input_is_refused_with_a_reason(make, message):
     with pytest.raises(ValueError, match=message):
         make()

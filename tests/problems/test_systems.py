@@ -157,8 +157,9 @@ def test_what_a_system_does_not_know_it_says():
         System().value(np.zeros(2))
     with pytest.raises(NotImplementedError, match="write its method `jacobian"):
         System().jacobian(np.zeros(2))
-    with pytest.raises(ValueError, match="a share of the light"):
-        HEquation(5, c=1.5)
+    for c in 1.5, 0.0, -0.1, np.nan:
+        with pytest.raises(ValueError, match="a share of the light"):
+            HEquation(5, c=c)
     with pytest.raises(ValueError, match="Bratu takes 9 numbers; it was given 4"):
         Bratu(3).residuals(np.zeros(4))
     with pytest.raises(ValueError, match="atoms must be a whole number of at least 2"):
