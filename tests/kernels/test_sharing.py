@@ -151,6 +151,42 @@ def test_a_shared_call_leaves_blas_the_threads_that_it_had_also_where_calls_over
     assert found.stdout == "2 True {1}\n", found.stderr
 
 
+class Library:
+    """A copy of BLAS."""
+
+    def __init__(self, number):
+        self.num_threads = number
+
+    def set_num_threads(self, number):
+        self.num_threads = number
+
+
+@pytest.mark.parametrize("first_leaves_first", [True, False])
+def test_every_copy_of_blas_has_one_thread_until_the_last_of_several_threads_has_left(first_leaves_first, monkeypatch):
+    libraries = [Library(4), Library(3), Library(1)]
+    monkeypatch.setattr(sharing, "libraries_of_blas", lambda: libraries)
+    entered, leave = [threading.Event(), threading.Event()], [threading.Event(), threading.Event()]
+
+    def work(i):
+        with sharing.one_thread_of_blas(), sharing.one_thread_of_blas():
+            entered[i].set()
+            leave[i].wait(10)
+
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+    for worker, event in zip(workers, entered):
+        worker.start()
+        event.wait(10)
+    for i in (0, 1) if first_leaves_first else (1, 0):
+        assert [library.num_threads for library in libraries] == [1, 1, 1]
+        leave[i].set()
+        workers[i].join()
+    assert [library.num_threads for library in libraries] == [4, 3, 1]
+    with pytest.raises(ZeroDivisionError), sharing.one_thread_of_blas():
+        assert [library.num_threads for library in libraries] == [1, 1, 1]
+        raise ZeroDivisionError
+    assert [library.num_threads for library in libraries] == [4, 3, 1]
+
+
 @needs_numba
 def test_two_threads_may_call_a_twin_at_once():
     x = np.random.default_rng(0).standard_normal((64, 32, 32, 8))

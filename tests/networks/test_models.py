@@ -1,6 +1,7 @@
 """The networks by name, their weights, and what they say to inputs that do not fit."""
 import re
 import tracemalloc
+from contextlib import contextmanager, nullcontext
 from itertools import accumulate
 from math import prod, sqrt
 
@@ -9,10 +10,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax
 
-from numopt.kernels.twins import reading
+from numopt.kernels.twins import Kernel, reading, started
 from numopt.networks import (
     INITIALISATIONS, AveragePool, Chain, Conv2D, Dense, Dropout, Flatten, LeakyReLU, Loss, MaxPool, Mode, Network,
     ReLU, Residual, SoftmaxCrossEntropy, SquaredError, Tanh, cnn, lenet, lenet1, linear, logistic, mlp, resnet18)
+from numopt.networks import models
 from numopt.problems import MiniBatch
 
 RANDOM = np.random.default_rng(5)
@@ -374,6 +376,30 @@ def test_the_gradient_of_the_cnn_on_128_images_fits_into_two_hundred_megabytes()
     finally:
         tracemalloc.stop()
     assert most < 200e6
+
+
+# --------------------------------------------------------------------------------------------------------- threads
+
+@pytest.mark.skipif(not started(), reason="there is no Numba, or it is switched off")
+def test_every_pass_over_images_leaves_the_cores_to_the_twins_and_every_other_to_blas(monkeypatch):
+    inside = []
+
+    @contextmanager
+    def one_thread_of_blas():
+        inside.append(1)
+        yield
+
+    monkeypatch.setattr(models, "one_thread_of_blas", one_thread_of_blas)
+    monkeypatch.setattr(Kernel, "reading", False)
+    for name, reads, found in [("lenet1", False, 6), ("lenet1", True, 0), ("mlp", False, 0)]:
+        network = SMALL[name]
+        batch = MiniBatch(network, np.ones((3, *network.inputs)), np.zeros(3, int))
+        theta = network.initial(0)
+        theta.flags.writeable = False
+        inside.clear()
+        with reading() if reads else nullcontext():
+            batch.gradient(theta), batch.hessian(theta) @ theta, batch.per_example_gradients(theta)
+        assert len(inside) == found  # forward, backward, jvp, r_backward, pairs, and the rows
 
 
 # ------------------------------------------------------------------------- the same networks, differentiated by PyTorch
