@@ -63,6 +63,29 @@ def test_an_infinite_weight_times_a_zero_around_the_images_is_not_lost():
 
 
 @needs_numba
+@pytest.mark.parametrize("number", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("channels, outputs, k, stride, padding", [(2, 3, 3, 1, 0), (20, 17, 3, 1, 1), (2, 3, 2, 3, 1)])
+def test_what_is_not_finite_among_weights_images_or_derivatives_comes_out_where_it_does_in_numpy(
+        channels, outputs, k, stride, padding, number):
+    a = normal(np.random.default_rng(3), float)
+    x = a(2, 6, 8, channels)
+    dy = a(2, places(6, k, stride, padding), places(8, k, stride, padding), outputs)
+    matrix = a(outputs, k * k * channels + 1)
+    for array in x, dy, matrix:
+        for place in 0, array.size // 2, -2:  # the last number of the matrix is a bias
+            before, array.flat[place] = array.flat[place], number
+            for kernel, arguments in [(convolution.convolution, (x, matrix)), (convolution.convolution_by_weights, (x, dy)),
+                                      (convolution.convolution_by_inputs, (dy, matrix, x.shape))]:
+                arguments = (*arguments, k, stride, padding)
+                arguments += (True,) if kernel is convolution.convolution_by_weights else ()
+                with np.errstate(invalid="ignore"):
+                    wanted = kernel.numpy(*arguments)
+                    found = (kernel.compiled if kernel.lets_in(arguments) else kernel)(*arguments)
+                assert_allclose(found, wanted, rtol=1e-10, atol=1e-10)
+            array.flat[place] = before
+
+
+@needs_numba
 def test_the_sums_of_a_derivative_by_a_weight_do_not_depend_on_the_other_images_of_a_piece():
     a = normal(np.random.default_rng(3), float)
     x, dy = a(17, 8, 9, 3), a(17, 6, 7, 4)
