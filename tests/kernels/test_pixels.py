@@ -74,7 +74,8 @@ def test_what_is_not_finite_among_weights_images_or_derivatives_comes_out_where_
     for array in x, dy, matrix:
         for place in 0, array.size // 2, -2:  # the last number of the matrix is a bias
             before, array.flat[place] = array.flat[place], number
-            for kernel, arguments in [(convolution.convolution, (x, matrix)), (convolution.convolution_by_weights, (x, dy)),
+            for kernel, arguments in [(convolution.convolution, (x, matrix)),
+                                      (convolution.convolution_by_weights, (x, dy)),
                                       (convolution.convolution_by_inputs, (dy, matrix, x.shape))]:
                 arguments = (*arguments, k, stride, padding)
                 arguments += (True,) if kernel is convolution.convolution_by_weights else ()

@@ -122,6 +122,14 @@ def test_targets_of_one_output_may_be_a_row_or_a_column(Y):
     assert_array_equal(checked[:, 0], [1, 2, 3])
 
 
+def test_targets_keep_their_precision_and_whole_ones_are_exact():
+    exact = np.array([[1 / 3, 2.0**40 + 1]])
+    for Y in exact, exact.astype(np.float32), np.array([[2**40 + 1, 7]]), np.array([[200, 7]], np.uint8):
+        checked = SquaredError().checked(Y, 1, 2)
+        assert checked.dtype == (np.float32 if Y.dtype in (np.float32, np.uint8) else np.float64)
+        assert_array_equal(checked, Y)
+
+
 @pytest.mark.parametrize("Y, message", [
     (np.zeros(3), r"must be numbers of shape \(3, 2\).*they are float64 of shape \(3, 1\)"),
     (np.zeros((2, 2)), r"they are float64 of shape \(2, 2\)"),

@@ -142,8 +142,9 @@ def test_dropout_stands_behind_each_hidden_layer_and_only_where_asked_for():
         return [i for i, layer in enumerate(network.layers) if isinstance(layer, Dropout)]
 
     assert dropping(mlp([4, 3, 3, 2])) == dropping(lenet()) == []
-    assert dropping(mlp([4, 3, 3, 2], dropout=0.1)) == [2, 5]
-    assert dropping(lenet(dropout=0.5)) == [9, 12]
+    for rate in 0.1, 0.6:
+        for network, where in (mlp([4, 3, 3, 2], dropout=rate), [2, 5]), (lenet(dropout=rate), [9, 12]):
+            assert dropping(network) == where and {network.layers[i].rate for i in where} == {rate}
     assert mlp([4, 3, 2], dropout=0.1).size == mlp([4, 3, 2]).size
 
 
