@@ -296,6 +296,11 @@ def dropped(rate=0.3, seed=(0, 1), shape=(200, 100), dtype=float, **how):
     return Dropout(rate).forward(np.zeros(0), np.ones(shape, dtype), Mode(seed=seed, **how))[0]
 
 
+def test_unless_said_otherwise_dropout_drops_half():
+    y = Dropout().forward(np.zeros(0), np.ones((200, 100)), Mode())[0]
+    assert set(np.unique(y)) == {0, 2} and abs((y == 0).mean() - 0.5) < 4 * sqrt(0.25 / y.size)
+
+
 def test_dropout_drops_its_share_and_divides_the_rest_by_what_is_left():
     y = dropped(0.3)
     assert set(np.unique(y)) == {0, 1 / 0.7}

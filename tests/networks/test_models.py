@@ -2,6 +2,7 @@
 import re
 import tracemalloc
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from itertools import accumulate
 from math import prod, sqrt
 
@@ -103,6 +104,15 @@ def test_the_layers_of_a_model_are_those_of_its_publication():
     assert shapes[3::4] == [(40, 32, 2), (20, 16, 4), (10, 8, 8), (5, 4, 16)]
     assert all(layer.shapes == [(layer.outputs, layer.k**2 * layer.channels)] for block in blocks
                for layer in (*block.main.layers, *block.shortcut.layers) if isinstance(layer, Conv2D))
+
+
+@pytest.mark.parametrize("make, least", [(cnn, 4), (lenet, 16), (lenet1, 4), (partial(resnet18, width=1), 1)])
+def test_the_least_images_of_a_model_and_long_ones_either_way_are_large_enough(make, least):
+    for shape in (least, least, 1), (least, 3 * least + 1, 2), (3 * least + 1, least, 2):
+        network = make(shape, 3)
+        X = RANDOM.standard_normal((4, *shape))
+        batch = MiniBatch(network, X, [0, 1, 2, 1])
+        assert batch.forward(network.initial(0))[0].shape == (4, 3) and network.inputs == shape
 
 
 def test_an_odd_image_is_averaged_over_its_whole_height_and_width():
@@ -254,6 +264,10 @@ def test_a_network_in_single_precision_answers_in_single_precision(network):
     (lambda: Network(Conv2D(1, 2, 3), Dense(18, 2), inputs=(5, 5, 1)), r"\(3, 3, 2\); put a Flatten\(\) before it"),
     (lambda: Network(MaxPool(2), Flatten(), Dense(4, 2), inputs=(1, 9, 1)), "at least 2 × 2 pixels"),
     (lambda: cnn((3, 32, 3)), "cnn takes images of at least 4 × 4 pixels, not 3 × 32"),
+    (lambda: cnn((32, 3, 3)), "cnn takes images of at least 4 × 4 pixels, not 32 × 3"),
+    (lambda: lenet((28, 15, 1)), "lenet takes images of at least 16 × 16 pixels, not 28 × 15"),
+    (lambda: lenet1((8, 3, 1)), "lenet1 takes images of at least 4 × 4"),
+    (lambda: resnet18((8, 0, 1)), "resnet18 takes images"), (lambda: resnet18((8, 8, 0)), "resnet18 takes images"),
     (lambda: lenet((15, 28, 1)), "lenet takes images of at least 16 × 16 pixels, not 15 × 28"),
     (lambda: lenet((28, 28)), r"lenet takes images, shape \(rows, columns, channels\), and not \(28, 28\)"),
     (lambda: lenet1((3, 8, 1)), "lenet1 takes images of at least 4 × 4"),
