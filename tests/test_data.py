@@ -179,6 +179,22 @@ def test_a_dataset_says_how_many_examples_it_has_of_how_many(kept):
     assert "1,437" in repr(data.digits()) and "(seed 3)" in data.digits(seed=3).note
 
 
+@pytest.mark.parametrize("name, title, train, features, some", [
+    ("mnist", "MNIST", "60,000", ("grey",), {0: "0", 9: "9"}),
+    ("fashion_mnist", "Fashion-MNIST", "60,000", ("grey",), {0: "T-shirt/top", 5: "sandal", 9: "ankle boot"}),
+    ("cifar10", "CIFAR-10", "50,000", ("red", "green", "blue"), {0: "airplane", 6: "frog", 9: "truck"}),
+    ("cifar100", "CIFAR-100", "50,000", ("red", "green", "blue"), {0: "apple", 99: "worm"})])
+def test_each_set_has_its_name_its_size_its_channels_and_its_classes(name, title, train, features, some, kept):
+    np.lib.format.open_memmap(kept / name / "X_test.npy", mode="w+", dtype=np.uint8, shape=(10_000, *SIZES[name]))
+    np.save(kept / name / "Y_test.npy", np.zeros((10_000, 2) if name == "cifar100" else 10_000, np.uint8))
+    dataset = getattr(data, name)(normalise=False)
+    assert dataset.note == f"{title}: the first 7 of {train} training images, tested on all 10,000 test images"
+    assert dataset.features == features and {label: dataset.classes[label] for label in some} == some
+    assert len(set(dataset.classes)) == len(dataset.classes) == max(some) + 1
+    held = getattr(data, name)(normalise=False, held_out=1)
+    assert (len(held.X_train), len(held.X_test)) == (6, 1) and "tested on the 1 after them" in held.note
+
+
 def test_cifar100_gives_the_fine_labels_or_the_coarse_ones(kept):
     both = np.load(kept / "cifar100" / "Y_train.npy")
     fine, coarse = data.cifar100(), data.cifar100("coarse")
