@@ -209,6 +209,17 @@ def test_every_number_that_can_be_asked_for_makes_a_difference(name, key):
     raise AssertionError(f"{name} does the same whatever {key} is")
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_from_0_to_1_whatever_the_range_of_a_number_holds_it_runs_with(name):
+    """All but matrices without damping, which may be singular: that is said."""
+    method, theta = METHODS[name], 0.3 * np.random.default_rng(1).standard_normal(23)
+    for key, default in method.__wrapped__.__kwdefaults__.items():
+        if key not in method.memory and key in method.ranges and not isinstance(default, (bool, str)):
+            for value in 0, 1:
+                if method.ranges[key][1].good(value) and (key, value) != ("damping", 0):
+                    path(method(PROBLEMS.get(name, BATCH), theta, **{key: value}), 2)
+
+
 @pytest.fixture(params=numopt.optimizers.__all__)
 def name(request):
     return request.param
