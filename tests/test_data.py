@@ -249,6 +249,17 @@ def test_a_stored_file_that_is_missing_empty_damaged_or_cut_short_is_refused_wit
         getattr(data, name)()
 
 
+@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("part, n", [("train", 7), ("test", 3)])
+def test_images_of_another_size_or_kind_are_refused(part, n, name, kept):
+    rows, columns, channels = SIZES[name]
+    for shape in ((n, rows, columns - 1, channels), (n, rows + 1, columns, channels), (n, rows, columns, 4 - channels),
+                  (n, channels, rows, columns), (n, rows * columns * channels), (n, rows, columns)):
+        np.save(kept / name / f"X_{part}.npy", np.zeros(shape, np.uint8))
+        with pytest.raises(ValueError, match=f"{part} images of shape .* do not belong together"):
+            getattr(data, name)()
+
+
 @pytest.mark.parametrize("part, n", [("train", 7), ("test", 3)])
 def test_labels_that_are_none_or_too_few_are_refused(part, n, kept):
     for labels in (np.full(n, 10), np.arange(n - 1), np.arange(n + 1), np.zeros((n, 1)), np.zeros((n, 2))):

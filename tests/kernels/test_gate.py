@@ -37,6 +37,15 @@ def test_lengths_of_one_name_are_equal_and_none_is_0_unless_it_may_be():
     assert not fits((np.ones(3), np.ones((3, 2)))) and not fits((np.ones(3), np.ones((3, 2)), np.ones(2), 1))
 
 
+def test_arrays_with_any_axes_have_all_the_same_and_one_at_least():
+    fits = gate("(...) (...)")
+    for shape in (3,), (2, 3), (2, 3, 1, 4):
+        assert fits((np.ones(shape), np.ones(shape)))
+        for other in (4,), (3, 2), (2, 3, 4), (6,), ():
+            assert not fits((np.ones(shape), np.ones(other))) and not fits((np.ones(other), np.ones(shape)))
+    assert not fits((np.array(1.0), np.array(1.0)))
+
+
 def test_arrays_that_stay_on_the_disk_are_let_in_and_masked_ones_are_not(tmp_path):
     on_disk = np.lib.format.open_memmap(tmp_path / "x.npy", mode="w+", dtype=float, shape=(3,))
     assert gate("(n)")((on_disk,))

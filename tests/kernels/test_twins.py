@@ -253,6 +253,22 @@ def test_without_numba_the_numpy_versions_run_and_one_line_says_so():
     assert without.stdout == switched_off.stdout == usual.stdout
 
 
+@pytest.mark.parametrize("error", [ImportError("no module"), RuntimeError("not for this NumPy"), OSError("no LLVM"),
+                                   AttributeError("np.MachAr"), SystemError("initialization failed")])
+def test_a_numba_that_cannot_be_imported_for_whatever_reason_is_not_there(error, monkeypatch, caplog):
+    import builtins
+    true_import = builtins.__import__
+
+    def failing(name, *more):
+        if name == "numba":
+            raise error
+        return true_import(name, *more)
+
+    monkeypatch.setattr(builtins, "__import__", failing)
+    assert twins.imported() is False
+    assert [str(error) in record.getMessage() for record in caplog.records] == [True]
+
+
 def test_asking_for_a_twin_without_numba_says_what_there_is_instead(monkeypatch):
     monkeypatch.setattr(Kernel, "numba", False)
     with pytest.raises(ImportError, match="adam.compiled needs Numba; adam.numpy does not"):

@@ -43,6 +43,7 @@ CASES = {
               TRAINING),
     "Chain of chains": (Chain(Chain(Dense(4, 3), Sigmoid()), Chain(), Chain(Dense(3, 2))), (4,), TRAINING),
     "Chain that starts without weights": (Chain(Tanh(), Flatten(), Dense(40, 2)), IMAGE, TRAINING),
+    "Chain that starts with one weight": (Chain(Dense(1, 1, bias=False), Tanh(), Dense(1, 2)), (1,), TRAINING),
     "Residual": (Residual([Dense(4, 3), Tanh(), Dense(3, 4)]), (4,), TRAINING),
     "Residual with a projection": (Residual([Conv2D(2, 3, 3, 2, 1), BatchNorm(3), Tanh()], [Conv2D(2, 3, 1, 2)]), IMAGE,
                                    TRAINING),
@@ -73,13 +74,13 @@ class Setting:
         return self.layer.forward(w, x, Mode(**self.how))
 
     def backward(self, w, x, dy, **how):
-        """dx and dw, from the inputs on."""
-        dw = np.empty_like(w)
+        """dx and dw, from the inputs on; what stood in dw before does not matter."""
+        dw = np.full_like(w, np.nan)
         return self.layer.backward(w, self.forward(w, x)[1], dy, dw, **how), dw
 
     def r_backward(self, Rx, **how):
         """dx, Rdx and Rdw."""
-        Rdw = np.empty_like(self.w)
+        Rdw = np.full_like(self.w, np.nan)
         _, Rsaved = self.layer.jvp(self.w, self.saved, self.v, Rx)
         dx, Rdx = self.layer.r_backward(self.w, self.saved, self.v, Rsaved, self.dy, self.Rdy, Rdw, **how)
         return dx, Rdx, Rdw
@@ -218,7 +219,7 @@ def test_no_pass_writes_into_what_it_was_given(name):
     dx = case.layer.backward(case.w, saved, case.dy, dw)
     Ry, Rsaved = frozen(case.layer.jvp(case.w, saved, case.v, case.Rx))
     case.layer.r_backward(case.w, saved, case.v, Rsaved, case.dy, case.Rdy, Rdw)
-    again = np.empty_like(dw)
+    again = np.zeros_like(dw)
     assert_array_equal(case.layer.backward(case.w, saved, case.dy, again), dx)
     assert_array_equal(again, dw)
     for array, old in zip(given, before):
@@ -250,6 +251,14 @@ def test_weights_start_normal_and_biases_at_zero():
     assert_allclose(W.std(), sqrt(2 / 500), rtol=0.01)
     assert_allclose([W.mean(), (W**4).mean() / W.var()**2], [0, 3], atol=0.05)
     assert_array_equal(b, 0)
+
+
+@pytest.mark.parametrize("layer, fans", [(Dense(7, 3), (7, 3)), (Dense(7, 3, bias=False), (7, 3)),
+                                         (Conv2D(2, 5, 3), (18, 45)), (Conv2D(2, 5, 3, 2, 1, bias=False), (18, 45))])
+def test_a_bias_is_none_of_the_inputs_by_which_the_deviation_is_chosen(layer, fans):
+    given = []
+    layer.initial(np.random.default_rng(0), lambda *inputs_and_outputs: given.append(inputs_and_outputs) or 1.0)
+    assert given == [fans]
 
 
 @pytest.mark.parametrize("layer, shape, message", [
