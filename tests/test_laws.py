@@ -101,6 +101,26 @@ def test_a_step_goes_by_the_rates_of_its_own_number_and_of_no_other(name):
         assert_array_equal(theta, expected)
 
 
+class Counting(Wrapped):
+    """It keeps which steps' losses were asked for."""
+
+    def __init__(self, problem):
+        super().__init__(problem)
+        self.asked = []
+
+    def loss(self, t):
+        self.asked.append(t)
+        return self.problem.loss(t)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if "inner" in METHODS[name].__wrapped__.__kwdefaults__])
+def test_around_a_method_a_run_that_begins_later_begins_with_the_mini_batch_that_is_next(name):
+    problem = Counting(BATCH)
+    run = METHODS[name](problem, 0.3 * np.random.default_rng(1).standard_normal(23), t=7)
+    next(run)
+    assert problem.asked == [*range(8, run["t"] + 1)]
+
+
 class Drawing(Wrapped):
     """It keeps what it was asked at random: the vectors that its Hessian is multiplied by, and seeds."""
 

@@ -245,7 +245,7 @@ def test_rprop_reads_nothing_but_signs():
 
 
 def test_gradients_too_small_to_multiply_still_have_signs():
-    for optimizer in (rprop, delta_bar_delta):
+    for optimizer in (rprop, delta_bar_delta, delta_bar_velocity):
         tiny = optimizer(Gradients([1e-200], [1e-200], [-1e-200]), [0.0])
         plain = optimizer(Gradients([1.0], [1.0], [-1.0]), [0.0])
         path(tiny, 3), path(plain, 3)
