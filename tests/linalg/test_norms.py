@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.linalg import (
-    balanced, column_norms, conjugate_gradient, conjugate_gradient_iterates, forcing, gcr, hutchinson_trace,
+    balanced, column_norms, conjugate_gradient, conjugate_gradient_iterates, finite, forcing, gcr, hutchinson_trace,
     inverse_root, inverse_root_newton, lanczos, newton_schulz, norm, power_iteration, power_of_two, reach, scale, slq,
     steihaug, to_radius, truncated_conjugate_gradient, unit, widest)
 
@@ -45,6 +45,14 @@ def test_lengths_of_nothing_and_of_what_is_not_finite():
     assert norm(np.array([1.0, np.inf])) == math.inf and math.isnan(norm(np.array([1.0, np.nan])))
     for wrong in np.inf, -np.inf, np.nan:
         assert np.isnan(unit(np.array([wrong, 1.0]))).all()
+
+
+def test_a_vector_of_finite_numbers_is_finite_also_where_its_length_is_none():
+    v = np.full(4, 1.7e308)
+    assert norm(v) == math.inf and finite(v, "it") is v
+    for wrong in np.inf, np.nan:
+        with pytest.raises(FloatingPointError, match="it has entries that are not finite"):
+            finite(np.array([1.0, wrong]), "it")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

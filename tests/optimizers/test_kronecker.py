@@ -466,7 +466,7 @@ class Told(Wrapped):
         return self.value(theta), self.problem.gradient(theta)
 
 
-@pytest.mark.parametrize("factor, power", [(1.0, 1), (0.76, 1), (0.5, 0), (0.24, -1), (-1.0, -1)])
+@pytest.mark.parametrize("factor, power", [(1.0, 1), (0.76, 1), (0.74, 0), (0.26, 0), (0.24, -1), (-1.0, -1)])
 def test_damping_falls_where_the_model_foretold_the_change_and_rises_where_it_did_not(factor, power):
     network = linear(4, 2)
     run = kfac_martens(Told(EmpiricalRisk(network, X, Y), factor), network.initial(seed=3), damping=1e-9, T1=1,

@@ -352,6 +352,14 @@ def test_damping_rises_below_a_quarter_of_the_promised_fall_and_falls_above_thre
     assert_allclose(run["damping"], damping)
 
 
+@pytest.mark.parametrize("length, power", [(1.99 / 0.8**2, 3), (1.97 / 0.8**2, 2), (300.0, 23)])
+def test_its_search_shortens_by_a_fifth_until_a_hundredth_of_what_the_slope_promises_comes_true(length, power):
+    """Of ½x² from 1 a step of 1.98 leads down by that; Martens (2010), Section 4.6."""
+    bowl = of_one(lambda x: x**2 / 2, lambda x: x, lambda x: 1 / length - 1)
+    run = hessian_free(bowl, [1.0], curvature="hessian", damping=1.0, preconditioned=False)
+    assert_allclose(next(run), 1 - length * 0.8**power, rtol=1e-9)
+
+
 def test_conjugate_gradients_go_on_from_nineteen_twentieths_of_the_last_step():
     p, g = RNG.standard_normal(5), BOWL.gradient(START)
     run = hessian_free(BOWL, START, curvature="hessian", damping=0.0, p=p, cg_steps=1)
