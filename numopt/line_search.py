@@ -136,6 +136,8 @@ def strong_wolfe(loss, theta, p, f=None, g=None, *, alpha=1.0, c1=1e-4, c2=0.9, 
             part = (cubic(low, high) - low.alpha) / width
             least = 0.1**max(1, k - 10) if low is start else 0.1
             alpha = low.alpha + min(max(least, part), 0.9) * width  # in this order the least if part is nan
+            if alpha in (low.alpha, high.alpha):
+                break
     return low.step if low.f < start.f else start.step
 
 

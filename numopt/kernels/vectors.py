@@ -241,9 +241,7 @@ def piece(context, address, start, like):
 def conjugate_step(x, r, p, Ap, rr, damping):
     """x, r, p and rᵀr after a step of conjugate gradients for A + damping I, and pᵀ(A + damping I)p: linalg/systems.py.
 
-    Where that is not positive, the step has length 0.
-
-    The twin is twice as fast on 285,670 numbers.
+    Where that is not positive, the step has length 0.  The twin is twice as fast on 285,670 numbers.
     """
     Ap = Ap + damping * p
     curvature = float(p @ Ap)
@@ -256,8 +254,7 @@ def conjugate_step(x, r, p, Ap, rr, damping):
 
 @conjugate_step.twin()
 def conjugate_step_compiled(x, r, p, Ap, rr, damping):
-    number = x.dtype.type
-    x_new, r_new, p_new = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    number, x_new, r_new, p_new = x.dtype.type, np.empty_like(x), np.empty_like(x), np.empty_like(x)
     damping, pAp, pp, rr_new = number(damping), number(0), number(0), number(0)
     for i in range(x.size):
         pAp += p[i] * Ap[i]
@@ -279,42 +276,45 @@ def conjugate_step_compiled(x, r, p, Ap, rr, damping):
 def dense_conjugate_gradient(A, b, steps, tolerance):
     """x with Ax = b, by so many steps of conjugate gradients, and pᵀAp in the last direction: linalg/systems.py.
 
+    From pᵀAp is taken what may be rounding in it, beside that of a direction before, of the same length.
     The twin is at least 15 times as fast for 10 unknowns, 3 to 7 for 100, and 2 for 400.
     """
     x, r, p, rr, curvature = np.zeros_like(b), b, b, b @ b, 1.0
-    enough = tolerance**2 * rr
+    pp, least, rounding, enough = rr, 0.0, 10 * np.finfo(b.dtype).eps, tolerance**2 * rr
     for _ in range(steps):
         if rr <= enough:
             break
         Ap = A @ p
         curvature = p @ Ap
-        if not curvature > 0:
+        least = max(least, rounding * curvature / pp)
+        if not curvature > least * pp:
             break
         alpha = rr / curvature
-        x = x + alpha * p
-        r = r - alpha * Ap
+        x, r = x + alpha * p, r - alpha * Ap
         rr, rr_before = r @ r, rr
-        p = r + rr / rr_before * p
-    return x, float(curvature)
+        p, pp = r + rr / rr_before * p, rr + (rr / rr_before)**2 * pp
+    return x, float(curvature - least * pp)
 
 
 @dense_conjugate_gradient.twin()
 def dense_conjugate_gradient_compiled(A, b, steps, tolerance):
     x, r, p, Ap, rr, curvature = np.zeros_like(b), b.copy(), b.copy(), np.empty_like(b), dot(b, b), b.dtype.type(1)
-    enough = b.dtype.type(tolerance)**2 * rr
+    pp, least, rounding, enough = rr, 0 * rr, 10 * np.finfo(b.dtype).eps, b.dtype.type(tolerance)**2 * rr
     for _ in range(steps):
         if rr <= enough:
             break
         for i in range(b.size):
             Ap[i] = dot(A[i], p)
         curvature = dot(p, Ap)
-        if not curvature > 0:
+        least = max(least, rounding * curvature / pp)
+        if not curvature > least * pp:
             break
         alpha = rr / curvature
         for i in range(b.size):
             x[i] += alpha * p[i]
             r[i] -= alpha * Ap[i]
         rr, rr_before = dot(r, r), rr
+        pp = rr + (rr / rr_before)**2 * pp
         for i in range(b.size):
             p[i] = r[i] + rr / rr_before * p[i]
-    return x, float(curvature)
+    return x, float(curvature - least * pp)

@@ -138,6 +138,24 @@ def reach(theta, d, share):
     return share / float((np.abs(d) / np.maximum(1, np.abs(theta))).max())
 
 
+def to_radius(p, d, radius):
+    """The two numbers τ with ‖p + τd‖ = radius."""
+    length, size = norm(d), norm(p)
+    along = float((p / radius) @ (d / length))  # in units of the radius, whose square may be no number
+    root = math.sqrt(along * along + max((1 - size / radius) * (1 + size / radius), 0))
+    return (-along - root) * radius / length, (-along + root) * radius / length
+
+
+def forcing(g, first=None):
+    """How small the residual of Newton's equation has to be: the smaller g is, the smaller also as a share of it.
+
+    Nocedal and Wright (2006), Algorithm 7.1: min(½, √‖g‖) ‖g‖, for which Newton's method is faster than linear.  Given
+    the length of the `first` gradient, ‖g‖ / first stands under the root: then the units of f make no difference.
+    """
+    length = norm(g)
+    return min(0.5, math.sqrt(length / first if first else length)) * length
+
+
 def finite(v, what):
     """v, if all its numbers are finite."""
     if not math.isfinite(norm(v)) and not np.isfinite(v).all():

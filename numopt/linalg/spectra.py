@@ -4,8 +4,10 @@ A matrix A is anything that can be multiplied by a vector with @, and symmetric;
 random follows from the seed, a number or a row of them, as in (seed, t).              Lectures 1, 10 and 11.
 """
 import math
+from contextlib import suppress
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 from numopt.linalg.norms import NotFinite, norm, precision, unit, vector
 
@@ -66,24 +68,63 @@ def direction(start):
     return unit(q)
 
 
-def eigenbasis(H, g, damping=0.0):
+def eigenbasis(H, g, damping=0.0, theta=None):
     """The eigenvalues and eigenvectors of a symmetric array, and if there is no damping, without those that are flat.
 
     Along a flat one H has no curvature but rounding, and without damping a step in it is not defined: it is left out
-    where g has no share in it either, and otherwise an error.
+    where g has no share in it either, and otherwise an error.  Into a gradient at θ goes the rounding of Hθ.
     """
     lam, Q = np.linalg.eigh(H)
-    return (lam, Q) if damping > 0 else without_flat(lam, Q, H, g)
+    return (lam, Q) if damping > 0 else without_flat(lam, Q, H, g, theta)
 
 
-def without_flat(lam, Q, H, g):
-    """Those eigenvalues and eigenvectors along which H has a curvature: what is rounding depends on an eigenvector."""
+def without_flat(lam, Q, H, g, theta=None):
+    """Those eigenvalues and eigenvectors along which H has a curvature, of all of H, or of what is not negative of it.
+
+    How many have none does not depend on units if it is asked of H in `units` of its own; nor does the share of g.
+    """
+    d, kappa, Z = units(H)
+    if not (lam < 0).any():
+        kappa = np.maximum(kappa, 0)
     rounding = 10 * len(lam) * np.finfo(H.dtype).eps
-    flat = np.abs(lam) <= rounding * np.diag(np.abs(Q.T) @ np.abs(H) @ np.abs(Q))
-    if (np.abs(Q.T @ g) > rounding * (np.abs(Q.T) @ np.abs(g)))[flat].any():
+    none, known = np.abs(kappa) <= rounding, np.abs(g) if theta is None else np.abs(g) + np.abs(H) @ np.abs(theta)
+    if (np.abs(Z[:, none].T @ (g / d)) > rounding * norm(known / d)).any():
         raise ValueError("there is no curvature along a direction in which the gradient has a share, and so no step: "
                          "give it some damping")
-    return lam[~flat], Q[:, ~flat]
+    kept = np.sort(np.argsort(np.abs(lam), kind="stable")[np.count_nonzero(none):])
+    return lam[kept], Q[:, kept]
+
+
+def units(H):
+    """d for which the largest number in each row of Hᵢⱼ / dᵢdⱼ is about 1, and that matrix's eigenvalues and vectors.
+
+    Ruiz (2001).  If H is positive definite it is the root of its diagonal.
+    """
+    d, S = np.ones(len(H)), H.astype(float)
+    for _ in range(20):
+        rows = np.sqrt(np.abs(S).max(axis=1))
+        rows = np.where(rows > 0, rows, 1)
+        d, S = d * rows, S / rows / rows[:, None]
+        if (np.abs(rows - 1) < 0.1).all():
+            break
+    return d, *np.linalg.eigh(S)
+
+
+def solution(H, g):
+    """H⁻¹g for a symmetric array; None where it is singular, or only rounding keeps it from that.
+
+    By Cholesky's factors if H is positive definite, for half the price, and by elimination if it is not.  The square of
+    a pivot is what of a column no other one has said already: where it is little, the eigenvalues are asked as well.
+    """
+    eps, factor = float(np.finfo(H.dtype).eps), None
+    with suppress(np.linalg.LinAlgError):
+        factor = cho_factor(H, lower=True, check_finite=False)
+        if (np.diag(factor[0])**2 > math.sqrt(eps) * np.diag(H)).all():
+            return cho_solve(factor, g, check_finite=False)
+    if (np.abs(units(H)[1]) <= 10 * math.sqrt(len(H)) * eps).any():
+        return None
+    with suppress(np.linalg.LinAlgError):
+        return np.linalg.solve(H, g) if factor is None else cho_solve(factor, g, check_finite=False)
 
 
 def slq(A, n, steps, probes, seed=0):

@@ -15,8 +15,9 @@ import numpy as np
 
 from numopt.kernels.twins import worth_compiling
 from numopt.kernels.vectors import conjugate_step, dense_conjugate_gradient
-from numopt.linalg.norms import NotFinite, inner, norm, precision, real, scale, vector
+from numopt.linalg.norms import NotFinite, forcing, inner, norm, precision, real, scale, to_radius, vector
 from numopt.linalg.operators import Operator, Symmetric
+from numopt.linalg.rounding import Rounding
 
 
 class Iterate(NamedTuple):
@@ -84,23 +85,52 @@ def compiled_iterates(A, x, r):
         p = p_next
 
 
-def conjugate_gradient(A, b, x=None, *, steps=None, tolerance=1e-10, preconditioner=None):
+def curved_iterates(A, b, x=None, preconditioner=None, theta=None):
+    """The same iterates, without those that rounding makes.
+
+    Where A is singular, but has a solution, rounding gives the residual a share in a direction that is flat, and that
+    direction a curvature: a step along it would be as long as one likes.  A curvature that is only rounding is 0 here;
+    and where there is nothing left of the residual but rounding, or nothing else of its share in such a direction, the
+    iterates end.  If b is, but for its sign, a gradient at θ, the rounding of Aθ is in it as well.
+    """
+    b = vector(b)
+    rounding, x_before, r_before = Rounding(A, b, theta), x, b if x is None else None
+    if x is None and rounding.is_all(b):
+        return
+    for x, r, p, curvature in conjugate_gradient_iterates(A, b, x, preconditioner):
+        if rounding.may_be(curvature, p):
+            if not rounding.is_curved(p, curvature):
+                x = np.zeros_like(b) if x_before is None else vector(x_before)
+                r = b - A @ x if r_before is None else r_before
+                if rounding.has_share(x, r, p):
+                    yield Iterate(x, r, p, 0.0)
+                return
+        yield Iterate(x, r, p, curvature)
+        if rounding.is_all(r):
+            return
+        x_before, r_before = x, r
+
+
+def conjugate_gradient(A, b, x=None, *, steps=None, tolerance=1e-10, preconditioner=None, theta=None):
     """The solution of Ax = b for a symmetric positive definite A, by conjugate gradients from x (from 0).
 
     Until ‖b - Ax‖ ≤ tolerance ‖b‖, and at most so many steps (10 n).  The arguments are those of
-    `conjugate_gradient_iterates`.  To meet a direction of negative curvature is an error.  From 0, an array or a matrix
-    with a method `solve` goes all the steps in one compiled call.
+    `conjugate_gradient_iterates`.  To meet a direction of no curvature, or negative one, is an error.  From 0, an array
+    or a matrix with a method `solve` goes all the steps in one compiled call.
     """
     b, steps = start(A, b, None)[1], 10 * np.size(b) if steps is None else steps
     if x is None and (c := scale(b)) != 1:
-        return c * conjugate_gradient(A, b / c, steps=steps, tolerance=tolerance, preconditioner=preconditioner)
+        return c * conjugate_gradient(A, b / c, steps=steps, tolerance=tolerance, preconditioner=preconditioner,
+                                      theta=None if theta is None else theta / c)
     if x is None and preconditioner is None and hasattr(A, "solve"):
         return A.solve(b, steps, tolerance)
-    if x is None and preconditioner is None and isinstance(A, np.ndarray) and A.shape == (b.size, b.size):
+    if x is None and preconditioner is None and isinstance(A, np.ndarray) and (
+            theta is None or norm(b) > Rounding(A, b, theta).short):
         solution, curvature = dense_conjugate_gradient(A, b, steps, tolerance)
         if 0 < curvature < math.inf:
-            return solution  # otherwise it is looked at again, in double precision
-    x, iterates = np.zeros_like(b) if x is None else vector(x), conjugate_gradient_iterates(A, b, x, preconditioner)
+            return solution  # otherwise it is looked at again, more closely
+    iterates = curved_iterates(A, b, x, preconditioner, theta)
+    x = np.zeros_like(b) if x is None else vector(x)
     enough = tolerance * norm(b)
     for x, r, p, curvature in islice(iterates, steps):
         positive(curvature, x)
@@ -155,15 +185,16 @@ def truncated_conjugate_gradient(A, b, x=None, *, eps=5e-4, most=250, preconditi
     return path if path and i in kept else path + [x]
 
 
-def steihaug(B, g, radius, *, steps=250, first=None):
+def steihaug(B, g, radius, *, steps=250, first=None, theta=None):
     """Towards the p of length at most `radius` that makes gᵀp + ½ pᵀBp least, for B of any curvature.
 
     Steihaug (1983); Nocedal and Wright (2006), Algorithm 7.2.  Conjugate gradients start at 0 and go away from it at
     every step.  Where they would leave the radius, or meet a direction of negative curvature, p ends on the radius;
-    otherwise when the residual is small enough for Newton's method, see `forcing`, which is told `first`.
+    otherwise when the residual is small enough for Newton's method, see `forcing`, which is told `first`.  With the
+    theta at which g is the gradient, no p leads along what only rounding has made of it.
     """
     p, enough = np.zeros_like(g), forcing(g, first)
-    for x, r, d, curvature in islice(conjugate_gradient_iterates(B, -g), steps):
+    for x, r, d, curvature in islice(curved_iterates(B, -g, theta=theta), steps):
         if not curvature > 0:
             return p + min(to_radius(p, d, radius), key=lambda tau: tau * (tau * curvature / 2 - inner(r, d))) * d
         if norm(x) >= radius:
@@ -172,24 +203,6 @@ def steihaug(B, g, radius, *, steps=250, first=None):
         if norm(r) <= enough:
             break
     return p
-
-
-def to_radius(p, d, radius):
-    """The two numbers τ with ‖p + τd‖ = radius."""
-    length, size = norm(d), norm(p)
-    along = float((p / radius) @ (d / length))  # in units of the radius, whose square may be no number
-    root = math.sqrt(along * along + max((1 - size / radius) * (1 + size / radius), 0))
-    return (-along - root) * radius / length, (-along + root) * radius / length
-
-
-def forcing(g, first=None):
-    """How small the residual of Newton's equation has to be: the smaller g is, the smaller also as a share of it.
-
-    Nocedal and Wright (2006), Algorithm 7.1: min(½, √‖g‖) ‖g‖, for which Newton's method is faster than linear.  Given
-    the length of the `first` gradient, ‖g‖ / first stands under the root: then the units of f make no difference.
-    """
-    length = norm(g)
-    return min(0.5, math.sqrt(length / first if first else length)) * length
 
 
 def gcr_iterates(A, b, x=None, window=None):

@@ -13,7 +13,7 @@ import numpy as np
 
 from numopt.linalg.norms import norm
 from numopt.linalg.operators import dense
-from numopt.linalg.spectra import without_flat
+from numopt.linalg.spectra import solution, without_flat
 from numopt.linalg.systems import conjugate_gradient, damped
 from numopt.optimizer import optimizer
 from numopt.schedules import schedule
@@ -32,7 +32,7 @@ def natural_gradient(problem, theta, *, lr=1.0, curvature="fisher", damping=1e-2
     for t, loss in problem.losses(after=t):
         g = loss.gradient(theta)
         H = damped(getattr(loss, curvature)(theta), damping)
-        theta = theta - lr(t) * solved(H, g, solver, cg_steps)
+        theta = theta - lr(t) * solved(H, g, solver, cg_steps, theta)
         yield theta
 
 
@@ -158,18 +158,19 @@ def eigenbasis_clipped(problem, theta, *, lr=1.0, epsilon=0.02, curvature="fishe
         yield theta
 
 
-def solved(H, g, solver, cg_steps):
+def solved(H, g, solver, cg_steps, theta=None):
     """H⁻¹g."""
     if solver == "cg":
-        return conjugate_gradient(H, g, steps=cg_steps)
+        return conjugate_gradient(H, g, steps=cg_steps, theta=theta)
     if solver == "dense":
-        try:
-            return np.linalg.solve(dense(H, g.size), g)
-        except np.linalg.LinAlgError:
-            raise ValueError("the curvature matrix is singular, and there is no step: give it some damping") from None
+        H = dense(H, g.size)
+        if (d := solution(H, g)) is not None:
+            return d
+        lam, Q = without_flat(*np.linalg.eigh(H), H, g, theta)
+        return Q @ ((Q.T @ g) / lam)
     if solver == "diagonal":
         h = np.diag(dense(H, g.size))
-        lam, Q = without_flat(h, np.eye(g.size, dtype=g.dtype), np.diag(h), g)
+        lam, Q = without_flat(h, np.eye(g.size, dtype=g.dtype), np.diag(h), g, theta)
         return Q @ ((Q.T @ g) / lam)
     raise ValueError(f"solver is {solver!r}; it is cg, dense or diagonal")
 
@@ -195,7 +196,8 @@ def eigenbasis(loss, theta, curvature, damping, structure):
     H = dense(getattr(loss, curvature)(theta), theta.size)
     lam, Q = np.linalg.eigh(H) if structure == "full" else (np.diag(H), np.eye(theta.size, dtype=theta.dtype))
     if damping == 0:
-        lam, Q = without_flat(np.maximum(lam, 0), Q, H, loss.gradient(theta))
+        H = H if structure == "full" else np.diag(lam)
+        lam, Q = without_flat(np.maximum(lam, 0), Q, H, loss.gradient(theta), theta)
     return np.maximum(lam, 0) + damping, Q
 
 

@@ -12,14 +12,12 @@ import math
 from itertools import islice
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import diags_array
 
-from numopt.linalg.norms import inner, norm, reach, unit, widest
+from numopt.linalg.norms import forcing, inner, norm, reach, unit, widest
 from numopt.linalg.operators import Symmetric, dense
-from numopt.linalg.spectra import eigenbasis
-from numopt.linalg.systems import (
-    conjugate_gradient_iterates, damped, forcing, steihaug, truncated_conjugate_gradient)
+from numopt.linalg.spectra import eigenbasis, solution
+from numopt.linalg.systems import curved_iterates, damped, steihaug, truncated_conjugate_gradient
 from numopt.line_search import backtracking, gain_ratio, remembering, slope
 from numopt.optimizer import optimizer
 
@@ -52,7 +50,7 @@ def damped_newton(problem, theta, *, damping=1e-3, t=0):
     """
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
-        lam, Q = eigenbasis(dense(loss.hessian(theta), theta.size), g, damping)
+        lam, Q = eigenbasis(dense(loss.hessian(theta), theta.size), g, damping, theta)
         p = -Q @ ((Q.T @ g) / (np.abs(lam) + damping))
         alpha, *_ = backtracking(loss, theta, p, f, g)
         if alpha == 0:
@@ -77,7 +75,7 @@ def trust_region(problem, theta, *, curvature="hessian", eta=0.15, most=1000.0, 
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
         B, first = getattr(loss, curvature)(theta), norm(g) if first is None else first
-        p = steihaug(B, g, radius, steps=cg_steps, first=first)
+        p = steihaug(B, g, radius, steps=cg_steps, first=first, theta=theta)
         if np.array_equal(theta + p, theta):
             return
         rho = gain_ratio(f, loss.value(theta + p), -(slope(g, p) + slope(B @ p, p) / 2), theta.dtype)
@@ -104,7 +102,7 @@ def newton_cg(problem, theta, *, curvature="hessian", cg_steps=250, t=0, first=N
         f, g = loss.value_and_gradient(theta)
         H = differences(loss, theta, g) if curvature == "differences" else getattr(loss, curvature)(theta)
         first = norm(g) if first is None else first
-        p = inexact_newton(H, g, cg_steps, first)
+        p = inexact_newton(H, g, cg_steps, first, theta)
         alpha, *_ = backtracking(loss, theta, p, f, g)
         theta = theta + alpha * p
         yield theta
@@ -140,16 +138,12 @@ def hessian_free(problem, theta, *, curvature="gauss_newton", preconditioned=Tru
 
 
 def solved(H, g):
-    """H⁻¹g: by Cholesky's factors if H is positive definite, for half the price, and by elimination if it is not."""
-    try:
-        return cho_solve(cho_factor(H, lower=True, check_finite=False), g, check_finite=False)
-    except np.linalg.LinAlgError:
-        pass
-    try:
-        return np.linalg.solve(H, g)
-    except np.linalg.LinAlgError:
+    """H⁻¹g, if there is one."""
+    p = solution(H, g)
+    if p is None:
         raise ValueError("the Hessian is singular, and Newton's step is not defined: its model has no minimum, or "
-                         "many; use damped_newton, trust_region or newton_cg") from None
+                         "many; use damped_newton, trust_region or newton_cg")
+    return p
 
 
 def not_hidden(lam, damping):
@@ -160,7 +154,7 @@ def not_hidden(lam, damping):
                          "step is left: give a damping in its units")
 
 
-def inexact_newton(H, g, cg_steps, first=None):
+def inexact_newton(H, g, cg_steps, first=None, theta=None):
     """Where conjugate gradients lead until the residual is small, or the next direction has no positive curvature.
 
     The inner loop of Nocedal and Wright (2006), Algorithm 7.1, but for a first direction without positive curvature.
@@ -168,7 +162,7 @@ def inexact_newton(H, g, cg_steps, first=None):
     sign, and 1 if there is none.
     """
     p, enough = np.zeros_like(g), forcing(g, first)
-    for p, r, d, curvature in islice(conjugate_gradient_iterates(H, -g), cg_steps):
+    for p, r, d, curvature in islice(curved_iterates(H, -g, theta=theta), cg_steps):
         if not curvature > 0:
             return p if p.any() else inner(r, d) / -curvature * d if curvature < 0 else unit(d)
         if norm(r) <= enough:

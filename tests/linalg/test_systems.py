@@ -594,7 +594,7 @@ MISTAKES = [
      "max(to_radius(p, d, radius)) * d",
      "min(to_radius(p, d, radius)) * d",
      "optimizers.test_newton::test_steihaug_goes_to_newtons_point_or_to_the_radius_whichever_is_first"),
-    ("forcing", "the share does not fall with the gradient: convergence is linear",
+    ("numopt.linalg.norms::forcing", "the share does not fall with the gradient: convergence is linear",
      "min(0.5, math.sqrt(length / first if first else length)) * length",
      "0.5 * length",
      "optimizers.test_newton::test_the_equation_is_solved_more_exactly_the_smaller_the_gradient_is"),

@@ -383,3 +383,63 @@ def test_where_neither_curvature_nor_gradient_has_a_share_nothing_moves_and_the_
     steps = {"natural_gradient": 1}.get(name, 80)
     theta = path(getattr(optimizers, name)(valley, turn @ np.array([3.0, -2, 5]), **how.get(name, {})), steps)[-1]
     assert_allclose(turn.T @ theta, [0.5, 1, 5], atol=1e-6)
+
+
+def turned(seed, n, rank, dtype, c=1.0, u=1.0, share=0.0):
+    """A valley of f that is flat along n − rank directions of its own, in units c and u: also P, which takes the share
+    in these, where to start, where to end; with such a share of a slope along one of them."""
+    random = np.random.default_rng([seed, n, rank])
+    Q = np.linalg.qr(random.standard_normal((n, n)))[0]
+    lam, (start, goal) = np.append(random.uniform(0.5, 4, rank), np.zeros(n - rank)), random.standard_normal((2, n)) * u
+    H, P = c / u**2 * (Q * lam) @ Q.T, Q[:, rank:] @ Q[:, rank:].T
+    b, start = (H @ goal + share * c / u * Q[:, -1]).astype(dtype), start.astype(dtype)
+    H = ((H + H.T) / 2).astype(dtype)
+    f = Function(lambda x: float(x.astype(float) @ (H @ x.astype(float) / 2 - b)), lambda x: H @ x - b, lambda x: H)
+    return f, P, start, goal + P @ (start - goal)
+
+
+UNDAMPED = {
+    "trust_region": lambda f, theta, u: path(trust_region(f, theta, radius=u, most=1e3 * u), 15),
+    "newton_cg": lambda f, theta, u: path(newton_cg(f, theta), 12),
+    "damped_newton": lambda f, theta, u: path(damped_newton(f, theta, damping=0.0), 4),
+    "natural_gradient by cg": lambda f, theta, u: path(
+        natural_gradient(f, theta, curvature="hessian", damping=0.0), 4),
+    "natural_gradient": lambda f, theta, u: path(
+        natural_gradient(f, theta, curvature="hessian", damping=0.0, solver="dense"), 4)}
+
+
+@pytest.mark.parametrize("name", UNDAMPED)
+@pytest.mark.parametrize("dtype", [float, np.float32])
+def test_a_flat_direction_is_left_alone_however_it_is_turned_also_where_all_of_the_gradient_is_rounding(name, dtype):
+    """The last steps are where f has been solved, and g has no digit that is right."""
+    for seed in range(20):
+        for n, rank in (2, 1), (3, 1), (6, 5), (12, 5):
+            c, u = (1e-10, 1, 1e10)[seed % 3], (1e-6, 1, 1e6)[seed // 3 % 3]
+            f, P, start, goal = turned(seed, n, rank, dtype, c, u)
+            thetas = UNDAMPED[name](f, start, u)
+            assert np.abs((thetas - start) @ P).max() < (1e-11 if dtype is float else 1e-4) * u
+            assert np.abs(thetas[-1] - goal).max() < (1e-7 if dtype is float else 1e-3) * u  # as near as f tells
+
+
+@pytest.mark.parametrize("name", [*UNDAMPED, "newton"])
+def test_a_slope_along_a_flat_direction_is_no_rounding_however_it_is_turned(name):
+    for seed in range(20):
+        f, P, start, _ = turned(seed, 6, 4, float, (1e-10, 1, 1e10)[seed % 3], share=1e-6)
+        if name in ("trust_region", "newton_cg"):  # they follow it
+            for theta in UNDAMPED[name](f, start, 1.0)[-1:]:
+                assert np.abs(P @ (theta - start)).max() > 1e-3
+        elif name == "newton":
+            with pytest.raises(ValueError, match="the Hessian is singular"):
+                next(optimizers.newton(f, start))
+        else:
+            with pytest.raises(ValueError, match="damping"):
+                UNDAMPED[name](f, start, 1.0)
+
+
+def test_a_search_along_a_line_without_a_lowest_point_ends():
+    """Its last two trials were one: ZeroDivisionError."""
+    for seed in range(6):
+        for n, rank in (2, 1), (3, 1):
+            f, P, start, _ = turned(seed, n, rank, float, share=0.1)
+            for method in bfgs, lbfgs:
+                assert f.value(path(method(f, start), 4)[-1]) < f.value(start)

@@ -405,7 +405,7 @@ MISTAKES = [
     ("block_tridiagonal", "the diagonal alone", "solved_in_a_chain(H, g,", "solved_in_a_chain(np.diag(np.diag(H)), g,",
      "test_with_one_or_two_layers_nothing_is_left_out"),
     ("natural_gradient", "the Fisher matrix, not its inverse",
-     "solved(H, g, solver, cg_steps)",
+     "solved(H, g, solver, cg_steps, theta)",
      "H @ g",
      "test_on_a_quadratic_a_whole_step_arrives"),
     ("natural_gradient", "* the empirical Fisher matrix, whatever was asked for",

@@ -530,7 +530,7 @@ def test_on_a_loss_without_a_bottom_a_line_search_ends_as_a_run_that_diverged():
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 MISTAKES = [
-    ("solved", "the factors are those of a square", "cho_factor(H, ", "cho_factor(H.T @ H, ",
+    ("numopt.linalg.spectra::solution", "the factors are those of a square", "cho_factor(H, ", "cho_factor(H.T @ H, ",
      "test_on_a_quadratic_newton_arrives_in_one_step_from_anywhere"),
     ("newton", "multiplied by H, not divided",
      "solved(H, g)",

@@ -1,0 +1,53 @@
+"""Systems that are singular but for rounding: each test says something lectures 6 and 9 say."""
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse.linalg import aslinearoperator
+
+from numopt.linalg import conjugate_gradient, steihaug
+from numopt.linalg.rounding import Rounding, absolute
+from tests.linalg.test_systems import symmetric, vector
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("make", [np.asarray, aslinearoperator], ids=["array", "operator"])
+@pytest.mark.parametrize("n", [5, 12])
+def test_a_singular_system_that_has_solutions_gets_the_shortest_and_one_that_has_none_an_error(n, make, dtype):
+    atol, near = (1e-8, 1e-10) if dtype is np.float64 else (1e-3, 1e-5)
+    for seed in range(10):
+        A = symmetric([*np.linspace(1, 4, 4), *np.zeros(n - 4)], seed)
+        b, other, A = (A @ vector(n, seed + 1)).astype(dtype), vector(n, seed + 2).astype(dtype), A.astype(dtype)
+        shortest = np.linalg.pinv(A.astype(float), rcond=1e-4) @ b
+        assert_allclose(conjugate_gradient(make(A), b, tolerance=near), shortest, atol=atol * np.abs(shortest).max())
+        assert_allclose(conjugate_gradient(make(A), b, other, tolerance=near) - other,
+                        np.linalg.pinv(A.astype(float), rcond=1e-4) @ (b - A @ other), atol=30 * atol)
+        for x in None, other:
+            with pytest.raises(ValueError, match="not positive definite"):
+                conjugate_gradient(make(A), b + dtype(0.01) * other, x)
+
+
+def test_what_rounding_of_theta_has_left_of_a_gradient_is_solved_by_no_step():
+    for seed in range(20):
+        A, theta = symmetric([1.0, 2, 0, 0], seed), vector(4, seed)
+        g = 1e-16 * np.abs(A) @ np.abs(theta) * vector(4, seed + 1)
+        for solve in conjugate_gradient, lambda A, g, theta: steihaug(A, g, 1.0, theta=theta):
+            assert_array_equal(solve(A, g, theta=theta), 0)
+
+
+def test_a_curvature_is_rounding_beside_the_numbers_that_cancel_in_it_whatever_the_units():
+    for unit in 1e-20, 1.0, 1e16:
+        D = np.diag([1.0, unit])
+        A = D @ np.array([[1.0, -1], [-1, 1]]) @ D
+        for M in A, aslinearoperator(A):
+            flat, other = np.array([1, 1 / unit]), np.array([0.0, 1 / unit])
+            rounding = Rounding(M, np.ones(2), None)
+            assert not rounding.is_curved(flat, 1e-16) and not rounding.is_curved(flat, -1e-16)
+            assert rounding.is_curved(other, other @ A @ other) and rounding.is_curved(flat, 1e-13)
+            assert_allclose(absolute(M, flat), np.abs(A) @ flat)
+
+
+def test_a_small_curvature_of_a_parameter_in_small_units_is_none():
+    """By conjugate gradients as well as by elimination."""
+    A, b = np.diag([1.0, 1e-20, 1e-9]), np.array([1.0, 2e-20, 3e-9])
+    for M in A, aslinearoperator(A):
+        assert_allclose(conjugate_gradient(M, b, tolerance=1e-30), [1, 2, 3], rtol=1e-9)
