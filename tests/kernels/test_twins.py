@@ -269,6 +269,38 @@ def test_a_numba_that_cannot_be_imported_for_whatever_reason_is_not_there(error,
     assert [str(error) in record.getMessage() for record in caplog.records] == [True]
 
 
+@needs_numba
+def test_a_twin_that_refuses_says_what_it_takes_and_what_it_was_given():
+    x = np.ones(3)
+    with pytest.raises(ValueError) as error:
+        vectors.momentum.compiled(x, x, np.ones((2, 4), np.float32), 0.5, "a")
+    message = str(error.value)
+    assert "momentum.compiled takes (n) (n) (n) . ." in message and "momentum.numpy says what is wrong" in message
+    assert "was given float64[3], float64[3], float32[2, 4], 0.5, 'a';" in message
+    with pytest.raises(ValueError, match=r"given float64\[3\], float64\[3\], \(float64\[3\], 7\), \(\), "):
+        vectors.least_residual.compiled(x, x, (x, 7), (), np.zeros((0, 0)), 0)
+
+
+def test_the_c_library_is_told_once_how_much_freed_memory_to_keep_and_another_one_nothing(monkeypatch):
+    told = {}
+
+    class Glibc:
+        @staticmethod
+        def mallopt(parameter, number):
+            told[parameter] = number
+
+    monkeypatch.setattr("ctypes.CDLL", lambda name: Glibc)
+    twins.keep_freed_memory()
+    assert told == {-3: 2**25, -1: 2**28}  # M_MMAP_THRESHOLD, at most 32 MB; M_TRIM_THRESHOLD (mallopt(3))
+
+    def missing(name):
+        raise OSError("no such library")
+
+    for other in missing, lambda name: object():
+        monkeypatch.setattr("ctypes.CDLL", other)
+        twins.keep_freed_memory()
+
+
 def test_asking_for_a_twin_without_numba_says_what_there_is_instead(monkeypatch):
     monkeypatch.setattr(Kernel, "numba", False)
     with pytest.raises(ImportError, match="adam.compiled needs Numba; adam.numpy does not"):
