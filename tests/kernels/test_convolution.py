@@ -136,7 +136,8 @@ def test_every_output_is_in_the_table_once():
 
 
 @needs_numba
-@pytest.mark.parametrize("k, stride, padding", [(3, 1, 1), (3, 2, 1), (5, 2, 2), (2, 2, 1), (3, 3, 2), (1, 1, 2)])
+@pytest.mark.parametrize("k, stride, padding", [(3, 1, 1), (3, 2, 1), (5, 2, 2), (2, 2, 1), (3, 3, 2), (1, 1, 2),
+                                                (2, 1, 3), (1, 2, 1), (4, 3, 5)])
 def test_the_twins_see_the_borders_on_all_four_sides(k, stride, padding):
     for rows, columns in [(6, 7), (7, 6)]:
         for place in [(0, 0), (0, -1), (-1, 0), (-1, -1)]:
@@ -145,10 +146,11 @@ def test_the_twins_see_the_borders_on_all_four_sides(k, stride, padding):
             matrix = np.arange(1.0, 3 * (2 * k * k + 1) + 1).reshape(3, -1)
             y = convolution.convolution.numpy(x, matrix, k, stride, padding)
             assert_array_equal(convolution.convolution.compiled(x, matrix, k, stride, padding), y)
-            dy = np.zeros_like(y)
-            dy[0, *place] = 1, 2, 3
-            ones = np.ones_like(x)
-            assert_array_equal(convolution.convolution_by_weights.compiled(ones, dy, k, stride, padding, True),
-                               convolution.convolution_by_weights.numpy(ones, dy, k, stride, padding, True))
-            assert_array_equal(convolution.convolution_by_inputs.compiled(dy, matrix, x.shape, k, stride, padding),
-                               convolution.convolution_by_inputs.numpy(dy, matrix, x.shape, k, stride, padding))
+            corner, everywhere = np.zeros_like(y), np.arange(1.0, y.size + 1).reshape(y.shape)
+            corner[0, *place] = 1, 2, 3
+            for dy in corner, everywhere:
+                for x in np.ones_like(x), np.arange(1.0, x.size + 1).reshape(x.shape):
+                    assert_array_equal(convolution.convolution_by_weights.compiled(x, dy, k, stride, padding, True),
+                                       convolution.convolution_by_weights.numpy(x, dy, k, stride, padding, True))
+                assert_array_equal(convolution.convolution_by_inputs.compiled(dy, matrix, x.shape, k, stride, padding),
+                                   convolution.convolution_by_inputs.numpy(dy, matrix, x.shape, k, stride, padding))

@@ -1,6 +1,8 @@
 """The hot loops of small dense nets: each twin does what its NumPy version does, and what the layers do."""
 from contextlib import nullcontext
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -160,3 +162,11 @@ def test_a_class_that_is_nearly_ruled_out_has_the_curvature_that_it_has(dtype, f
         expected = p * (1 - p) * np.array([[-1, 1], [-1, 1]])
         found = dense.softmax_hessian_product.compiled(z, u)
         assert_allclose(found, expected, rtol=1e-5 if dtype is np.float32 else 1e-13)
+        q, order = np.array([1, np.exp(-d), np.exp(-d / 2)]), np.array(list(permutations(range(3))))
+        p, u = q / q.sum(), np.array([2.0, -1, 0.5])
+        expected = p * [(u[i] - u) @ p for i in range(3)]  # H u = p (u − pᵀu), in differences alone
+        z = np.array([0, -d, -d / 2])[order].astype(dtype)
+        for version in dense.softmax_hessian_product.numpy, dense.softmax_hessian_product.compiled:
+            for shift in 0, 1000:
+                found = version(z + dtype(shift), u[order].astype(dtype))
+                assert_allclose(found, expected[order], rtol=1e-3 if dtype is np.float32 else 1e-9, atol=1e-37)

@@ -226,7 +226,9 @@ def test_he_keeps_the_size_of_signals_through_many_relu_layers():
 def test_the_start_is_a_function_of_the_seed():
     network = mlp([6, 5, 4])
     assert_array_equal(network.initial(3), network.initial(3))
-    assert (network.initial(3) != network.initial(4)).any()
+    seeds = [*range(40), 1000, 2**32, 2**70, (1, 2), [2, 1], np.int64(12345)]
+    assert len({network.initial(seed).tobytes() for seed in seeds}) == len(seeds)
+    assert_array_equal(network.initial(np.uint8(3)), network.initial(3))
 
 
 def test_single_precision_starts_where_double_does():
