@@ -149,7 +149,7 @@ def test_a_wrapper_hands_on_the_kink_the_blocks_and_what_it_does_not_know(wrap):
 NETS = {
     "labels": (SMALL, X, LABELS), "targets": (mlp([4, 3, 3], loss=SquaredError()), X, TARGETS),
     "one example": (SMALL, X[:1], LABELS[:1]),
-    "images": (ANOTHER, IMAGES, IMAGES[:, 0, 0]),
+    "images": (ANOTHER, IMAGES, IMAGES[:, 0, 0]), "one image": (ANOTHER, IMAGES[:1], IMAGES[:1, 0, 0]),
     "averaged images": (Network(Conv2D(2, 3, 2, stride=2, bias=False), ReLU(), AveragePool(2), Flatten(),
                                 Dense(3, 3), inputs=(5, 4, 2)), IMAGES, LABELS[:7])}
 
