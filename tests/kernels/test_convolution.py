@@ -150,7 +150,8 @@ def test_the_twins_see_the_borders_on_all_four_sides(k, stride, padding):
             corner[0, *place] = 1, 2, 3
             for dy in corner, everywhere:
                 for x in np.ones_like(x), np.arange(1.0, x.size + 1).reshape(x.shape):
-                    assert_array_equal(convolution.convolution_by_weights.compiled(x, dy, k, stride, padding, True),
-                                       convolution.convolution_by_weights.numpy(x, dy, k, stride, padding, True))
+                    for kernel in convolution.convolution_by_weights, convolution.convolution_by_weights_of_each:
+                        assert_array_equal(kernel.compiled(x, dy, k, stride, padding, True),
+                                           kernel.numpy(x, dy, k, stride, padding, True))
                 assert_array_equal(convolution.convolution_by_inputs.compiled(dy, matrix, x.shape, k, stride, padding),
                                    convolution.convolution_by_inputs.numpy(dy, matrix, x.shape, k, stride, padding))
