@@ -154,6 +154,29 @@ def test_a_pipe_gets_the_checkpoint_if_somebody_reads_and_stays_a_pipe(tmp_path)
 
 
 @needs_links
+def test_what_is_more_than_a_pipe_holds_waits_for_whoever_reads(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reading, read = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK), []
+    os.set_blocking(reading, True)
+    another = os.open(tmp_path / "pipe", os.O_WRONLY)  # without one who writes a pipe is at its end
+
+    def read_it():
+        while part := os.read(reading, 2**16):
+            read.append(part)
+
+    reader = threading.Thread(target=read_it)
+    reader.start()
+    try:
+        save(tmp_path / "pipe", x=np.arange(50_000.0))
+    finally:
+        os.close(another)
+        reader.join()
+        os.close(reading)
+    (tmp_path / "file").write_bytes(b"".join(read))
+    assert load(tmp_path / "file")["x"][-1] == 49_999
+
+
+@needs_links
 def test_a_device_stays_a_device_and_a_folder_is_refused(tmp_path):
     save("/dev/null", t=1)
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
@@ -198,12 +221,21 @@ def test_what_a_killed_writer_left_goes_with_the_next_one_and_what_a_living_one_
         subprocess.run([sys.executable, "-c", KILLED, str(file)], cwd=Path(__file__).parents[1], check=False)
         assert len(os.listdir(tmp_path)) == 2 and load(file) == {"t": 0}
     with checkpoint.temporary(file, None) as (stream, name):
-        others = tmp_path / ".run.npz.part", tmp_path / ".other.npz.0123456789abcdef.part"
+        others = [tmp_path / other for other in (".run.npz.part", ".other.npz.0123456789abcdef.part",
+                                                 ".run.npz.0123456789abcdef.kept", "xrun.npz.0123456789abcdef.part")]
         for other in others:
             other.touch()
         save(file, t=2)
         assert set(os.listdir(tmp_path)) == {"run.npz", name.name, *(other.name for other in others)}
     assert load(file) == {"t": 2} and not name.exists()
+
+
+def test_when_it_gets_its_name_a_file_is_whole(tmp_path, monkeypatch):
+    """Whoever reads at that moment, or loses power, has the old one or the new one."""
+    real, found = os.replace, []
+    monkeypatch.setattr("os.replace", lambda part, file: found.append(load(part)) or real(part, file))
+    save(tmp_path / "run.npz", t=3, theta=np.arange(5.0))
+    assert found[0]["t"] == 3 and load(tmp_path / "run.npz")["t"] == 3
 
 
 def test_a_temporary_file_that_another_took_for_a_leftover_is_made_again(tmp_path, monkeypatch):

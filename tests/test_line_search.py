@@ -221,6 +221,14 @@ def test_after_its_last_trial_the_wolfe_search_answers_with_the_lowest_point_so_
     assert strong_wolfe(loss, np.array([0.0]), ONE, alpha=0.1, c2=0.01, most=1).alpha == 0.1
 
 
+def test_to_a_minimum_far_away_the_trials_of_the_wolfe_search_grow_tenfold():
+    """The cubic says 1000 from the first one on."""
+    seen = []
+    loss = on_a_line(lambda x: seen.append(float(x)) or (x / 1000 - 1)**2 / 2, lambda x: (x / 1000 - 1) / 1000)
+    assert_allclose(strong_wolfe(loss, np.array([0.0]), ONE, c2=0.1).alpha, 1000)
+    assert_allclose(np.unique(seen), [0, 1, 10, 100, 1000])
+
+
 def test_the_wolfe_search_by_hand():
     # x³ - 3x from 0 along 1 has its minimum at 1.  At 3 it is 18, too high; the cubic through both ends is the function
     # itself, so the second trial is 1.

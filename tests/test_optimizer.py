@@ -9,8 +9,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numopt.optimizers
+from numopt.line_search import strong_wolfe
 from numopt.optimizer import Diverged, optimizer
-from numopt.optimizers import adam, delta_bar_delta, gradient_descent, momentum, nadam, polyak, rprop
+from numopt.optimizers import (
+    adam, bfgs, delta_bar_delta, gradient_descent, lookahead, momentum, nadam, polyak, rprop)
 from numopt.problems import Function, Objective, Quadratic
 from numopt.record import path, record
 from numopt.schedules import schedule
@@ -502,6 +504,10 @@ def test_the_rate_of_a_run_is_a_number_at_all_times():
         next(run)
         assert run["lr"] == 1 / t and run["mu"] == 0.5
     assert adam(BOWL, START)["lr"] == 1e-3
+
+
+def test_a_function_that_is_no_rate_is_handed_out_as_it_is():
+    assert bfgs(BOWL, START)["search"] is strong_wolfe and lookahead(BOWL, START, inner=adam)["inner"] is adam
 
 
 def test_a_run_names_its_hyperparameters_and_what_can_be_asked_of_it():

@@ -46,6 +46,9 @@ class Valley(Plane):
 class Wrong(Valley):
     def df(self, x, y): return 2 * x, 3 * y
 
+class Bent(Valley):
+    def ddf(self, x, y): return [[2, 1], [1, 6]]
+
 class Cube(Activation):
     def forward(self, w, x, mode): return x**3, x
     def slope(self, x): return 3 * x**2
@@ -101,7 +104,8 @@ def test_what_is_right_has_the_exit_code_0(what, words, capsys):
 
 
 @pytest.mark.parametrize("name, words", [
-    ("ascent", "BROKEN  it learns"), ("bare", "write @optimizer above"), ("Wrong", "wrong"), ("NotQuite", "wrong")])
+    ("ascent", "BROKEN  it learns"), ("bare", "write @optimizer above"), ("Wrong", "wrong"),
+    ("Bent", "wrong"), ("NotQuite", "wrong")])
 def test_what_is_wrong_has_the_exit_code_1_alone_or_among_others(name, words, capsys):
     assert check_command([f"mine_to_check.py:{name}"]) == 1
     assert words in capsys.readouterr().out

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from numopt.check import layer_errors, loss_errors, network_errors
-from numopt.check.networks import Along
+from numopt.check.networks import Along, taken_shape
 from numopt.networks import (
     ACTIVATIONS, Activation, BatchNorm, Conv2D, Dense, Loss, MaxPool, Network, Residual, SoftmaxCrossEntropy,
     SquaredError, Tanh, cnn, lenet, lenet1, mlp, resnet18)
@@ -137,6 +137,11 @@ def test_a_fisher_product_of_ones_own_is_held_against_labels_that_are_drawn():
     assert loss_errors(Scaled()).right and network_errors(mlp([5, 4, 3], loss=Scaled())).right
     wrong = type("Wrong", (Scaled,), {"fisher_product": SquaredError.fisher_product})()
     assert loss_errors(wrong)["fisher_product"] > 0.3 and loss_errors(wrong)["fisher_root"] > 0.3
+    a_quarter = type("Wrong", (Scaled,), {"fisher_product": lambda self, z, u: 1.25 * Scaled().fisher_product(z, u),
+                                          "fisher_root": lambda self, z: [1.25**0.5 * c for c in
+                                                                          Scaled().fisher_root(z)]})()
+    errors = loss_errors(a_quarter)
+    assert not errors.right and errors["fisher_product"] > 0.1 > errors["fisher_root"]
 
 
 @pytest.mark.parametrize("layer", [
@@ -145,6 +150,10 @@ def test_a_fisher_product_of_ones_own_is_held_against_labels_that_are_drawn():
 def test_the_layers_are_right_to_the_last_digits(layer):
     errors = layer_errors(layer)
     assert max(errors.values()) < 1e-11 and not errors.notes
+
+
+def test_a_layer_that_takes_any_vector_is_tried_on_a_long_one():
+    assert (taken_shape(Tanh()), taken_shape(Dense(4, 3)), taken_shape(Conv2D(2, 3, 3))) == ((10,), (4,), (8, 8, 2))
 
 
 class Swish(Activation):

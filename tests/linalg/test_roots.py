@@ -78,6 +78,8 @@ def test_without_damping_it_is_the_matrix_and_not_its_units_that_are_singular(dt
     assert_allclose(inverse(A, 0) * d * d[:, None], np.linalg.inv(good), atol=100 * EPS[dtype])
     with pytest.raises(ValueError, match="singular: give it some damping"):
         inverse((d * bad * d[:, None]).astype(dtype), 0)
+    nearly = symmetric(np.array([1e-17, 1, 2, 2, 3, 3]))  # with some, however little, it is taken at its word
+    assert np.isfinite(inverse(nearly + 1e-14 * np.eye(6), 1e-14)).all()
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (6, 20), (20, 6)])

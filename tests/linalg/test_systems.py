@@ -364,6 +364,9 @@ def test_they_end_where_no_step_is_left():
     (x, r), = gcr_iterates(A, b)
     assert_array_equal(x, 0)
     assert_array_equal(gcr(A, b), 0)
+    # a little more than a quarter: the second image is nearly the first, and is what solves it
+    A = np.array([[1e-7, -1.0], [1.0, 1e-7]])
+    assert_allclose(A @ gcr(A, b), b, atol=1e-8)
     # a singular system: the part of b in the range is solved
     assert_allclose(gcr(np.diag([1.0, 2.0, 0.0]), np.array([1.0, 1.0, 1.0]))[:2], [1, 0.5])
 

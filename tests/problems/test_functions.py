@@ -48,6 +48,7 @@ def test_least_squares_has_its_derivatives_from_its_residuals(given, digits):
     assert_allclose(f.gradient(theta), complex_step(lambda theta: (residuals(theta)**2).sum() / 2, theta), atol=digits)
     assert_allclose(f.gauss_newton(theta), J.T @ J, atol=digits)
     assert_allclose(f.hessian(theta), exact, atol=digits)
+    assert_array_equal(f.hessian(theta), f.hessian(theta).T)
     for question in (f.gradient, f.hessian, f.gauss_newton, f.residuals, f.jacobian):
         assert question(theta.astype(np.float32)).dtype == np.float32
 

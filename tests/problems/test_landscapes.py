@@ -265,6 +265,11 @@ def test_a_matrix_that_is_symmetric_up_to_its_rounding_is_symmetric():
     for dtype in (np.float32, np.float64):
         f = Quadratic(M.astype(dtype))
         assert np.array_equal(f.A, f.A.T)
+    for dtype, share in (np.float32, 1e-4), (np.float64, 1e-9):
+        A = np.array([[2, 1], [1 + share, 3]], dtype)
+        assert_allclose(Quadratic(A).A[0, 1], 1 + share / 2, rtol=1e-6)
+        with pytest.raises(ValueError, match="A must be symmetric"):
+            Quadratic(A + dtype(100 * share) * np.array([[0, 0], [1, 0]], dtype))
 
 
 def test_a_landscape_says_what_it_is():
