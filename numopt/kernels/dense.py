@@ -7,19 +7,9 @@ from math import isfinite
 import numpy as np
 
 from numopt.kernels import tiles
-from numopt.kernels.sharing import blas_has_one_thread, share_out
 from numopt.kernels.twins import helper, kernel
 
 TILES = 0x58ddbe04  # of tiles.py: see there
-
-
-def outer_products(a, b, out):
-    """a bᵀ of each example, into `out`, on all threads at once where they have nothing else to do.
-
-    np.multiply takes twice as long as np.einsum.
-    """
-    share_out(len(a), lambda here, number: np.einsum("eo,ei->eoi", a[here], b[here], out=out[here]),
-              alone=out.size < 500_000 or not blas_has_one_thread())
 
 
 @kernel("(n,c) (n,c)", pays=lambda z, u: z.size >= 5_000)

@@ -20,7 +20,7 @@ from math import prod
 
 import numpy as np
 
-from numopt.kernels.dense import outer_products
+from numopt.kernels.sharing import outer_products
 
 
 def whole(value, name, least=1):

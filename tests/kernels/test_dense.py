@@ -1,6 +1,4 @@
 """The hot loops of small dense nets: each twin does what its NumPy version does, and what the layers do."""
-from contextlib import nullcontext
-
 from itertools import permutations
 
 import numpy as np
@@ -8,7 +6,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.kernels import dense
-from numopt.kernels.sharing import one_thread_of_blas, share_out
 from numopt.kernels.twins import reading
 from numopt.linalg import conjugate_gradient, damped
 from numopt.networks import Dense, Dropout, Network, Sigmoid, SoftmaxCrossEntropy, SquaredError, Tanh, mlp
@@ -41,20 +38,6 @@ CASES = {
     "dense_fisher_solve": lambda a: ((*net, 1.0, *until) for net, steps in zip(positive_nets(a), (1, 4, 3, 3, 2))
                                      for until in [(steps, 1e-3), (30, 0.8)]),
 }
-
-
-@pytest.mark.parametrize("dtype", PRECISIONS)
-def test_the_outer_products_of_all_examples_are_shared_out_where_blas_has_one_thread(dtype, monkeypatch):
-    random = np.random.default_rng(0)
-    a, b = random.standard_normal((19, 30)).astype(dtype), random.standard_normal((19, 900)).astype(dtype)
-    seen, out = [], np.zeros((19, 30, 901), dtype)
-    monkeypatch.setattr(dense, "share_out", lambda n, work, alone: seen.append(alone) or share_out(n, work, alone))
-    for context in (one_thread_of_blas(), nullcontext()):
-        with context:
-            dense.outer_products(a, b, out[:, :, :-1])
-        assert_array_equal(out, np.pad(a[:, :, None] * b[:, None], ((0, 0), (0, 0), (0, 1))))
-        out[:] = 0
-    assert seen == [False, True]
 
 
 @needs_numba
