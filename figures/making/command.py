@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from figures.making import records, rendering, sheet
+from figures.making import records, rendering
 from figures.making.parameters import asked, listed, parameters
 from figures.making.processes import cores
 from figures.making.sweep import sweep
@@ -71,6 +71,7 @@ def obey(arguments):
     if options.animate:
         jobs = {name: how | {"animate": True} for name in (chosen if options.names else moving)}
     elif options.sheet:
+        from figures.making import sheet
         jobs = {name: how for name in sheet.missing(chosen, options.out)}
     else:
         form = {"format": options.format, "style": options.style, "transparent": options.transparent}

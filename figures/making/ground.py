@@ -5,6 +5,7 @@ A figure is drawn as ever, in black on white, and then its ink is changed, so th
 import colorsys
 
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.collections import Collection
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
@@ -29,7 +30,8 @@ def turned(color):
 
 def darken(figure):
     """Change the ink of a figure, and lay it on a dark ground; images and what is coloured by values stay."""
-    figure.draw_without_rendering()  # before that, there are no ticks
+    for axis in figure.findobj(Axis):
+        axis.get_ticklabels()  # before that, there are no ticks
     artists = {id(artist): artist for artist in figure.findobj()}
     for artist in list(artists.values()):
         for other in (getattr(artist, "_bbox_patch", None), getattr(artist, "arrow_patch", None)):

@@ -78,7 +78,7 @@ def render(name, out=OUT, format="png", style="light", transparent=False, **chan
         figure = script.draw(**script.compute(**changed))
         if record:
             in_the_corner(figure, records.note(record))
-        settled(figure)
+        laid_out(figure)
         if style == "dark":
             import_module("figures.making.ground").darken(figure)
 
@@ -169,6 +169,17 @@ def settled(figure):
             ax.set_in_layout(takes_part)  # set_position ends it
 
     engine.execute = rounded
+
+
+def laid_out(figure):
+    """Lay a figure out, once and for all: to save it, Matplotlib would do that again, and draw all of it unseen."""
+    import matplotlib
+    settled(figure)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        with matplotlib.rc_context({"figure.constrained_layout.use": False}):
+            figure.set_layout_engine()
 
 
 def in_the_corner(figure, note):

@@ -1,4 +1,5 @@
 """The drawing that figures share: one colour, one line and one mark for each method, everywhere."""
+from functools import cache
 from itertools import product
 from zlib import crc32
 
@@ -111,12 +112,19 @@ METHODS = Looks({
 
 def mark(name):
     """The mark of a method: no other of its colour has it, nor its neighbours in the table."""
-    known, given = list(dict.fromkeys([*METHODS, *optimizers.__all__, name])), {}
-    for other in known:
-        of_its_color = [given[one] for one in given if METHODS[one][0] == METHODS[other][0]]
+    known = dict.fromkeys([*METHODS, *optimizers.__all__, name])
+    return marks(tuple((other, METHODS[other][0]) for other in known))[name]
+
+
+@cache
+def marks(methods):
+    """{name: mark} of all of these (name, colour)."""
+    given = {}
+    for name, color in methods:
+        of_its_color = [given[other] for other, same in methods[:len(given)] if same == color]
         free = [one for one in MARKS if one not in of_its_color] or MARKS
-        given[other] = min(free, key=list(given.values()).count)
-    return given[name]
+        given[name] = min(free, key=list(given.values()).count)
+    return given
 
 
 def method(name, **changes):

@@ -7,8 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 from lectures import notebooks, quoting
@@ -46,8 +46,9 @@ def built(out):
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
         source, html = Path(folder) / "source", Path(folder) / "html"
-        written(source)
-        sphinx(source, html)
+        with drawn_dark(html / "_static" / "figures" / "dark"):
+            written(source)
+            sphinx(source, html)
         for unneeded in (".doctrees", ".buildinfo", "objects.inv"):
             shutil.rmtree(html / unneeded) if (html / unneeded).is_dir() else (html / unneeded).unlink(missing_ok=True)
         (html / MARK).write_text("python -m lectures site\n", encoding="utf-8")
@@ -74,11 +75,9 @@ def written(source):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(text, encoding="utf-8")
     static = source / "_static"
-    for style in ("light", "dark"):
-        (static / "figures" / style).mkdir(parents=True)
+    (static / "figures" / "light").mkdir(parents=True)
     for name in sorted(pages.figures):
         shutil.copy(ROOT / "figures" / "rendered" / f"{name}.png", static / "figures" / "light")
-    drawn_dark(sorted(pages.figures), static / "figures" / "dark")
     for file in ("site.css", "explore.js"):
         shutil.copy(HERE / file, static)
     told, script = json.dumps(letters(), ensure_ascii=False), (HERE / "letters.js").read_text(encoding="utf-8")
@@ -90,19 +89,27 @@ def written(source):
     (source / "conf.py").write_text(CONF + 'html_extra_path = ["extra"]\nexclude_patterns = ["extra"]\n', "utf-8")
 
 
-def drawn_dark(names, folder):
-    """The pictures in the dark, as many at a time as there are cores; those of unchanged scripts are kept."""
+@contextmanager
+def drawn_dark(folder):
+    """While the site is built, the pictures in the dark are drawn beside it; then they come into this folder.
+
+    Those of unchanged scripts are kept from one time to the next.
+    """
     import figures
+    from figures.making.processes import Processes
     from figures.making.rendering import drawn_with
     CACHE.mkdir(parents=True, exist_ok=True)
-    from hashlib import sha256
+    names = sorted({name for file in Pages.files() for name in quoting.quoted(file.read_text("utf-8"), "figure")})
     version = {name: sha256(drawn_with().encode() + (figures.RENDERED / f"{name}.png").read_bytes()).hexdigest()[:16]
                for name in names}
     missing = [name for name in names if not (CACHE / f"{name}-{version[name]}.png").exists()]
-    if missing:
-        with ProcessPoolExecutor(min(len(missing), os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
-            for name, _ in zip(missing, pool.map(draw_dark, missing, [version[name] for name in missing])):
-                logging.getLogger("numopt").info("drawn %s", name)
+    with Processes() as beside:
+        drawings = {name: beside.submit(draw_dark, name, version[name]) for name in missing}
+        yield
+        for name, drawing in drawings.items():
+            drawing.result()
+            logging.getLogger("numopt").info("drawn %s", name)
+    folder.mkdir(parents=True)
     for name in names:
         shutil.copy(CACHE / f"{name}-{version[name]}.png", folder / f"{name}.png")
 

@@ -1,6 +1,7 @@
 """Source files as pages with numbered lines, and the API from the docstrings."""
 import ast
 import html
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -43,9 +44,14 @@ def overview():
 
 def line_of(file, name):
     """Where a function or a class of that name begins in a file; 1 if it is nowhere."""
-    path = ROOT / file
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return next((node.lineno for node in ast.walk(tree) if getattr(node, "name", None) == name), 1)
+    return begun(file).get(name, 1)
+
+
+@cache
+def begun(file):
+    """{name: the line on which the first of that name begins}."""
+    nodes = list(ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))))
+    return {node.name: node.lineno for node in reversed(nodes) if getattr(node, "name", None)}
 
 
 def modules():

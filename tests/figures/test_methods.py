@@ -22,11 +22,14 @@ from numopt.record import path
 # --------------------------------------------------------------------------------------------- method_family_tree
 
 
+@pytest.fixture(scope="module")
 def drawn_tree(arrays):
+    """The picture, drawn once for those who only look at it."""
     with plt.style.context(HERE / "making" / "lectures.mplstyle"):
         figure = tree.draw(**arrays("method_family_tree"))
     figure.canvas.draw()
-    return figure
+    yield figure
+    plt.close(figure)
 
 
 def test_method_family_tree_every_optimizer_is_there_once_and_after_the_one_that_it_comes_from():
@@ -67,15 +70,14 @@ def test_method_family_tree_at_another_setting_it_goes_another_way(child, parent
     assert np.abs(one - other).max() > 1e-4 * np.abs(other - other[0]).max()
 
 
-def test_method_family_tree_a_double_line_leads_to_the_parent_and_a_name_is_that_of_another_method(arrays):
-    figure = drawn_tree(arrays)
+def test_method_family_tree_a_double_line_leads_to_the_parent_and_a_name_is_that_of_another_method(drawn_tree):
+    figure = drawn_tree
     texts = {text.get_text() for text in figure.axes[0].texts}
     parents = {name: parent for name, parent, _ in tree.lines()}
     to_parent = {name for name, _, other in tree.same() if other == parents[name]}
     double = [line for line in figure.axes[0].lines if line.get_color() == "black" and line.get_linestyle() == "-"]
     assert len(double) == 2 * (len(to_parent) + 1), "one more is in the legend"
     assert {"mu = 0", "weight_decay = 0", "mu = 0: gradient descent", "gamma = 0: Lion"} <= texts
-    plt.close(figure)
 
 
 def test_method_family_tree_a_line_is_single_where_the_runs_part(arrays):
@@ -85,8 +87,8 @@ def test_method_family_tree_a_line_is_single_where_the_runs_part(arrays):
     plt.close(figure)
 
 
-def test_method_family_tree_no_text_lies_on_another_or_leaves_the_picture(arrays):
-    figure = drawn_tree(arrays)
+def test_method_family_tree_no_text_lies_on_another_or_leaves_the_picture(drawn_tree):
+    figure = drawn_tree
     texts = [text for text in figure.axes[0].texts if text.get_text()]
     boxes = [text.get_window_extent() for text in texts]
     for box, text in zip(boxes, texts):
@@ -95,7 +97,6 @@ def test_method_family_tree_no_text_lies_on_another_or_leaves_the_picture(arrays
     for (a, first), (b, second) in combinations(zip(boxes, texts), 2):
         across, up = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
         assert across <= 0 or up < 3 * points, (first.get_text(), second.get_text())  # the room of ascenders and tails
-    plt.close(figure)
 
 
 def walks(arrays):
@@ -134,16 +135,15 @@ def test_method_family_tree_the_valley_is_one_neurons_and_the_cross_is_its_minim
     assert np.linalg.eigvalsh(neuron.hessian(one_valley.START) @ np.eye(2))[0] < 0, "where Newton's method climbs"
 
 
-def test_method_family_tree_every_panel_has_the_walk_of_its_method_and_what_is_left(arrays):
-    figure, drawn = drawn_tree(arrays), arrays("method_family_tree")
+def test_method_family_tree_every_panel_has_the_walk_of_its_method_and_what_is_left(drawn_tree, arrays):
+    figure, drawn = drawn_tree, arrays("method_family_tree")
     assert len(figure.axes[0].child_axes) == len(tree.lines())
+    names = {text.get_position()[1]: text.get_text() for text in figure.axes[0].texts}
     for i, (inset, walk) in enumerate(zip(figure.axes[0].child_axes, walks(arrays))):
         assert_allclose(inset.lines[-1].get_xydata(), walk)
         middle = figure.axes[0].transData.inverted().transform(inset.bbox.get_points()).mean(axis=0)
-        names = {text.get_position()[1]: text.get_text() for text in figure.axes[0].texts}
         assert names[-tree.ROW * i + 6.2] == METHODS[tree.lines()[i][0]][2] and abs(middle[1] + tree.ROW * i) < 1
         assert_allclose(drawn["left"][i], one_valley.Neuron().value(walk[-1]) / one_valley.Neuron().value(walk[0]))
-    plt.close(figure)
 
 
 def test_method_family_tree_newton_climbs_and_gcr_is_lost_and_bfgs_arrives(arrays):

@@ -16,6 +16,7 @@ from figures.making import digests, records
 from figures.making.digests import digest
 from figures.making.processes import Died, Processes
 from figures.making.sweep import sweep
+from tests.figures.errands import killed, squared, squared_but_killed_once, trouble
 
 RUN = {"loss": np.array([2.5, 1.25], np.float32), "none": np.zeros((0, 3)), "t": np.arange(3), "name": "text"}
 MADE = {"set": "digits", "seed": 3, "date": "2026-01-02", "settings": {"lr": 0.1}}
@@ -168,27 +169,6 @@ def test_a_digest_reaches_from_a_training_to_the_loop_and_the_layers():
 
 # ------------------------------------------------------------------------------------------------------- sweeps
 
-def squared(job):
-    with open(job[0], "a") as file:
-        file.write(f"{job[1]}\n")
-    if job[1] < 0:
-        raise ValueError("negative")
-    return job[1]**2
-
-
-def squared_but_killed_once(job):
-    """The process that has the number 3 is killed, the first time."""
-    mark = job[0] + ".killed"
-    if job[1] == 3 and not os.path.exists(mark):
-        open(mark, "w").close()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return squared(job)
-
-
-def killed(job):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def test_a_sweep_takes_any_executor_and_an_exception_is_a_result(tmp_path):
     jobs = [(str(tmp_path / "done"), k) for k in range(-1, 5)]
     with ThreadPoolExecutor(2) as pool:
@@ -207,19 +187,6 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path):
 def test_a_job_that_always_kills_its_process_is_given_up_with_the_reason():
     (job, error), = sweep(killed, [1], partial(Processes, 1))
     assert job == 1 and isinstance(error, Died) and "killed by SIGKILL" in str(error)
-
-
-class Unsendable(Exception):
-    def __init__(self, one, two):
-        super().__init__(one)
-
-
-def trouble(kind):
-    if kind == "an error of its own":
-        raise Unsendable(1, 2)
-    if kind == "an error of the system":
-        raise EOFError("by hand")
-    return {"a function": lambda: 1, "nothing": None, "a number": 1}[kind]
 
 
 def test_what_cannot_be_sent_between_processes_is_an_error_of_its_own_job_only():

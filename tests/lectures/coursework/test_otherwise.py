@@ -6,6 +6,7 @@ rounding.  What they are tried on is drawn anew at each grading, so they are tri
 import json
 import sys
 import types
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +42,21 @@ def test_there_are_two_for_ten_assignments_or_more():
     assert len(set(names)) >= 10 and all(names.count(name) == 2 for name in names)
 
 
+@cache
+def cases(assignment):
+    """What is drawn for both of its submissions, and what our answers make of it."""
+    return [(claim, job, jobs.perform(job)) for claim in assignments.load(assignment).claims for seed in range(GRADINGS)
+            for job in [json.loads(json.dumps(claim.job(np.random.default_rng([17, seed]))))]]
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_it_holds_whatever_is_drawn(file, monkeypatch):
     assignment = assignments.load(file.stem[1:])
     with reading(), np.errstate(all="ignore"):
-        cases = [(claim, job, jobs.perform(job)) for claim in assignment.claims for seed in range(GRADINGS)
-                 for job in [json.loads(json.dumps(claim.job(np.random.default_rng([17, seed]))))]]
+        drawn = cases(file.stem[1:])
         for ours, theirs in list(answers(file, assignment, monkeypatch)):
             put_in_place(monkeypatch, ours, theirs)
-        for claim, job, truth in cases:
+        for claim, job, truth in drawn:
             got = jobs.perform(job)
             assert judge.misshapen(got, truth) is None
             assert claim.holds(job, got, truth) is None, (claim.sentence, job)
