@@ -31,6 +31,13 @@ html_show_search_summary = html_show_sourcelink = html_copy_source = html_show_s
 html_last_updated_fmt = None
 pygments_style, pygments_dark_style = "a11y-light", "a11y-dark"
 suppress_warnings = ["myst.xref_missing", "toc.not_included", "myst.header"]
+
+from functools import cache
+from docutils import nodes
+from docutils.parsers.rst import roles
+from sphinx.search.en import SearchEnglish
+roles.register_local_role("formula", lambda name, source, text, *_, **__: ([nodes.raw("", text, format="html")], []))
+SearchEnglish.stem = cache(SearchEnglish.stem)  # a hundred thousand words, most of them again and again
 """
 
 

@@ -130,4 +130,6 @@ def formula(found):
     from lectures.site.mathematics import rendered
     if found[1] is not None:
         return f"\n\n```{{raw}} html\n{rendered(found[1], True)}\n```\n\n"
-    return rendered(found[2])
+    text = rendered(found[2])
+    ticks = "``" if "`" in text else "`"
+    return f"{{formula}}{ticks}{text}{ticks}"  # a role of conf.py: one node, and not one for every tag

@@ -43,6 +43,7 @@ class Short(EmpiricalRisk):
     steps_per_epoch = property(lambda self: SHORT, lambda self, value: None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECORDED)
 def test_the_first_steps_of_a_recorded_run_come_out_again(name, stored, monkeypatch):
     """Of the quickest run.  To rounding: other processors, and other numbers of threads, add up in another order."""

@@ -170,6 +170,7 @@ def test_of_two_methods_each_goes_on_to_the_same_bits(stopped_at, afresh, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_killed_in_the_middle_the_same_command_goes_on_to_the_same_bits(tmp_path):
     program = ("import sys; from pathlib import Path; from data_scripts import runs\n"
@@ -335,6 +336,7 @@ def test_what_cannot_be_run_is_refused_with_the_reason(arguments, said, capsys):
     assert main(["run", *arguments]) == 1 and said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_method_of_every_experiment_runs_on_a_few_examples(name, tmp_path):
     assert runs.run(name, EXPERIMENTS[name].sets[-1], seeds=[0], epochs=1, quick=True, at_a_time=1, folder=tmp_path,

@@ -419,6 +419,7 @@ def draw(a, b):
 '''
 
 
+@pytest.mark.slow
 def test_a_record_is_made_once_and_drawn_from_until_it_is_made_again(folder, tmp_path):
     first = subprocess.run(**folder("--recompute", "--data", "boston", line=RECORDED))
     assert first.returncode == 0 and (tmp_path / "done").read_text() in ("12", "21")

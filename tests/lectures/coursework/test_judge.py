@@ -350,7 +350,8 @@ def test_it_may_come_as_a_tree_a_module_a_zip_file_or_a_notebook(tmp_path):
     crlf = tmp_path / "adaptive.py"
     crlf.write_bytes(b"\xef\xbb\xbf" + whole.replace("\n", "\r\n").encode())
     archive = zipped(tmp_path / "a.zip", my_work__numopt__optimizers__adaptive_py=whole)
-    for there in (tree, notebook, crlf, archive):
+    assert all(map(accepted, (tree, notebook, crlf, archive)))
+    for there in (tree, archive):
         assert points(judge.graded("04", there, jail.available())) == FULL
 
 
