@@ -144,8 +144,8 @@ def letters():
 
 
 def sphinx(source, html):
-    """Run Sphinx in a process of its own; its warnings are errors here."""
-    done = subprocess.run([sys.executable, "-m", "sphinx", "-q", "-E", "-j", "auto", "--no-color",
+    """Run Sphinx in one process of its own, which ends when we do; its warnings are errors here."""
+    done = subprocess.run([sys.executable, "-m", "sphinx", "-q", "-E", "--no-color",
                            "-d", source.parent / "doctrees", source, html],
                           capture_output=True, text=True, env=os.environ | {"LC_ALL": "C.UTF-8"})
     if done.returncode or done.stderr.strip():
