@@ -79,7 +79,9 @@ def adan(problem, theta, *, lr=1e-3, beta1=0.98, beta2=0.92, beta3=0.99, eps=1e-
     """Adam with Nesterov's look ahead, made of the changes of the gradient: none is asked for elsewhere.
 
     Xie et al. (2022), Algorithm 1, with u for their v and v for their n.  The betas are the shares that are kept, as in
-    their code, which also corrects the three averages (the paper does not); the paper's are one minus these.
+    their code, which also corrects the three averages (the paper does not); the paper's are one minus these.  (Optax
+    0.2.8 keeps the shares of the code but looks ahead by 1 − beta2, as if beta2 were the paper's, so by 0.08 and not by
+    0.92; and its weights decay as in AdamW, by a factor 1 − lr · weight_decay.)
     In Table 1: length each by gradient; curvature F̃; structure diagonal; over time average, momentum.
     """
     lr = schedule(lr)

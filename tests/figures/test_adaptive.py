@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from figures import adam_neighbours, first_steps, turned_valley
+from figures import (
+    adam_neighbours, first_steps, ivon_diagonal, lamb_layers, signs_against_velocity, turned_valley)
+from numopt.linalg.operators import dense
 from numopt.problems import quadratic_with
 
 
@@ -76,3 +78,61 @@ def test_adam_neighbours_after_one_large_gradient_the_steps_of_yogi_stay_short_f
     assert max(short, key=short.get) == "yogi" and short["yogi"] > 3 * short["adam"] > 0
     assert usual["adabelief"] > 2.5 * usual["adam"] and usual["adabelief"] == max(usual.values())
     assert np.median(found["radam"][5:9]) < 0.2 < 0.7 < np.median(found["radam"][:5])
+
+
+# ----------------------------------------------------------------------------------------------- signs_against_velocity
+
+@pytest.mark.parametrize("mu", [0.9, 0.95, 0.98])
+@pytest.mark.parametrize("lr", [0.003, 0.01, 0.02, 0.05])
+def test_signs_against_velocity_on_the_way_up_a_rate_is_cut_all_the_way_and_against_an_average_for_part_of_it(
+        lr, mu):
+    found = signs_against_velocity.compute(lr=lr, mu=mu)
+    cut, gains = {}, {}
+    for name in signs_against_velocity.LOOPS:
+        uphill, agree = found[f"{name}: uphill"] > 0, found[f"{name}: agree"]
+        assert 20 <= uphill.sum() <= 60 and (agree[1:][~uphill[1:]] > 0).all()
+        cut[name], gains[name] = (agree[uphill] < 0).mean(), found[f"{name}: gain"][50:].mean()
+    assert cut["delta_bar_velocity"] == 1 and 0.2 < cut["delta_bar_delta"] < 0.6
+    assert gains["delta_bar_delta"] > 1.5 * gains["delta_bar_velocity"]
+
+
+# ---------------------------------------------------------------------------------------------------------- lamb_layers
+
+@pytest.mark.parametrize("changed", [{}, {"seed": 1, "factor": 10.0}, {"seed": 2, "lr_lamb": 0.01, "lr_adamw": 1e-3,
+                                                                       "steps": 120}])
+def test_lamb_layers_every_layer_moves_by_the_rate_and_it_does_not_matter_in_which_units_the_net_is_written(changed):
+    found = lamb_layers.compute(**changed)
+    assert_allclose(found["lamb: share"], changed.get("lr_lamb", 0.02), rtol=1e-9)
+    shares = found["adamw: share"]
+    assert (shares[-1, :, 2] > 3 * shares[-1, :, 0]).all() and (shares[0, :30, 0] > 3 * shares[0, :30, 2]).all()
+    halved = {name: (found[f"{name}: loss"] > found[f"{name}: loss"][:, :1] / 2).sum(axis=1)
+              for name in lamb_layers.LOOPS}
+    assert np.ptp(halved["lamb"]) <= 0.2 * halved["lamb"].max() and 2 * halved["adamw"].min() < halved["adamw"].max()
+
+
+def test_lamb_layers_the_net_in_other_units_is_the_same_function(arrays):
+    for name in lamb_layers.LOOPS:
+        assert_allclose(arrays("lamb_layers")[f"{name}: loss"][:, 0], arrays("lamb_layers")[f"{name}: loss"][0, 0])
+
+
+# -------------------------------------------------------------------------------------------------------- ivon_diagonal
+
+@pytest.mark.parametrize("changed", [{"seed": 1, "near": 1e5, "far": 5.0},
+                                     {"seed": 2, "near": 1e3, "far": 20.0, "beta2": 0.997, "steps": 2000}])
+def test_ivon_diagonal_h_comes_to_the_mean_of_the_diagonal_over_where_it_asks_and_near_to_that_at_theta(changed):
+    found = ivon_diagonal.compute(every=250, **changed)
+    off = {}
+    for name in ("near", "far"):
+        for truth in ("mean", "diagonal"):
+            h, diagonal = (found[f"{name}: {key}"] for key in ("h", truth))
+            late = (rows[len(rows) // 2:].mean(axis=0) for rows in (h, diagonal))
+            off[name, truth] = np.linalg.norm(np.subtract(*late)) / np.linalg.norm(diagonal.mean(axis=0))
+    assert off["near", "mean"] < 0.1 and off["near", "diagonal"] < 0.1 and off["far", "mean"] < 0.12
+    assert off["far", "diagonal"] > 1.5 * off["far", "mean"]
+
+
+def test_ivon_diagonal_what_it_is_compared_with_is_the_diagonal_of_the_hessian():
+    loss, theta = ivon_diagonal.problem(seed=3)
+    others = np.array([theta, 2 * theta + 1])
+    expected = [np.diag(dense(loss.hessian(one), theta.size)) for one in others]
+    assert_allclose(ivon_diagonal.diagonal(loss, others), np.mean(expected, axis=0))

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from figures import one_matrix_eight_updates as one_matrix
-from figures import one_objective, unit_balls
+from figures import one_objective, three_balls, unit_balls
 from figures.making.style import METHODS
 
 # ----------------------------------------------------------------------------------------------------- unit_balls
@@ -70,6 +70,43 @@ def test_unit_balls_draws_these_sets_and_arrows(arrays):
     titles = [ax.get_title().split("\n")[1] for ax in figure.axes]
     assert titles == [name for row in unit_balls.NAMES for name in row]
     plt.close(figure)
+
+
+# ---------------------------------------------------------------------------------------------------- three_balls
+
+def test_three_balls_the_lengths_are_those_of_the_matrices():
+    for x, y in np.random.default_rng(0).standard_normal((20, 2)):
+        D = np.array([[x, y], [y, x]])
+        assert_allclose([length(x, y) for length in three_balls.LENGTHS.values()],
+                        [np.abs(D).max(), np.linalg.norm(D), np.linalg.norm(D, 2)])
+
+
+@pytest.mark.parametrize("slope", [3.66, 0.2, 2.0, 5.5])
+def test_three_balls_scion_steps_to_a_corner_along_the_gradient_or_near_the_orthogonal_matrix(slope):
+    drawn, g = three_balls.compute(slope=slope), np.array([np.cos(slope), np.sin(slope)])
+    for ball, length in three_balls.LENGTHS.items():
+        rim, d = drawn[f"{ball}: rim"], drawn[f"{ball}: step"]
+        assert_allclose(length(*rim.T), 1)
+        furthest = rim[(rim @ g).argmin()]
+        if ball == "spectral":
+            values = np.array([d[0] + d[1], d[0] - d[1]])        # of the best step they are −1 or 1
+            assert_allclose(np.sign(values), -np.sign([g[0] + g[1], g[0] - g[1]]))
+            assert (0.68 < np.abs(values)).all() and (np.abs(values) < 1.21).all()
+            corner = [np.sign(values).sum() / 2, (np.sign(values[0]) - np.sign(values[1])) / 2]
+            assert_allclose(furthest, corner, atol=0.02)
+        else:
+            assert_allclose(d, furthest, atol=0.02)
+            assert_allclose(length(*d), 1)
+
+
+def test_three_balls_one_turns_with_the_gradient_and_two_jump_from_corner_to_corner(arrays):
+    drawn = arrays("three_balls")
+    around = np.degrees(drawn["around"])
+    turned = {ball: np.degrees(drawn[f"{ball}: turned"]) % 360 for ball in three_balls.LENGTHS}
+    assert_allclose(turned["euclidean"], around)
+    assert_allclose(turned["sign"], 45 + 90 * (around // 90))
+    away = (turned["spectral"] - 90 * np.round(around / 90) + 180) % 360 - 180
+    assert np.abs(away).max() < 16                                # atan((1.21 − 0.68) / (1.21 + 0.68))
 
 
 # --------------------------------------------------------------------------------------- one_matrix_eight_updates

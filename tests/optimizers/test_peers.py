@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from numopt.optimizers import (
-    adabelief, adadelta, adagrad, adam, adamw, gradient_descent, lamb, lion, momentum, muon, nadam, radam,
+    adabelief, adadelta, adagrad, adam, adamw, adan, gradient_descent, lamb, lion, momentum, muon, nadam, radam,
     rmsprop, rprop, sign_descent, yogi)
 from numopt.problems import Objective
 
@@ -105,12 +105,57 @@ def test_steps_are_those_of_optax(name, seed):
     jax = pytest.importorskip("jax")
     method, settings, theirs = OF_OPTAX[name]
     given = Given(seed)
+    assert_allclose(ours(method, given, **settings), of_optax(optax, jax, name, given, theirs), rtol=1e-6, atol=1e-9)
+
+
+def of_optax(optax, jax, name, given, settings):
     with jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64():
-        optimizer = getattr(optax, name)(**theirs)
+        optimizer = getattr(optax, name)(**settings)
         x = jax.numpy.asarray(given.start.reshape(SHAPE))
         state, path = optimizer.init(x), []
         for g in given.gradients:
             updates, state = optimizer.update(jax.numpy.asarray(g.reshape(SHAPE)), state, x)
             x = optax.apply_updates(x, updates)
             path.append(np.asarray(x).ravel())
-    assert_allclose(ours(method, given, **settings), path, rtol=1e-6, atol=1e-9)
+    return np.array(path)
+
+
+# ------------------------------------------------------------------------------------------------------------ Adan
+
+BETAS = 0.98, 0.92, 0.99
+
+
+def adan_without_a_loop(given, ahead, lr=0.1, eps=1e-8):
+    """Where Adan comes to, from sums over all gradients: a change of the gradient counts so much `ahead`."""
+    g, t = given.gradients, np.arange(1, STEPS + 1)[:, None]
+    y = np.diff(g, axis=0, prepend=g[:1])
+    weights = [np.tril((1 - beta) * beta**(t - t.T.astype(float))) / (1 - beta**t) for beta in BETAS]
+    m, u, v = (rows @ seen for rows, seen in zip(weights, (g, y, (g + ahead * y)**2)))
+    return given.start - lr * np.cumsum((m + ahead * u) / (np.sqrt(v) + eps), axis=0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_adan_looks_ahead_by_beta2_as_in_the_authors_code(seed):
+    given = Given(seed)
+    path = ours(adan, given, lr=0.1)
+    assert_allclose(path, adan_without_a_loop(given, BETAS[1]), rtol=1e-9)
+    assert np.abs(path - adan_without_a_loop(given, 1 - BETAS[1])).max() > 0.1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_adan_of_optax_looks_ahead_by_one_minus_beta2_or_has_been_mended(seed):
+    optax = pytest.importorskip("optax", reason="Optax is not installed: pip install optax")
+    given = Given(seed)
+    theirs = of_optax(optax, pytest.importorskip("jax"), "adan", given, {"learning_rate": 0.1, "eps_root": 0.0})
+    assert min(np.abs(theirs - adan_without_a_loop(given, ahead)).max() for ahead in (1 - BETAS[1], BETAS[1])) < 1e-9
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_weights_of_optaxs_adan_decay_by_a_product_and_ours_by_a_quotient(seed):
+    optax = pytest.importorskip("optax", reason="Optax is not installed: pip install optax")
+    given = Given(seed)
+    given.gradients = np.zeros((STEPS, 12))
+    theirs = of_optax(optax, pytest.importorskip("jax"), "adan", given, {"learning_rate": 0.1, "weight_decay": 0.2})
+    t = np.arange(1, STEPS + 1)[:, None]
+    assert_allclose(theirs, given.start * (1 - 0.1 * 0.2)**t, rtol=1e-9)
+    assert_allclose(ours(adan, given, lr=0.1, weight_decay=0.2), given.start / (1 + 0.1 * 0.2)**t, rtol=1e-9)
