@@ -15,14 +15,14 @@ import functools
 import inspect
 import traceback
 from contextlib import suppress
-from itertools import islice
 from math import isfinite
 
 import numpy as np
 
+from numopt.answers import LookedAt
 from numopt.signature import (
-    SCHEDULES, checked_arguments, checked_gradient, checked_loop, checked_memory, checked_precision, defaults,
-    described, memory_names, ranges_of, said, short)
+    SCHEDULES, checked_arguments, checked_loop, checked_memory, checked_precision, defaults, described, memory_names,
+    ranges_of, said, short)
 
 
 class Diverged(ArithmeticError):
@@ -227,45 +227,6 @@ def resumed(method, problem, theta, arguments):
     return method(problem, theta, **arguments)
 
 
-class LookedAt:
-    """A problem whose first gradient is looked at: of one number, or of another shape, it would be broadcast."""
-
-    def __init__(self, problem):
-        self.problem = problem
-
-    def __getattr__(self, name):
-        if name == "problem":  # while it is being copied
-            raise AttributeError(name)
-        return getattr(self.problem, name)
-
-    def losses(self, after=0):
-        losses = self.problem.losses(after=after)
-        for t, loss in islice(losses, 1):
-            first = FirstLoss(loss)
-            yield t, first
-            for t, other in losses:
-                yield t, first if other is loss else other
-
-
-class FirstLoss(LookedAt):
-    """The objective of the first step, which is that of all steps where there are no mini-batches."""
-
-    def gradient(self, theta):
-        g = checked_gradient(self.problem, self.problem.gradient(theta), theta)
-        self.gradient = self.problem.gradient  # which is asked itself from now on
-        return g
-
-    def value_and_gradient(self, theta):
-        f, g = self.problem.value_and_gradient(theta)
-        g = checked_gradient(self.problem, g, theta)
-        self.value_and_gradient = self.problem.value_and_gradient
-        return f, g
-
-    @property
-    def smooth(self):
-        return FirstLoss(self.problem.smooth)
-
-
 class Later:
     """A variable of a compiled loop that is computed only if somebody asks the run for it."""
 
@@ -301,6 +262,9 @@ def starting_point(problem, theta, name):
     if not hasattr(problem, "losses"):
         raise TypeError(f"{name} needs a problem to minimise and was given {problem!r}; "
                         f"wrap a function of your own as numopt.problems.Function(fun)")
+    if isinstance(theta, np.ma.MaskedArray):
+        raise ValueError(f"{name}: theta is a masked array, whose mask would not be seen: give the numbers themselves, "
+                         "as in theta.filled(0)")
     theta = np.asarray(theta)
     if theta.dtype.kind not in "fiub":
         raise ValueError(f"{name}: theta must be real numbers; it was given as {theta.dtype}")
@@ -311,4 +275,4 @@ def starting_point(problem, theta, name):
     if not np.isfinite(theta).all():
         first = int(np.flatnonzero(~np.isfinite(theta))[0])
         raise ValueError(f"{name}: theta[{first}] is {theta[first]}; start from finite numbers")
-    return frozen(theta.astype(np.result_type(theta, np.float32) if theta.dtype.kind == "f" else float))
+    return frozen(theta.astype(np.float32 if theta.dtype.kind == "f" and theta.dtype.itemsize <= 4 else float))

@@ -282,15 +282,6 @@ def checked_memory(name, value, default, theta):
     return value
 
 
-def checked_gradient(loss, g, theta):
-    """The gradient, if it is a vector of real numbers, one for each of θ."""
-    if isinstance(g, np.ndarray) and not isinstance(g, np.ma.MaskedArray) and g.shape == theta.shape \
-            and g.dtype.kind in "fiu":
-        return g
-    raise ValueError(f"the gradient of {type(loss).__name__} is {said(g)}; it must be an array of {theta.size} real "
-                     f"numbers, shape {theta.shape}, as theta is")
-
-
 def said(value):
     """What it is, in short: a vector of 5 numbers (float32), or a tuple, or None."""
     if isinstance(value, np.ndarray):

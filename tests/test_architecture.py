@@ -16,7 +16,7 @@ ARROWS = {
     "__init__": NOTHING, "signature": NOTHING, "schedules": NOTHING, "line_search": NOTHING, "data": NOTHING,
     "checkpoint": NOTHING, "view": NOTHING, "searches": NOTHING,
     "kernels": NOTHING, "embedded": NOTHING,
-    "optimizer": {"signature"},
+    "answers": {"signature"}, "optimizer": {"signature", "answers"},
     "linalg": {"kernels"},
     "networks": {"kernels"},
     "problems": {"networks", "linalg", "kernels"},

@@ -545,7 +545,7 @@ MISTAKES = [
      "max(self._variables[\"t\"], 1)",
      "self._variables[\"t\"] + 1",
      "test_the_rate_of_a_run_is_a_number_at_all_times"),
-    ("checked_gradient", "one number for all is let through",
+    ("numopt.answers::checked_gradient", "one number for all is let through",
      "g.shape == theta.shape",
      "g.shape != ()",
      "test_a_gradient_that_is_no_vector_of_real_numbers_as_long_as_theta_is_refused"),

@@ -17,7 +17,7 @@ class Limits(dict):
     """By the letter of a precision: between these a sum of squares has all its digits, and is finite."""
 
     def __missing__(self, char):
-        info = np.finfo(char)
+        info = np.finfo(char if np.dtype(char).kind == "f" else float)  # whole numbers are of no precision
         self[char] = float(info.tiny) / float(info.eps)**2, float(info.max)
         return self[char]
 

@@ -283,9 +283,9 @@ def balance(A, G):
 def least_on_plane(F, g, Delta, delta):
     """(α, μ) with the least gᵀx + ½ xᵀFx for x = αΔ + μδ; the shortest pair, where several are (δ is 0 at first)."""
     lengths = np.array([norm(Delta) or 1, norm(delta) or 1])  # of which the rank must not depend
-    plane = np.column_stack([Delta, delta]) / lengths.astype(g.dtype)
+    plane = np.column_stack([Delta, delta]) / lengths.astype(Delta.dtype)
     F_plane = np.column_stack([finite(F @ x, "the Fisher matrix, times a step,") for x in plane.T])
-    return np.linalg.lstsq(plane.T @ F_plane, -plane.T @ g, rcond=None)[0] / lengths.astype(g.dtype)
+    return np.linalg.lstsq(plane.T @ F_plane, -plane.T @ g, rcond=None)[0] / lengths.astype(Delta.dtype)
 
 
 def inverse_roots(L, R):

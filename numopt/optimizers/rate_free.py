@@ -48,7 +48,7 @@ def sps(problem, theta, *, c=0.5, lower=0.0, gamma=2.0, every=500, eps=1e-8, t=0
     """
     for t, loss in problem.losses(after=t):
         f, g = loss.value_and_gradient(theta)
-        lr = min(gamma**(1 / every) * lr, max(float(f) - lower, 0.0) / (c * norm(g)**2 + eps))
+        lr = min(max(float(f) - lower, 0.0) / (c * norm(g)**2 + eps), gamma**(1 / every) * lr)
         theta = theta - lr * g
         yield theta
 
@@ -70,7 +70,7 @@ def momo(problem, theta, *, lr=1.0, beta=0.9, lower=0.0, t=0, d=None, f_bar=None
         f_bar = beta * (f if f_bar is None else f_bar) + (1 - beta) * f
         gamma = beta * (slope if gamma is None else gamma) + (1 - beta) * slope
         h = f_bar + inner(d, theta) - gamma
-        tau = min(lr(t), max(h - lower, 0.0) / (norm(d)**2 or 1.0))
+        tau = min(max(h - lower, 0.0) / (norm(d)**2 or 1.0), lr(t))
         theta = theta - tau * d
         yield theta
 
