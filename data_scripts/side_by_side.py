@@ -1,11 +1,10 @@
 """Rows of the timing table that set something of ours beside what it is measured by: PyTorch, SciPy, or a step of Adam.
 
 Each row is a function (against_torch, seconds) -> {what: [ours, the other's]}, in milliseconds but for the memory,
-which is in MB; `cost` gives seconds a step.
+which is in MB; `cost` is that of step_costs.py.
 """
 import subprocess
 import sys
-import time
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,37 +12,14 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize, rosen, rosen_der
 
-from data_scripts import kernel_timing, torch_nets
+from data_scripts import kernel_timing, step_costs, torch_nets
+from data_scripts.step_costs import BATCH, SEED, numbers
 from data_scripts.turns import medians
-from numopt.networks import cnn, lenet, mlp, resnet18
-from numopt.optimizers import (
-    adahessian, adam, bfgs, ekfac, fishleg, kfac, lbfgs, muon, natural_gradient, nltgcr_fisher, shampoo, soap, sophia)
+from numopt.networks import lenet, mlp, resnet18
+from numopt.optimizers import adam, bfgs
 from numopt.problems import EmpiricalRisk, Function, MiniBatch, Rosenbrock
 
-SEED, BATCH, IMAGES, STEPS = 0, 128, 2_560, 1_000
-NETS = {"2 × 90": lambda: mlp((3072, 90, 90, 10)), "CNN": cnn, "LeNet": lenet}
-# A method, and in how many steps it renews what it does not renew at every step: so many are timed together.  What a
-# step costs does not depend on the rate, and at this one none diverges.
-LITTLE = 1e-6
-METHODS = {
-    "Adam": (partial(adam, lr=LITTLE), 10),
-    "L-BFGS": (lbfgs, 10),
-    "Muon": (partial(muon, lr=LITTLE), 10),
-    "AdaHessian": (partial(adahessian, lr=LITTLE), 10),
-    "Sophia": (partial(sophia, lr=LITTLE, k=10), 10),
-    "nlTGCR": (partial(nltgcr_fisher, lr=LITTLE, start=0), 10),
-    "natural gradient": (partial(natural_gradient, lr=LITTLE, damping=0.1, cg_steps=10), 2),
-    "FishLeg": (partial(fishleg, lr=LITTLE, every=10), 10),
-    "K-FAC": (partial(kfac, lr=LITTLE, every=10), 10),
-    "EKFAC": (partial(ekfac, lr=LITTLE, every=10), 10),
-    "SOAP": (partial(soap, lr=LITTLE, every=10), 10),
-    "Shampoo": (partial(shampoo, lr=LITTLE, every=20), 20)}
-
-
-def numbers(shape, n=IMAGES):
-    """Images and labels drawn at random: how long a step takes does not depend on them."""
-    random = np.random.default_rng(SEED)
-    return random.standard_normal((n, *shape), np.float32), random.integers(0, 10, n)
+STEPS = 1_000
 
 
 def adam_step(net, X, Y, batch):
@@ -162,34 +138,8 @@ def of_memory(against_torch, seconds):
     return {f"MB at the peak of a step, CNN, batch {BATCH} | PyTorch": both}
 
 
-def period(run, steps):
-    """Seconds a step, over so many of them."""
-    start = time.perf_counter()
-    for _ in range(steps):
-        next(run)
-    return (time.perf_counter() - start) / steps
-
-
-def of_methods(against_torch, seconds):
-    """{net | method: [seconds a step, and of Adam beside it]}: the medians of up to five turns that both take."""
-    found = {}
-    for name, net in NETS.items():
-        net = net()
-        X, Y = numbers(net.inputs)
-        runs = {method: step(EmpiricalRisk(net, X, Y, BATCH, seed=SEED), net.initial(SEED, dtype=np.float32))
-                for method, (step, _) in METHODS.items()}
-        for method, run in runs.items():
-            next(islice(run, 2, None))  # the first are unlike the others: K-FAC renews its inverses in them
-            next(islice(runs["Adam"], 2, None))
-            times, began = [], time.perf_counter()
-            while len(times) < 5 and (not times or time.perf_counter() - began < seconds / 10):
-                times.append((period(run, METHODS[method][1]), period(runs["Adam"], METHODS["Adam"][1])))
-            found[f"{name} | {method}"] = np.median(times, axis=0).tolist()
-    return found
-
-
 ROWS = {"LeNet": of_lenet, "ResNet": of_resnet, "examples": of_example_gradients, "BFGS": of_bfgs,
-        "two": of_two_numbers, "alone": of_matrix_products, "memory": of_memory, "cost": of_methods}
+        "two": of_two_numbers, "alone": of_matrix_products, "memory": of_memory, "cost": step_costs.of_methods}
 
 
 def report(runs):
@@ -199,8 +149,5 @@ def report(runs):
         for what, (ours, other) in sorted(runs.get(row, {}).items()) if row != "cost" else ():
             lines.append(f"{what:60s}{ours:10.3f}{other:10.3f}{ours / other:8.2f}")
     if "cost" in runs:
-        lines += ["", f"{'a step in steps of Adam':24s}" + "".join(f"{net:>10s}" for net in NETS)]
-        for method in METHODS:
-            both = [runs["cost"][f"{net} | {method}"] for net in NETS]
-            lines.append(f"{method:24s}" + "".join(f"{ours / adam:10.2f}" for ours, adam in both))
+        lines += step_costs.report(runs["cost"])
     return lines if len(lines) > 2 else []

@@ -224,7 +224,7 @@ TABLE = {
                                               epochs(against_torch, seconds).items()}}
 
 
-def measured(rows, against_torch=False, seconds=20.0):
+def measured(rows, against_torch=False, seconds=15.0):
     """These rows, as one dict of numbers by name."""
     functions = TABLE | side_by_side.ROWS
     runs = {row: functions[row](against_torch, seconds) for row in functions if row in rows}

@@ -1,4 +1,5 @@
 """What is timed is what it is said to be: plain Python trains the same net, and the parts are counted right."""
+import re
 import sys
 from functools import partial
 from itertools import islice
@@ -7,14 +8,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from data_scripts import element_loops, kernel_timing, side_by_side, timing, torch_nets, turns
+from data_scripts import element_loops, kernel_timing, side_by_side, step_costs, timing, torch_nets, turns
 from data_scripts.__main__ import main
 from data_scripts.formats import DataError
 from figures import second_order_cost
 from figures import timing as figure
 from figures.making.records import read
+from figures.making.style import METHODS as LOOKS
+from numopt import optimizers
 from numopt.kernels.twins import Kernel, started
 from numopt.networks import cnn, lenet, mlp, resnet18
+from numopt.optimizer import optimizer
 from numopt.optimizers import adam, natural_gradient, nltgcr_fisher, rmsprop
 from numopt.problems import EmpiricalRisk, MiniBatch, Rosenbrock
 
@@ -125,13 +129,62 @@ def test_what_is_beside_ours_does_the_same():
     assert 10 < side_by_side.to_the_minimum(np.array([-1.2, 1.0, -1.2, 1.0])) < 100
 
 
-@pytest.mark.parametrize("method", side_by_side.METHODS)
-def test_every_method_whose_cost_is_measured_takes_steps_on_an_image_net(method):
-    run, steps = side_by_side.METHODS[method]
-    images, labels = side_by_side.numbers((16, 16, 3), 20)
-    net = lenet((16, 16, 3))
-    assert side_by_side.period(run(EmpiricalRisk(net, images, labels, 10), net.initial(0, dtype=np.float32)), 3) > 0
-    assert steps >= 2 and method in second_order_cost.LIMITS
+@optimizer
+def outer_descent(problem, theta, *, lr=0.1, t=0, M=0.0):
+    """Keeps a matrix of all the weights."""
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta)
+        M = M + np.outer(g, g)
+        theta = theta - lr * g
+        yield theta
+
+
+@optimizer
+def runaway_descent(problem, theta, *, every=3, t=0):
+    """Asks for a product and two gradients, and is not finite at its third step."""
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta) + loss.gradient(theta) + loss.hessian(theta) @ theta
+        theta = theta - (np.inf if t == every else 1e-3) * g
+        yield theta
+
+
+@optimizer
+def lazy_descent(problem, theta, *, t=0):
+    """Is at its end before it begins."""
+    for t, loss in problem.losses(after=t):
+        return
+        yield theta
+
+
+@pytest.mark.parametrize("method, asked, why", [
+    (adam, [0, 1, 0], ""), (optimizers.lbfgs, [2, 2, 0], ""), (optimizers.sophia, [0, 1, 0.1], ""),
+    (optimizers.natural_gradient, [0, 1, 10], ""), (optimizers.gauss_newton, None, "a sum of squares"),
+    (optimizers.bfgs, None, "a matrix with a row for every weight"), (outer_descent, None, "a matrix with a row for"),
+    (runaway_descent, [0, 3, 1.5], ""), (lazy_descent, None, "takes no step")])
+def test_who_takes_a_step_on_a_net_and_what_it_asks_for_is_found_out(method, asked, why, monkeypatch):
+    monkeypatch.setitem(step_costs.SETTINGS, "every", 3)
+    found, reason = step_costs.on_tiny(method)
+    assert (reason is None) == (asked is not None) and why in (reason or "")
+    if asked:
+        assert_allclose(found, asked)  # of a run that breaks off at the third step, three for two
+
+
+def test_the_cost_of_each_method_is_measured_beside_adam_and_a_method_that_ends_begins_again(monkeypatch):
+    clock = iter(range(10**6))
+    monkeypatch.setattr(step_costs.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(step_costs, "NETS", {"small": lambda: mlp((6, 5, 10))})
+    monkeypatch.setattr(step_costs.optimizers, "__all__", ["momentum", "gcr", "gauss_newton"])
+    cost = step_costs.of_methods(None, 20)
+    assert cost["small | momentum"] == cost["small | gcr"] == [0.1, 1.0]  # ten steps of each a second
+    assert list(cost["asked"]) == ["momentum", "gcr"] and list(cost["cannot"]) == ["gauss_newton"]
+    assert all(name in "".join(step_costs.report(cost)) for name in ("momentum", "gcr", "gauss_newton", "small"))
+
+
+def test_settings_are_those_of_a_method_and_no_memory_is_set():
+    problem, theta = EmpiricalRisk(mlp(SIZES), X, Y), THETA
+    given = step_costs.begun(optimizers.kfac, problem, theta).hyperparameters
+    assert (given["lr"], given["every"]) == (1e-6, step_costs.STEPS) and given["mu"] == 0.9
+    assert step_costs.begun(optimizers.rprop, problem, theta)["lr"] != 1e-6  # which it remembers
 
 
 def test_without_pytorch_the_comparison_says_so(monkeypatch, capsys):
@@ -167,20 +220,29 @@ def test_timing_compiling_gains_most_on_the_cnn(arrays):
 
 def costs(arrays):
     """{method: the cost of its step on each net}."""
-    return dict(zip(second_order_cost.LIMITS, arrays("second_order_cost")["steps_of_adam"], strict=True))
+    names = [name for those in second_order_cost.names().values() for name in those]
+    return dict(zip(names, arrays("second_order_cost")["steps_of_adam"], strict=True))
+
+
+def test_second_order_cost_every_optimizer_is_drawn_or_it_is_said_why_not(arrays):
+    cost, said = costs(arrays), second_order_cost.excluded().replace("\n", " ")
+    for name in set(optimizers.__all__).difference(cost):
+        assert re.search(rf"Not here: [^(]*\b{re.escape(LOOKS[name][2])}\b", said), name
+    assert set(cost) | set(second_order_cost.LIMITS) <= set(optimizers.__all__)
 
 
 def test_second_order_cost_products_with_the_curvature_cost_a_few_gradients_on_any_net(arrays):
     cost = costs(arrays)
-    for method in ("AdaHessian", "nlTGCR"):
+    for method in ("adahessian", "nltgcr_fisher"):
         assert np.all((cost[method] > 1.5) & (cost[method] < 8)) and max(cost[method]) < 2.5 * min(cost[method])
-    assert np.all(cost["natural gradient"] > 2.5 * cost["nlTGCR"])
-    assert np.all(cost["natural gradient"] < 12 * cost["nlTGCR"]) and np.all(cost["Sophia"] < cost["AdaHessian"])
+    assert np.all(cost["natural_gradient"] > 2.5 * cost["nltgcr_fisher"])
+    assert np.all(cost["natural_gradient"] < 12 * cost["nltgcr_fisher"])
+    assert np.all(cost["sophia"] < cost["adahessian"])
 
 
 def test_second_order_cost_inverses_and_roots_cost_more_the_wider_a_layer_is(arrays):
     cost, (dense, other, narrow) = costs(arrays), range(len(second_order_cost.STYLES))
-    for method in ("K-FAC", "EKFAC", "SOAP", "Shampoo"):
+    for method in ("kfac", "ekfac", "soap", "shampoo"):
         assert cost[method][dense] > 1.5 * max(cost[method][other], cost[method][narrow])
-    assert all(cost[method][other] > cost[method][narrow] for method in ("SOAP", "Shampoo"))
-    assert all(cost[method][dense] > cost["natural gradient"][dense] for method in ("EKFAC", "SOAP", "Shampoo"))
+    assert all(cost[method][other] > cost[method][narrow] for method in ("soap", "shampoo"))
+    assert all(cost[method][dense] > cost["natural_gradient"][dense] for method in ("ekfac", "soap", "shampoo"))
