@@ -1,4 +1,5 @@
 """What several test modules share."""
+import gc
 import os
 
 # Before anything imports NumPy: the matrices here are small, and one thread is faster with them than two.
@@ -19,6 +20,16 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     Kernel.reading = config.getoption("--reading")
+
+
+def pytest_sessionstart():
+    """While tests are collected nothing becomes garbage, and afterwards nobody has to look for it in what they are."""
+    gc.disable()
+
+
+def pytest_collection_finish():
+    gc.enable()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

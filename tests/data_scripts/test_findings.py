@@ -114,6 +114,7 @@ def test_long_runs_have_the_paper_s_settings_or_those_that_the_search_found(name
 MEASURED = [name for name in MEASUREMENTS if (records.RECORDS / f"{name}.npz").exists()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MEASURED)
 def test_the_short_form_of_a_measurement_comes_out_again(name):
     record = records.read(records.RECORDS / f"{name}.npz")

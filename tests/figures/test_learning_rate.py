@@ -367,6 +367,7 @@ RUNS = [("rate_resnet", "newton, seed 1"), ("rate_momentum", "newton, momentum, 
         ("rate_on_mnist", "newton, seed 0")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, run", RUNS)
 def test_the_first_epoch_of_a_recorded_run_comes_out_again(name, run, monkeypatch):
     """To rounding, for other processors, and other numbers of threads, add up in another order: on the ResNet that may
