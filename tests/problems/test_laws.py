@@ -212,3 +212,22 @@ def test_in_four_thousand_steps_no_mask_no_label_no_order_and_no_noise_comes_a_s
         "noise": (noisy.loss(t).gradient(np.zeros(2)).tobytes() for t in steps)}
     for what, answers in drawn.items():
         assert len(set(answers)) == 4000, f"{what} repeat"
+
+
+def test_two_seeds_share_no_mask_no_label_no_order_and_no_noise_at_any_steps():
+    n, ones, network = 40, np.ones((40, 1)), Network(Dense(1, 40), Dropout(0.5), Dense(40, 2), inputs=1)
+    line = mlp([1, 1], loss=SquaredError())
+    theta, drawn = network.initial(0), {"masks": [], "labels": [], "factors": [], "orders": [], "noise": []}
+    for seed in (0, 1, 2, 30, 1000):
+        alike = EmpiricalRisk(network, ones, np.zeros(n, int), batch_size=n, seed=seed)
+        counted = EmpiricalRisk(mlp([1, 2]), np.arange(20.0)[:, None], np.zeros(20, int), 20, seed=seed)
+        noisy = Noisy(Quadratic(np.eye(2)), 1.0, seed=seed)
+        for t in [*range(1, 32), 1000, 1001]:
+            loss = alike.loss(t)
+            drawn["masks"].append(loss.forward(theta)[0].tobytes())
+            drawn["labels"].append(MiniBatch(line, ones, ones, loss.seed).sampled_gradient(np.zeros(2)).tobytes())
+            drawn["factors"].append(loss.derivatives_at(np.zeros((n, 2)), None, "sampled")[0].tobytes())
+            drawn["orders"].append(counted.loss(t).X.tobytes())
+            drawn["noise"].append(noisy.loss(t).gradient(np.zeros(2)).tobytes())
+    for what, answers in drawn.items():
+        assert len(set(answers)) == len(answers), f"{what} repeat"
