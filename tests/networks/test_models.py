@@ -13,9 +13,9 @@ from scipy.special import log_softmax
 
 from numopt.kernels.twins import Kernel, reading, started
 from numopt.networks import (
-    INITIALISATIONS, AveragePool, Chain, Conv2D, Dense, Dropout, Flatten, LeakyReLU, Loss, MaxPool, Mode, Network,
-    ReLU, Residual, SoftmaxCrossEntropy, SquaredError, Tanh, cnn, lenet, lenet1, linear, logistic, mlp, resnet18)
-from numopt.networks import models
+    ELU, INITIALISATIONS, AveragePool, BatchNorm, Chain, Conv2D, Dense, Dropout, Flatten, LeakyReLU, Loss, MaxPool,
+    Mode, Network, ReLU, Residual, SoftmaxCrossEntropy, SquaredError, Tanh, cnn, lenet, lenet1, linear, logistic, mlp,
+    models, resnet18)
 from numopt.problems import MiniBatch
 
 RANDOM = np.random.default_rng(5)
@@ -317,6 +317,9 @@ def test_a_network_is_shown_as_a_table_of_its_layers():
     assert sum(int(row[2].replace(",", "")) for row in rows if len(row) > 2) == network.size == 44_426
     assert repr(Chain(Conv2D(2, 3, 3, padding=1), Tanh())) == "Chain(Conv2D(2, 3, 3, padding=1), Tanh())"
     assert "Residual(...)" in repr(resnet18(width=2))
+    usual, others = Chain(Dropout(float("0.5")), BatchNorm(3, 1e-5), ELU(float("1"))), Chain(BatchNorm(3, 0.1), ELU(2))
+    assert repr(usual) == "Chain(Dropout(), BatchNorm(3), ELU())"
+    assert repr(others) == "Chain(BatchNorm(3, eps=0.1), ELU(alpha=2.0))"
 
 
 def test_a_loss_says_what_it_is_with_what_it_was_given():
