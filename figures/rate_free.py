@@ -19,6 +19,7 @@ from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 
 from figures.making.adaptive_rate import parts
 from figures.making.records import recorded
@@ -39,6 +40,7 @@ TOLD = {"gradient_rate": (gradient_rate, "alpha", 1e-2, 6), "newton_rate": (newt
         "dog": (dog, "share", 1e-4, 3), "prodigy": (prodigy, "share", 1e-6, 3),
         "schedule_free": (schedule_free, "lr", 1.0, 3), "gradient_descent": (gradient_descent, "lr", 1e-2, 3)}
 FACTORS = 0.1, 1.0, 10.0
+MARKS = [(BLUE, "<", "told a tenth"), (BLACK, "o", "what is usual"), (VERMILION, ">", "ten times that")]
 # The fixed rates that are searched for the one to compare with.
 GRIDS = {"houses": np.geomspace(1e-7, 1e-5, 9), "net": np.geomspace(0.01, 100, 9),
          "softmax": np.geomspace(0.01, 100, 9)}
@@ -110,7 +112,7 @@ def draw(**found):
         ax.axvline(best.mean(), color=GREY, linewidth=1, zorder=0)
         for base, method in zip(y, TOLD):
             losses = found[f"{name}: {method}"][0]
-            for column, (color, marker) in enumerate([(BLUE, "<"), (BLACK, "o"), (VERMILION, ">")]):
+            for column, (color, marker, _) in enumerate(MARKS):
                 level = base + 0.25 * (1 - column)
                 ax.plot([losses[:, column].min(), losses[:, column].max()], [level, level], color=color, linewidth=1)
                 ax.plot(losses[:, column], np.full(len(losses), level), marker, color=color, markersize=3, alpha=0.7)
@@ -124,4 +126,6 @@ def draw(**found):
         ax.hlines(y[:-1] - 0.5, *ax.get_xlim(), color="0.9", linewidth=0.6, zorder=0)
     axes[0].set_yticks(y, [f"{METHODS[method][2]}, {TOLD[method][3]}" for method in TOLD])
     axes[0].tick_params(axis="y", length=0)
+    keys = [Line2D([], [], color=color, marker=marker, linestyle="none", label=told) for color, marker, told in MARKS]
+    figure.legend(handles=keys, loc="outside upper center", ncols=len(keys))
     return figure
