@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import numopt.optimizers
 from numopt.line_search import strong_wolfe
-from numopt.optimizer import Diverged, optimizer
+from numopt.optimizer import Diverged, all_finite, optimizer
 from numopt.optimizers import (
     adam, bfgs, delta_bar_delta, gradient_descent, lookahead, momentum, nadam, polyak, rprop)
 from numopt.problems import Function, Objective, Quadratic
@@ -316,6 +316,14 @@ def test_one_such_gradient_is_told_at_its_step(method, number):
     with pytest.raises(Diverged, match="at step 3") as error:
         path(run, 9)
     assert error.value.t == 3 and run["t"] == 2
+
+
+@pytest.mark.parametrize("wrong", [nan, inf])
+def test_however_deep_in_a_memory_an_array_is_that_is_not_finite_it_is_found(wrong):
+    good, bad = np.ones(2), np.array([1.0, wrong])
+    for deep in lambda x: x, lambda x: (1, x), lambda x: [good, (x,)], lambda x: {"v": good, "memory": {"m": [x]}}:
+        assert all_finite(deep(good)) and not all_finite(deep(bad))
+    assert all_finite({"best": inf, "name": "x", "k": np.array([1, 2])})  # a number may be: it is no iterate
 
 
 @pytest.mark.parametrize("value", [nan, inf, -inf])
