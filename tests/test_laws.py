@@ -17,7 +17,7 @@ from numopt.optimizers import (
     adam, full_matrix_adagrad, gcr, kfac_martens, lookahead, momentum, natural_gradient, nltgcr, nltgcr_fisher, polyak)
 from numopt.problems import EmpiricalRisk, MiniBatch, Quadratic, Wrapped
 from numopt.record import path
-from numopt.signature import SCHEDULES
+from numopt.signature import CURVATURES, SCHEDULES
 
 # Other ways through a method than its defaults take.
 VARIANTS = {
@@ -54,12 +54,12 @@ DRAWN = {"adahessian", "ivon"}  # other numbers at every step
 FIRST = {"vsgd": 4, "kfac": 4, "kfac_martens": 4, "ekfac": 4}  # the first steps are others, so many; elsewhere one
 
 
-def in_so_many_steps(memory):
-    return {key: in_so_many_steps(value) if isinstance(value, dict) else value + LATER if key == "t" else value
+def in_so_many_steps(memory, steps):
+    return {key: in_so_many_steps(value, steps) if isinstance(value, dict) else value + steps if key == "t" else value
             for key, value in memory.items()}
 
 
-def continued(name, later, **how):
+def continued(name, later, after=LATER, **how):
     """Eight steps from what a method remembers after the first, the next or much later, with corrections that are 1."""
     method, problem = METHODS[name], PROBLEMS.get(name, BATCH)
     theta = 0.3 * np.random.default_rng(1).standard_normal(23)
@@ -67,12 +67,21 @@ def continued(name, later, **how):
     how = {**betas, **WHAT_COUNTS_STEPS.get(name, {}), **how}
     run = method(problem, theta, **how)
     path(run, FIRST.get(name, 1))
-    return path(method(problem, run.theta, **how, **(in_so_many_steps(run.memory) if later else run.memory)), 8)
+    return path(method(problem, run.theta, **how, **in_so_many_steps(run.memory, after if later else 0)), 8)
 
 
 @pytest.mark.parametrize("name", sorted(set(METHODS) - DRAWN))
 def test_what_a_method_does_is_the_same_so_many_steps_later(name):
     assert_allclose(continued(name, later=True), continued(name, later=False), rtol=1e-9, atol=1e-12)
+
+
+COUNTS = {"every", "restart", "k", "T1"}  # of steps, after which something else happens, or after n
+
+
+@pytest.mark.parametrize("name", sorted(name for name in {*METHODS} - DRAWN - {"nonlinear_cg"}
+                                        if not COUNTS & METHODS[name].__wrapped__.__kwdefaults__.keys()))
+def test_what_counts_no_steps_does_nothing_new_where_their_number_can_be_divided_by_any_other(name):
+    assert_allclose(continued(name, later=True, after=LATER - 6), continued(name, later=False), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("name, rate", [
@@ -119,6 +128,21 @@ def test_around_a_method_a_run_that_begins_later_begins_with_the_mini_batch_that
     run = METHODS[name](problem, 0.3 * np.random.default_rng(1).standard_normal(23), t=7)
     next(run)
     assert problem.asked == [*range(8, run["t"] + 1)]
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if isinstance(
+    METHODS[name].__wrapped__.__kwdefaults__.get("curvature"), str)])
+def test_of_the_curvature_matrices_the_named_one_is_asked_for_and_no_other(name):
+    def question(kind):
+        return lambda self, theta: self.asked.append(kind) or getattr(self.problem, kind)(theta)
+
+    Asked = type("Asked", (Counting,), {kind: question(kind) for kind in CURVATURES})
+    for kind in CURVATURES:
+        problem, method = Asked(BATCH), METHODS[name]
+        problem.loss = lambda t: problem
+        how = {key: 1 for key in ("damping", "every") if key in method.__wrapped__.__kwdefaults__}
+        path(method(problem, 0.3 * np.random.default_rng(1).standard_normal(23), curvature=kind, **how), 2)
+        assert {*problem.asked} == {kind}
 
 
 class Drawing(Wrapped):

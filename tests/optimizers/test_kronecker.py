@@ -12,7 +12,7 @@ from numopt.networks import Conv2D, Dense, Flatten, Network, SquaredError, Tanh,
 from numopt.optimizers import (
     adagrad, adam, ekfac, full_matrix_adagrad, gradient_descent, kfac, kfac_martens, muon, natural_gradient, shampoo,
     soap)
-from numopt.optimizers.kronecker import balance, between, damped_inverses, least_on_plane
+from numopt.optimizers.kronecker import balance, between, damped_inverses, inverse_roots, least_on_plane
 from numopt.problems import Counted, EmpiricalRisk, MiniBatch, Objective, Quadratic, Ridge, Wrapped
 from numopt.record import path
 
@@ -200,6 +200,14 @@ def test_grafting_keeps_the_direction_of_each_block_and_takes_the_length_of_the_
 def test_grafted_to_adagrad_every_step_is_as_long_as_adagrads():
     assert_allclose(np.linalg.norm(steps(shampoo, PROBLEM, ZERO, 6, lr=0.1, graft="adagrad"), axis=1),
                     np.linalg.norm(steps(adagrad, PROBLEM, ZERO, 6, lr=0.1), axis=1))
+
+
+def test_the_first_step_of_shampoo_is_orthogonal_however_unlike_the_singular_values_of_the_gradient():
+    """(GGᵀ)^(−¼) G (GᵀG)^(−¼) = UVᵀ; of squares below a millionth of the largest, too."""
+    U, V = (np.linalg.qr(np.random.default_rng(seed).standard_normal((4, 4)))[0] for seed in (0, 1))
+    G = U * [1.0, 0.1, 1e-2, 1e-4] @ V.T
+    L_root, R_root = inverse_roots(G @ G.T, G.T @ G)
+    assert_allclose(L_root @ G @ R_root, U @ V.T, atol=1e-5)
 
 
 def test_turning_the_rows_and_the_columns_turns_the_path_of_shampoo():

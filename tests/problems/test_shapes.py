@@ -47,6 +47,11 @@ def test_a_saddle_that_goes_down_for_ever_has_no_minimum():
         assert f.minimizers is None and f.minimum is None
 
 
+def test_the_box_of_a_saddle_holds_its_minima_and_never_less_than_that_of_the_pass():
+    assert_allclose([Saddle(c=c).box[1] for c in (0, 8, 0.02)], [[1.5, 1.5], [1.5, 1.5], [1.5, 7.5]])
+    assert_allclose([Saddle(c=c).box[0] for c in (0, 8, 0.02)], [[-1.5, -1.5], [-1.5, -1.5], [-1.5, -7.5]])
+
+
 @pytest.mark.parametrize("make, message", [
     (lambda: Saddle(a=-1), "a saddle needs"), (lambda: Saddle(c=-1), "a saddle needs"),
     (lambda: Cliff(width=0), "height and width"), (lambda: Cliff(width=np.inf), "height and width"),
