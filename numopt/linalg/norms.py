@@ -167,7 +167,7 @@ def vector(v):
     """An array of floating-point numbers, in single precision if they were."""
     if type(v) is np.ndarray and v.dtype.char in "fd":
         return v
-    v = np.asarray(real(v))
+    v = real(np.asarray(real(v)))
     return v.astype(np.result_type(v.dtype, np.float32), copy=False)
 
 
@@ -178,9 +178,19 @@ def real(A, name="the vector"):
     if isinstance(A, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, whose mask would not be seen: leave those entries out or fill them "
                         "in")
+    if getattr(getattr(A, "dtype", None), "kind", "f") not in "fiub":
+        raise TypeError(f"{name} is made of {A.dtype}, and must be made of real numbers: see .astype(float)")
     return A
+
+
+def matrix(A):
+    """A, if it can be multiplied by vectors."""
+    if not hasattr(A, "__matmul__"):
+        raise TypeError(f"A is a {type(A).__name__}, and must be an array of real numbers, or anything that is "
+                        "multiplied by a vector with @: see np.asarray")
+    return real(A, "A")
 
 
 def precision(A):
     """The precision of the vectors that go with A."""
-    return np.result_type(real(A, "A").dtype, np.float32)
+    return np.result_type(matrix(A).dtype, np.float32)

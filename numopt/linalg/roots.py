@@ -102,6 +102,7 @@ def newton_schulz(X, steps=5, coefficients=(3.4445, -4.7750, 2.0315)):
     to 1 itself, but slowly (Björck and Bowie 1971).
     """
     a, b, c = coefficients
+    X = vector(X)
     if X.ndim != 2:
         raise ValueError(f"newton_schulz takes a matrix, not an array of shape {X.shape}")
     if len(X) > len(X.T):

@@ -9,7 +9,7 @@ from contextlib import suppress
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from numopt.linalg.norms import NotFinite, norm, precision, unit, vector
+from numopt.linalg.norms import NotFinite, matrix, norm, precision, unit, vector
 
 
 def power_iteration(A, n, *, start=None, seed=0, steps=1000, tolerance=1e-4):
@@ -19,7 +19,7 @@ def power_iteration(A, n, *, start=None, seed=0, steps=1000, tolerance=1e-4):
     steps, as when two eigenvalues are equally far from 0 on either side, which no number of steps tells apart.
     """
     v = np.random.default_rng(seed).standard_normal(n).astype(precision(A)) if start is None else start
-    v = direction(v)
+    v, A = direction(v), matrix(A)
     for _ in range(steps):
         Av = A @ v
         eigenvalue = float(v @ Av)
@@ -39,7 +39,7 @@ def lanczos(A, start, steps):
     orthogonal to all before it, twice.  If the space has fewer dimensions than steps, T has as many rows as it has.
     """
     q = direction(start)
-    precision(A if hasattr(A, "dtype") else q)
+    matrix(A)
     alpha, beta, Q, scale = [], [], [q], 0.0
     for _ in range(min(steps, q.size)):
         w = A @ q

@@ -15,7 +15,7 @@ import numpy as np
 
 from numopt.kernels.twins import worth_compiling
 from numopt.kernels.vectors import conjugate_step, dense_conjugate_gradient
-from numopt.linalg.norms import NotFinite, forcing, inner, norm, precision, real, scale, to_radius, vector
+from numopt.linalg.norms import NotFinite, forcing, inner, matrix, norm, precision, scale, to_radius, vector
 from numopt.linalg.operators import Operator, Symmetric
 from numopt.linalg.rounding import Rounding
 
@@ -93,7 +93,7 @@ def curved_iterates(A, b, x=None, preconditioner=None, theta=None):
     and where there is nothing left of the residual but rounding, or nothing else of its share in such a direction, the
     iterates end.  If b is, but for its sign, a gradient at θ, the rounding of Aθ is in it as well.
     """
-    b = vector(b)
+    b, A = vector(b), matrix(A)
     rounding, x_before, r_before = Rounding(A, b, theta), x, b if x is None else None
     if x is None and rounding.is_all(b):
         return
@@ -193,6 +193,7 @@ def steihaug(B, g, radius, *, steps=250, first=None, theta=None):
     otherwise when the residual is small enough for Newton's method, see `forcing`, which is told `first`.  With the
     theta at which g is the gradient, no p leads along what only rounding has made of it.
     """
+    g = vector(g)
     p, enough = np.zeros_like(g), forcing(g, first)
     for x, r, d, curvature in islice(curved_iterates(B, -g, theta=theta), steps):
         if not curvature > 0:
@@ -257,7 +258,7 @@ def gcr(A, b, x=None, *, steps=None, window=None, tolerance=1e-10):
 
 def damped(A, damping):
     """A + damping I, an array if A is one.  With a vector of dampings it is A + diag(damping)."""
-    n = A.shape[0]
+    n = matrix(A).shape[0]
     if np.ndim(damping) and np.shape(damping) != (n,):
         raise ValueError(f"damping must be a number or have shape ({n},), and has shape {np.shape(damping)}")
     damping = np.asarray(damping, precision(A))
@@ -295,7 +296,7 @@ def nystrom(A, indices):
     factors, at one product a column.  Memon et al. (2024) print the last factor of (8) as A[I, :]ᵀ, whose shape does
     not fit, and an inverse, which A[I, I] need not have: it is semidefinite.
     """
-    n, indices = A.shape[0], np.asarray(indices)
+    n, indices = matrix(A).shape[0], np.asarray(indices)
     if indices.ndim != 1 or indices.dtype.kind not in "iu" or not np.all((0 <= indices) & (indices < n)):
         raise ValueError(f"indices must be a row of whole numbers from 0 to {n - 1}, not {indices}")
     C = np.column_stack([A @ np.eye(1, n, i, dtype=precision(A))[0] for i in indices])
@@ -305,7 +306,7 @@ def nystrom(A, indices):
 def start(A, b, x):
     """x and b - Ax, for x = 0 without a product."""
     b = vector(b)
-    real(A, "A")
+    matrix(A)
     if b.ndim != 1 or getattr(A, "shape", (b.size, b.size)) != (b.size, b.size):
         raise ValueError(f"A has shape {A.shape} and b has shape {b.shape}: they must be (n, n) and (n,)")
     if not math.isfinite(np.vdot(b, b)) and not np.isfinite(b).all():

@@ -8,8 +8,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse.linalg import aslinearoperator
 
 from numopt.linalg import (
-    conjugate_gradient, conjugate_gradient_iterates, damped, gcr, gcr_iterates, hutchinson_diagonal, hutchinson_trace,
-    lanczos, nystrom, power_iteration, slq, steihaug, truncated_conjugate_gradient)
+    conjugate_gradient, conjugate_gradient_iterates, damped, dense, gcr, gcr_iterates, hutchinson_diagonal,
+    hutchinson_trace, inverse_root, inverse_root_newton, lanczos, newton_schulz, nystrom, power_iteration, slq,
+    steihaug, truncated_conjugate_gradient)
 from numopt.linalg.spectra import signs
 from tests.linalg.test_systems import nonsymmetric, symmetric, vector
 
@@ -186,3 +187,27 @@ def test_nystrom_is_the_matrix_itself_where_the_columns_have_its_rank(rank, dtyp
             found = nystrom(M, indices) @ np.eye(N, dtype=dtype)
             assert found.dtype == dtype
             assert_allclose(found / d[:, None] / d, L @ L.T, atol=atol * 30)
+
+
+ASK = {
+    "conjugate_gradient": conjugate_gradient, "from elsewhere": lambda A, b: conjugate_gradient(A, b, X), "gcr": gcr,
+    "steihaug": lambda A, b: steihaug(A, b, 1.0), "truncated": truncated_conjugate_gradient,
+    "damped": lambda A, b: damped(A, 0.5), "nystrom": lambda A, b: nystrom(A, [0, 1]),
+    "dense": lambda A, b: dense(A, N),
+    "power_iteration": lambda A, b: power_iteration(A, N, start=b),
+    "lanczos": lambda A, b: lanczos(A, b, 3),
+    "slq": lambda A, b: slq(A, N, 2, 2), "trace": lambda A, b: hutchinson_trace(A, N, 2),
+    "inverse_root": lambda A, b: inverse_root(A, 2), "inverse_root_newton": lambda A, b: inverse_root_newton(A, 2),
+    "newton_schulz": lambda A, b: newton_schulz(A)}
+NO_NUMBERS = {"complex": lambda a: a + 0j, "masked": lambda a: np.ma.masked_array(a, np.ones(a.shape, bool)),
+              "objects": lambda a: a.astype(object), "text": lambda a: a.astype(str), "None": lambda a: None}
+
+
+@pytest.mark.parametrize("name", ASK)
+@pytest.mark.parametrize("what", NO_NUMBERS)
+def test_what_is_not_made_of_real_numbers_is_refused_with_what_it_has_to_be(name, what):
+    with pytest.raises(TypeError, match="must be|mask would not be seen"):
+        ASK[name](NO_NUMBERS[what](A), B)
+    if name in list(ASK)[:5] + ["lanczos"]:
+        with pytest.raises(TypeError, match="must be|mask would not be seen"):
+            ASK[name](A, NO_NUMBERS[what](B))
