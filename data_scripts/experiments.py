@@ -87,7 +87,7 @@ KFAC = Method("kfac", {"lr": 1e-3, "damping": 1e-2}, BOTH)
 # What a part of nlTGCR is good for, at the paper's rate and at the one that plain nlTGCR is best with on CIFAR-10.
 ABLATION = {
     "nlTGCR, history": Method("nltgcr_fisher", NLTGCR | {"start": 1, "columns": 10}),
-    "nlTGCR, K-FAC": Method("nltgcr_fisher", NLTGCR | {"start": 1, "preconditioned": True}),
+    "nlTGCR, K-FAC": Method("nltgcr_fisher", NLTGCR | {"start": 1, "preconditioned": True}, BOTH),
     "nlTGCR, at 0.32": Method("nltgcr_fisher", NLTGCR | {"start": 1, "lr": 0.32}),
     "nlTGCR, no start, at 0.32": Method("nltgcr_fisher", NLTGCR | {"start": 0, "lr": 0.32}),
     "nlTGCR, history, at 0.32": Method("nltgcr_fisher", NLTGCR | {"start": 1, "columns": 10, "lr": 0.32}),
