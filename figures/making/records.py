@@ -114,12 +114,12 @@ def checksum(data):
     return found.hexdigest()
 
 
-def note(name):
-    """Where a record comes from, for the corner of a picture: net, set, seeds and date.
+def note(name, drawn=None):
+    """Where a record comes from, for the corner of a picture: net, set, seeds and date; of the runs that are drawn.
 
     A script says in NET what its net is, and in CALLED what a set is called that is changed before it is used.
     """
-    made = whole(name)["made"].values()
+    made = [each for run, each in whole(name)["made"].items() if drawn is None or drawn(run)]
     data, dates = (dict.fromkeys(each[key] for each in made) for key in ("set", "date"))
     figure = script(name) if find_spec(f"figures.{name}") else None
     nets = getattr(figure, "NET", None) or {each["set"]: each["net"] for each in made if "net" in each}

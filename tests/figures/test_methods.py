@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from data_scripts.experiments import EXPERIMENTS
+from data_scripts.runs import searching
 from figures import HERE, accuracy_table, loss_histories
 from figures import method_family_tree as tree
-from figures import race, sensitivity
+from figures import on_cifar10, race, sensitivity
 from figures.making import one_valley
 from figures.making.records import recorded
 from figures.making.style import METHODS
@@ -466,3 +468,53 @@ def test_no_text_of_these_figures_lies_on_another(name, arrays):
                 across, up = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
                 assert across <= 0 or up < 4 * figure.dpi / 72
     plt.close(figure)
+
+
+# ---------------------------------------------------------------------------------------------------- on_cifar10
+
+def on_cifar(arrays, quantity):
+    """{method: a row a seed, a column an epoch}"""
+    return {method: arrays("on_cifar10")[f"{method}, {quantity}"] for method in on_cifar10.OWN}
+
+
+def test_on_cifar10_the_training_losses_fall_from_one_doubling_of_the_epochs_to_the_next(arrays):
+    for losses in on_cifar(arrays, "training loss").values():
+        doublings = losses[:, 2 ** np.arange(7) - 1]      # after 1, 2, 4, ..., 64 epochs
+        assert np.all(np.diff(doublings) < 0) and np.all(losses[:, -1] < doublings[:, -1])
+
+
+def test_on_cifar10_every_test_loss_turns_round_before_a_quarter_of_the_epochs_with_every_seed(arrays):
+    for losses in on_cifar(arrays, "test loss").values():
+        assert np.all(losses.argmin(axis=1) + 1 <= losses.shape[1] / 4)
+        assert np.all(losses[:, -1] > 1.15 * losses.min(axis=1))
+
+
+def test_on_cifar10_nobody_comes_to_47_percent_and_all_lose_two_points_of_it_again(arrays):
+    for right in on_cifar(arrays, "test accuracy").values():
+        assert 44 < right.max() < 47
+        assert np.all(right[:, -5:].mean(axis=1) < right.max(axis=1) - 2)
+
+
+def test_on_cifar10_nltgcr_is_the_slowest_with_the_training_images_after_as_many_epochs(arrays):
+    losses = on_cifar(arrays, "training loss")
+    ours = losses.pop("nltgcr_fisher")
+    for others in losses.values():
+        assert np.all(ours[:, [9, 19, 39, -1]].min(axis=0) > others[:, [9, 19, 39, ours.shape[1] - 1]].max(axis=0))
+
+
+def test_on_cifar10_each_has_what_the_search_found():
+    experiment = EXPERIMENTS["mlp_2x90"]
+    for method, own in on_cifar10.OWN.items():
+        label = on_cifar10.label(method)
+        jobs, found = searching("mlp_2x90", on_cifar10.SET, label, recorded("mlp_2x90"), experiment.search_epochs)
+        assert jobs == [] and dict(found) == own
+
+
+def test_on_cifar10_the_dots_are_where_the_mean_of_a_test_loss_is_least(arrays):
+    drawn = arrays("on_cifar10")
+    with plt.style.context(HERE / "making" / "lectures.mplstyle"):
+        ax = on_cifar10.draw(**drawn).axes[1]
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    for dot, losses in zip(dots, on_cifar(arrays, "test loss").values(), strict=True):
+        mean = losses.mean(axis=0)
+        assert dot.get_ydata()[0] == mean.min() == mean[dot.get_xdata()[0] - 1]

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 
 from data_scripts.experiments import EXPERIMENTS
 from data_scripts.runs import searching
+from figures import on_cifar10
 from figures.accuracy_table import winner
 from figures.making.records import recorded
 from numopt.optimizers import adam, gradient_descent
@@ -191,3 +192,23 @@ def test_at_a_rate_that_suits_the_start_of_nltgcr_makes_no_difference_after_five
     gap = np.abs(started - plain)[:, -1].max()
     assert gap < np.ptp(started[:, -1]) + np.ptp(plain[:, -1])          # less than their seeds differ
     assert np.all(np.abs(started - plain)[:, 1] > gap)                  # after one epoch there was one
+
+
+def long_runs(method):
+    """Of every seed of the longest runs on CIFAR-10: (training losses, test accuracies), from epoch 1 on."""
+    drawn = on_cifar10.compute()
+    return drawn[f"{method}, training loss"], drawn[f"{method}, test accuracy"]
+
+
+def test_after_many_epochs_the_slowest_classifies_best_and_at_the_same_training_loss_nobody_does():
+    slow, its = long_runs("nltgcr_fisher")
+    end, right = slow[:, -1].mean(), its[:, -5:].mean()                     # over the last epochs: they are noisy
+    for method in on_cifar10.OWN.keys() - {"nltgcr_fisher"}:
+        losses, accuracies = long_runs(method)
+        assert losses[:, slow.shape[1] - 1].max() < slow[:, -1].min()
+        assert accuracies[:, slow.shape[1] - 5:slow.shape[1]].mean(axis=1).max() < right - 1.5
+        for loss, accuracy in zip(losses, accuracies):
+            then = int(np.argmin(np.abs(loss - end)))
+            assert 25 <= then + 1 <= 36                                     # "some thirty epochs"
+            assert 42.5 < accuracy[then - 2:then + 3].mean() < 44.5         # "43 to 44 %"
+    assert 42.5 < right < 44.5
