@@ -30,25 +30,26 @@ def label(method):
     return METHODS[method][2].removesuffix(", Fisher")
 
 
-def longest(method):
+def longest(record, method):
     """The runs of a method with the most epochs, one a seed."""
     begin, found = f"{SET}, {label(method)}{''.join(f', {key} {value:g}' for key, value in OWN[method].items())}, ", {}
-    for run in recorded(RECORD):
+    for run in record:
         epochs, *seed = run.removeprefix(begin).split(" epochs, ")
         if run.startswith(begin) and epochs.isdigit() and len(seed) == 1:
             found.setdefault(int(epochs), []).append(run)
     return sorted(found[max(found)])
 
 
-def drawn(run):
-    """Is it one of the runs that the picture shows?"""
-    return any(run in longest(method) for method in OWN)
+def drawn():
+    """The runs of the record that the picture shows."""
+    record = recorded(RECORD)
+    return [run for method in OWN for run in longest(record, method)]
 
 
 def compute():
     """Of each method and quantity a row a seed: after every epoch, from the first on."""
     record = recorded(RECORD)
-    return {f"{method}, {quantity}": factor * np.stack([record[run][quantity][1:] for run in longest(method)])
+    return {f"{method}, {quantity}": factor * np.stack([record[run][quantity][1:] for run in longest(record, method)])
             for method in OWN for quantity, factor in SHOWN.items()}
 
 

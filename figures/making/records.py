@@ -114,15 +114,18 @@ def checksum(data):
     return found.hexdigest()
 
 
-def note(name, drawn=None):
-    """Where a record comes from, for the corner of a picture: net, set, seeds and date; of the runs that are drawn.
+def note(name, runs=None):
+    """Where a record comes from, for the corner of a picture: net, set, seeds and date; of these runs, or of all.
 
     A script says in NET what its net is, and in CALLED what a set is called that is changed before it is used.
     """
-    made = [each for run, each in whole(name)["made"].items() if drawn is None or drawn(run)]
+    made = [each for run, each in whole(name)["made"].items() if runs is None or run in runs]
     data, dates = (dict.fromkeys(each[key] for each in made) for key in ("set", "date"))
     figure = script(name) if find_spec(f"figures.{name}") else None
     nets = getattr(figure, "NET", None) or {each["set"]: each["net"] for each in made if "net" in each}
+    if isinstance(nets, dict) and (epochs := sorted({each["epochs"] for each in made if "epochs" in each})):
+        how_many = " to ".join(map(str, dict.fromkeys([epochs[0], epochs[-1]])))
+        nets = {data: f"{net}, {how_many} epochs" for data, net in nets.items()}
     nets = dict.fromkeys(nets[one] for one in data if one in nets) if isinstance(nets, dict) else [nets]
     called = getattr(figure, "CALLED", {})
     seeds = sorted({seed for each in made for seed in np.ravel(each["seed"]).tolist()})

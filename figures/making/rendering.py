@@ -77,7 +77,7 @@ def render(name, out=OUT, format="png", style="light", transparent=False, **chan
     with drawing():
         figure = script.draw(**script.compute(**changed))
         if record:
-            in_the_corner(figure, records.note(record, getattr(script, "drawn", None)))
+            in_the_corner(figure, records.note(record, script.drawn() if hasattr(script, "drawn") else None))
         laid_out(figure)
         if style == "dark":
             import_module("figures.making.ground").darken(figure)

@@ -74,17 +74,25 @@ def test_the_corner_says_net_set_seeds_and_date(monkeypatch):
     made = {f"seed {k}": {"set": "digits", "seed": k, "date": f"2026-01-0{k + 1}", "net": "2 × 90"} for k in range(3)}
     monkeypatch.setattr(records, "whole", lambda name: {"made": made})
     assert records.note("any") == "2 × 90; digits; seeds 0–2; 2026-01-03"
+    assert records.note("any", ["seed 0", "seed 1"]) == "2 × 90; digits; seeds 0–1; 2026-01-02"
+    for k, each in enumerate(made.values()):
+        each["epochs"] = 80 + k
+    assert records.note("any") == "2 × 90, 80 to 82 epochs; digits; seeds 0–2; 2026-01-03"
+    assert records.note("any", ["seed 1"]) == "2 × 90, 81 epochs; digits; seed 1; 2026-01-02"
     assert records.span([4]) == "seed 4" and records.span([0, 2]) == "seeds 0, 2"
 
 
 @pytest.mark.parametrize("name", [name for name in figures.names() if records.named(name)])
 def test_the_corner_of_every_picture_says_what_was_trained_on_what_how_often_and_when(name):
-    *net, data, seeds, when = records.note(records.named(name)).split("; ")
+    script = figures.load(name)
+    runs = script.drawn() if hasattr(script, "drawn") else None
+    *net, data, seeds, when = records.note(records.named(name), runs).split("; ")
     assert len(net) == 1 and date.fromisoformat(when)
     assert any(word in net[0] for word in ("epochs", "steps", "passes", "to a loss", "to the minimum", "seconds"))
-    usual = {"rate_cifar100": "pairs of digits", "rate_free": "mnist"}.get(name, "digits")
+    usual = {"rate_cifar100": "pairs of digits", "rate_free": "mnist", "on_cifar10": "cifar10"}.get(name, "digits")
     assert data in (usual, "numbers drawn at random")
-    of_runs = {seed for each in records.whole(records.named(name))["made"].values() for seed in np.ravel(each["seed"])}
+    of_runs = {seed for run, each in records.whole(records.named(name))["made"].items() if runs is None or run in runs
+               for seed in np.ravel(each["seed"])}
     assert seeds == records.span(sorted(of_runs))
 
 

@@ -200,15 +200,19 @@ def long_runs(method):
     return drawn[f"{method}, training loss"], drawn[f"{method}, test accuracy"]
 
 
-def test_after_many_epochs_the_slowest_classifies_best_and_at_the_same_training_loss_nobody_does():
+def test_after_many_epochs_the_slowest_classifies_best_and_momentum_and_adam_do_as_well_at_its_training_loss():
     slow, its = long_runs("nltgcr_fisher")
     end, right = slow[:, -1].mean(), its[:, -5:].mean()                     # over the last epochs: they are noisy
+    assert 42.5 < right < 44.5
     for method in on_cifar10.OWN.keys() - {"nltgcr_fisher"}:
         losses, accuracies = long_runs(method)
         assert losses[:, slow.shape[1] - 1].max() < slow[:, -1].min()
         assert accuracies[:, slow.shape[1] - 5:slow.shape[1]].mean(axis=1).max() < right - 1.5
         for loss, accuracy in zip(losses, accuracies):
             then = int(np.argmin(np.abs(loss - end)))
-            assert 25 <= then + 1 <= 36                                     # "some thirty epochs"
-            assert 42.5 < accuracy[then - 2:then + 3].mean() < 44.5         # "43 to 44 %"
-    assert 42.5 < right < 44.5
+            beside = accuracy[then - 2:then + 3].mean()
+            if method == "rmsprop":                                         # "the worst of the four at any time"
+                assert beside < right - 1 and accuracy.max() < its.max(axis=1).min() - 0.5
+            else:
+                assert 25 <= then + 1 <= 36                                 # "some thirty epochs"
+                assert 42.5 < beside < 44.5                                 # "43 to 44 %"
