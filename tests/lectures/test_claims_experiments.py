@@ -216,3 +216,30 @@ def test_after_many_epochs_the_slowest_classifies_best_and_momentum_and_adam_do_
             else:
                 assert 25 <= then + 1 <= 36                                 # "some thirty epochs"
                 assert 42.5 < beside < 44.5                                 # "43 to 44 %"
+
+
+def ends(record, runs, array="training loss"):
+    """The last value of every seed of these runs, all of which came to their end."""
+    found = [recorded(record)[run] for run in recorded(record) if re.fullmatch(rf"{re.escape(runs)}, seed \d", run)]
+    epochs = int(re.search(r"(\d+) epochs", runs)[1])
+    assert len(found) >= 2 and all(len(each["training loss"]) == epochs + 1 for each in found)
+    return np.array([each[array][-1] for each in found])
+
+
+def test_lenet_after_eight_epochs_the_learned_rate_is_last_or_gone_and_adam_at_a_searched_rate_first():
+    adam, tenth, printed = (ends("lenet", f"cifar10, {method}, 8 epochs")
+                            for method in ("Adam, lr 0.001", "fixed, lr 0.1", "fixed"))
+    assert adam.max() < tenth.min() - 0.3 and tenth.max() < printed.min()
+    learned = [recorded("lenet")[f"cifar10, second order, printed, 8 epochs, seed {seed}"] for seed in (0, 1)]
+    assert [len(each["training loss"]) - 1 for each in learned] == [8, 4]   # the other diverges in its fifth
+    assert all(each["training loss"][-1] > printed.max() + 0.4 for each in learned)
+    assert learned[0]["step rate"][-1] > 60 * 0.01
+
+
+def test_on_the_cnn_nltgcr_is_far_behind_adam_at_every_rate_and_its_start_does_not_make_it_diverge():
+    plain, started, own, adam = (ends("cnn", f"cifar10, 10000 images, {method}, 4 epochs") for method in
+                                 ("nlTGCR", "nlTGCR, start", "nlTGCR, lr 0.32, damping 10", "Adam"))
+    first = [recorded("cnn")[f"cifar10, 10000 images, nlTGCR, start, 4 epochs, seed {seed}"]["training loss"][0]
+             for seed in (0, 1)]
+    assert adam.max() < own.min() - 0.3 and own.max() < started.min() < started.max() < plain.min()
+    assert np.all(started < first)
