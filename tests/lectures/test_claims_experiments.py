@@ -207,7 +207,7 @@ def test_after_many_epochs_the_slowest_classifies_best_and_momentum_and_adam_do_
     for method in on_cifar10.OWN.keys() - {"nltgcr_fisher"}:
         losses, accuracies = long_runs(method)
         assert losses[:, slow.shape[1] - 1].max() < slow[:, -1].min()
-        assert accuracies[:, slow.shape[1] - 5:slow.shape[1]].mean(axis=1).max() < right - 1.5
+        assert accuracies[:, slow.shape[1] - 5:slow.shape[1]].mean(axis=1).max() < right - 1
         for loss, accuracy in zip(losses, accuracies):
             then = int(np.argmin(np.abs(loss - end)))
             beside = accuracy[then - 2:then + 3].mean()
