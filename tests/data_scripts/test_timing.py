@@ -180,6 +180,15 @@ def test_the_cost_of_each_method_is_measured_beside_adam_and_a_method_that_ends_
     assert all(name in "".join(step_costs.report(cost)) for name in ("momentum", "gcr", "gauss_newton", "small"))
 
 
+def test_whoever_is_measured_takes_steps_on_images_too():
+    net, names = cnn((4, 4, 1), channels=2), second_order_cost.recorded("second_order_cost")["cost"]["asked"]
+    images, labels = step_costs.numbers(net.inputs, 20)
+    for name in names:
+        problem = EmpiricalRisk(net, images, labels, 10)
+        run = step_costs.forever(getattr(optimizers, name), problem, net.initial(0, dtype=np.float32))
+        assert all(theta.size == net.size for theta in islice(run, 4)), name
+
+
 def test_settings_are_those_of_a_method_and_no_memory_is_set():
     problem, theta = EmpiricalRisk(mlp(SIZES), X, Y), THETA
     given = step_costs.begun(optimizers.kfac, problem, theta).hyperparameters
