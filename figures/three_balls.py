@@ -74,9 +74,9 @@ def draw(slope, around, **found):
         ax.spines[:].set_visible(False)
         ax.set_title(f"{METHODS[NAMES[ball]][2]}\n{SETS[ball]}", fontsize=10)
     ax = axes["turned"]
-    for ball, (color, line) in zip(LENGTHS, ((BLUE, "-"), (GREY, ":"), (VERMILION, "--"))):
-        ax.plot(np.degrees(around), np.degrees(found[f"{ball}: turned"]), line, color=color,
-                label=METHODS[NAMES[ball]][2])
+    for ball in LENGTHS:
+        color, line, label = METHODS[NAMES[ball]]
+        ax.plot(np.degrees(around), np.degrees(found[f"{ball}: turned"]), linestyle=line, color=color, label=label)
     turns = np.arange(0, 361, 90)
     ax.set(xlabel="direction of −gradient", ylabel="direction of step", xlim=(0, 360), xticks=turns, yticks=turns)
     ax.xaxis.set_major_formatter("{x:g}°")

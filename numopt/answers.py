@@ -27,7 +27,8 @@ class LookedAt:
 
         def first(theta, *which, **how):
             found = CHECKS[name](name.replace("_", " "), self.problem, answer(theta, *which, **how), theta)
-            if name in ("residuals", "jacobian") and (rows := vars(self).setdefault("rows", len(found))) != len(found):
+            if name in ("residuals", "jacobian") and (
+                    rows := vars(self).setdefault("rows", found.shape[0])) != found.shape[0]:
                 raise refused(name, self.problem, found, f"as long as the other of residuals and jacobian, {rows}")
             setattr(self, name, answer)
             return found
@@ -102,6 +103,8 @@ def checked_residuals(what, loss, r, theta):
 
 def checked_rows(what, loss, J, theta):
     """A Jacobian, or the gradients of examples: a row for each, and in it a number for each of θ."""
+    if not isinstance(J, np.ndarray) and hasattr(J, "__matmul__") and getattr(J, "shape", ())[1:] == (theta.size,):
+        return J
     if is_real(J, "fd") and J.ndim == 2 and len(J) and J.shape[1] == theta.size:
         return J
     raise refused(what, loss, J, f"an array of real numbers with {theta.size} in each row, shape (m, {theta.size}), in "

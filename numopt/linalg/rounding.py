@@ -26,11 +26,11 @@ class Rounding:
             self.short = self.eps * norm(self.b) + self.b.size * self.least * norm(self.theta)
 
     def may_be(self, curvature, p):
-        """Is it not clear that the curvature along p is positive?"""
-        pp = inner(p, p)
-        if curvature * self.eps > self.least * pp:
-            self.compare(curvature / pp)
-        return curvature <= self.least * pp
+        """Is the curvature along p, or its size where it is negative, next to nothing beside the largest so far?"""
+        pp, size = inner(p, p), abs(curvature)
+        if size * self.eps > self.least * pp:
+            self.compare(size / pp)
+        return size <= self.least * pp
 
     def is_curved(self, p, curvature):
         """Is the curvature along p, or its size where it is negative, more than rounding?"""
