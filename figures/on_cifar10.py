@@ -2,10 +2,9 @@
 
 A dense net of 90 + 90 hidden units (tanh) on 40,000 images of CIFAR-10, in batches of 128, with four methods, each at
 the rate (and nlTGCR at the damping) that a search of three epochs found by the validation loss: the loss on these
-images, and loss and accuracy on 5,000 others, after every epoch; means over the seeds and their range, where there is
-more than one.  The dots are where a test loss is least.  The runs are those of `python -m data_scripts run mlp_2x90
---epochs 100 --search`: a method gets a quarter of an hour of the processor for three seeds, which is 82 epochs for
-nlTGCR.
+images, and loss and accuracy on 5,000 others, after every epoch; means over three seeds and their range.  The dots are
+where a test loss is least.  The runs are those of `python -m data_scripts run mlp_2x90 --epochs 100 --search`: a method
+gets a quarter of an hour of the processor for three seeds, which is 82 epochs for nlTGCR.
 
 Memon et al. end after 100 epochs, with 54.5 % for nlTGCR and 51.3 % for Adam.  Here none of the four comes to 47 % at
 any time, and by the end all have lost some of it again: what is compared after 100 epochs is how far a net has learned

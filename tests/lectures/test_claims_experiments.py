@@ -201,22 +201,19 @@ def long_runs(method):
     return drawn[f"{method}, training loss"], drawn[f"{method}, test accuracy"]
 
 
-def test_after_many_epochs_the_slowest_classifies_best_and_momentum_and_adam_do_as_well_at_its_training_loss():
+def test_after_many_epochs_the_slowest_classifies_best_and_the_others_did_as_well_at_its_training_loss():
     slow, its = long_runs("nltgcr_fisher")
-    end, right = slow[:, -1].mean(), its[:, -5:].mean()                     # over the last epochs: they are noisy
-    assert 42.5 < right < 44.5
+    end, right, beside = slow[:, -1].mean(), its[:, -5:].mean(axis=1), []   # over the last epochs: they are noisy
     for method in on_cifar10.OWN.keys() - {"nltgcr_fisher"}:
         losses, accuracies = long_runs(method)
+        assert len(losses) == len(slow) == 3
         assert losses[:, slow.shape[1] - 1].max() < slow[:, -1].min()
-        assert accuracies[:, slow.shape[1] - 5:slow.shape[1]].mean(axis=1).max() < right - 1
-        for loss, accuracy in zip(losses, accuracies):
-            then = int(np.argmin(np.abs(loss - end)))
-            beside = accuracy[then - 2:then + 3].mean()
-            if method == "rmsprop":                                         # "the worst of the four at any time"
-                assert beside < right - 1 and accuracy.max() < its.max(axis=1).min() - 0.5
-            else:
-                assert 25 <= then + 1 <= 36                                 # "some thirty epochs"
-                assert 42.5 < beside < 44.5                                 # "43 to 44 %"
+        assert accuracies[:, slow.shape[1] - 5:slow.shape[1]].mean(axis=1).max() < right.min() - 0.5
+        then = [int(np.argmin(np.abs(loss - end))) for loss in losses]
+        beside += [accuracy[k - 2:k + 3].mean() for k, accuracy in zip(then, accuracies)]
+        assert all(30 < k + 1 < 37 for k in then)                           # "31 to 36 epochs"
+    assert round(min(beside)) == 42 and round(max(beside)) == 44
+    assert min(beside) < right.min() and right.max() < max(beside)          # its own lie between theirs
 
 
 def ends(record, runs, array="training loss"):
