@@ -247,3 +247,12 @@ def test_on_5_times_30_units_nltgcr_ends_above_the_three_after_a_hundred_epochs_
     ours = ends("mlp_5x30", "cifar10, nlTGCR, lr 0.32, 100 epochs")
     for method in "Adam, lr 0.00032", "RMSProp, lr 0.00032", "momentum, lr 0.01":
         assert ours.min() > ends("mlp_5x30", f"cifar10, {method}, 100 epochs").max() + 0.1
+
+
+def test_at_the_printed_rate_nltgcr_is_far_behind_after_a_hundred_epochs_too():
+    ours, right = (ends("mlp_2x90", "cifar10, nlTGCR, 82 epochs", array) for array in ("training loss", "test accuracy"))
+    assert len(ours) == 3
+    for method in "Adam", "RMSProp", "momentum":
+        losses = ends("mlp_2x90", f"cifar10, {method}, 100 epochs")
+        assert len(losses) == 3 and 3 * losses.max() < ours.min()
+        assert ends("mlp_2x90", f"cifar10, {method}, 100 epochs", "test accuracy").min() > right.max() + 0.03
