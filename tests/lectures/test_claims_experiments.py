@@ -250,7 +250,7 @@ def test_on_5_times_30_units_nltgcr_ends_above_the_three_after_a_hundred_epochs_
 
 
 def test_at_the_printed_rate_nltgcr_is_far_behind_after_a_hundred_epochs_too():
-    ours, right = (ends("mlp_2x90", "cifar10, nlTGCR, 82 epochs", array) for array in ("training loss", "test accuracy"))
+    ours, right = (ends("mlp_2x90", "cifar10, nlTGCR, 82 epochs", of) for of in ("training loss", "test accuracy"))
     assert len(ours) == 3
     for method in "Adam", "RMSProp", "momentum":
         losses = ends("mlp_2x90", f"cifar10, {method}, 100 epochs")
