@@ -245,6 +245,7 @@ def test_on_the_cnn_nltgcr_is_far_behind_adam_at_every_rate_and_its_start_does_n
 
 def test_on_5_times_30_units_nltgcr_ends_above_the_three_after_a_hundred_epochs_with_every_seed():
     ours = ends("mlp_5x30", "cifar10, nlTGCR, lr 0.32, 100 epochs")
+    assert len(ours) == 3
     for method in "Adam, lr 0.00032", "RMSProp, lr 0.00032", "momentum, lr 0.01":
         assert ours.min() > ends("mlp_5x30", f"cifar10, {method}, 100 epochs").max() + 0.1
 
