@@ -9,6 +9,7 @@ colour (by number: other colours are no difference), how it is drawn and the arr
 while it is drawn, and of bars, areas, pictures and the places of words, four letters that other numbers would change.
 """
 import sys
+from functools import cache
 from hashlib import sha256
 from itertools import combinations, product
 from pathlib import Path
@@ -18,6 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.contour import ContourSet
+from matplotlib.ticker import LogFormatter, NullFormatter, ScalarFormatter
 
 import figures
 from figures.making.style import METHODS
@@ -26,6 +28,7 @@ SHOWN = Path(__file__).parent / "shown"
 ROWS = 600    # an array of more rows than this is not drawn row by row
 FACTORS = {"": 1, "100 × ": 100, "−": -1, "abs ": np.abs}
 DASHES = {"solid": "-", "dashed": "--", "dotted": ":", "dashdot": "-.", "-": "-", "--": "--", ":": ":", "-.": "-."}
+NUMBERS = ScalarFormatter, LogFormatter, NullFormatter  # no words stand at the ticks of such an axis: not asked for
 
 
 def invented(arrays):
@@ -78,7 +81,8 @@ def shown(figure, arrays):
 def heading(ax):
     """Title, names of the axes, scales, and the words at their ticks."""
     titles = " / ".join(filter(None, (ax.get_title(loc=place) for place in ("left", "center", "right"))))
-    ticks = [text.get_text() for side in (ax.xaxis, ax.yaxis) for text in side.get_ticklabels()
+    ticks = [text.get_text() for side in (ax.xaxis, ax.yaxis) if not isinstance(side.get_major_formatter(), NUMBERS)
+             for text in side.get_ticklabels()
              if any(letter.isalpha() for letter in text.get_text().replace("mathdefault", ""))]
     names = ", ".join(filter(None, (ax.get_xlabel(), ax.get_ylabel())))
     at = f", ticks {ticks}" if ticks else ""
@@ -126,9 +130,9 @@ def sources(arrays):
         for (name, rows), (factor, times) in product(ways, FACTORS.items()):
             if rows.size // rows.shape[-1] > ROWS:
                 continue
+            rows = times(rows) if callable(times) else times * rows
             for place in np.ndindex(rows.shape[:-1]):
-                row = times(rows[place]) if callable(times) else times * rows[place]
-                known.setdefault(marks(row), f"{factor}{name}{list(place) or ''}")
+                known.setdefault(marks(rows[place]), f"{factor}{name}{list(place) or ''}")
     known.pop(None, None)
     return known
 
@@ -137,9 +141,14 @@ def marks(row):
     """What tells a row of numbers from others; None for one that says nothing."""
     row = numbers_of(row)
     row = row[np.isfinite(row)]
-    if len(row) < 3 or np.ptp(row) == 0:
+    if len(row) < 3 or row.min() == row.max():
         return None
-    return len(row), *(f"{number:.5g}" for number in (row[0], row[-1], row @ np.cos(np.arange(len(row)))))
+    return len(row), *(f"{number:.5g}" for number in (row[0], row[-1], row @ weights(len(row))))
+
+
+@cache
+def weights(n):
+    return np.cos(np.arange(n))
 
 
 def digest(numbers):
@@ -152,6 +161,8 @@ def digest(numbers):
 
 
 def numbers_of(array):
+    if type(array) is np.ndarray and array.dtype == float:
+        return array.ravel()
     return np.ma.filled(np.ma.asarray(array, float), np.nan).ravel()
 
 
