@@ -11,6 +11,7 @@ put back.  The test is called here as it is, and has to fail by what it finds: a
 that the wrong text makes no sense, and is an error of the table.  A test that takes a fixture cannot be named.
 """
 import inspect
+from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
 from itertools import product
@@ -86,34 +87,46 @@ def cases(test):
     return [{name: value for choice in case for name, value in choice.items()} for case in product(*choices)]
 
 
-def failure(test):
-    """What the test raises in the first of its cases that fails; None if all of them pass."""
-    for arguments in cases(test):
-        afresh(inspect.getmodule(test))
-        try:
-            test(**arguments)
-        except NONSENSE:
-            raise
-        except (Exception, pytest.fail.Exception) as error:
-            return error
+def failure(test, arguments):
+    """What the test raises with these arguments; None if it passes."""
+    afresh(inspect.getmodule(test))
+    try:
+        test(**arguments)
+    except NONSENSE:
+        raise
+    except (Exception, pytest.fail.Exception) as error:
+        return error
     return None
 
 
+def failing(test, function=""):
+    """The number of a case of the test that fails, looked for first where the function is named; None if all pass."""
+    known = cases(test)
+    order = sorted(range(len(known)), key=lambda i: not any(str(value) == function for value in known[i].values()))
+    return next((i for i in order if failure(test, known[i]) is not None), None)
+
+
 @cache
-def passes(test):
-    return failure(test) is None
+def passes(test, case):
+    return failure(test, cases(test)[case]) is None
+
+
+def is_noticed(module, function, right, wrong, test):
+    """The test fails with the mistake, and passes without it in the case in which it failed."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        put_in_place(monkeypatch, found(vars(module), function), wrong_version(module, function, right, wrong))
+        case = failing(test, function)
+    assert case is not None, f"{test.__name__} passes all the same"
+    assert passes(test, case), "it fails without the mistake"
 
 
 @pytest.mark.parametrize("module, function, right, wrong, test", [
     pytest.param(module, function, right, wrong, test, id=f"{function}: {what.lstrip('*† ')}")
     for module, function, what, right, wrong, test in MISTAKES])
-def test_this_mistake_would_be_noticed(module, function, right, wrong, test, monkeypatch):
+def test_this_mistake_would_be_noticed(module, function, right, wrong, test):
     if function.endswith(".compilable") and not started():
         pytest.skip("without the compiler no product is compiled")
-    test, module = ordinary_test(test), import_module(module)
-    assert passes(test), "it fails without the mistake"
-    put_in_place(monkeypatch, found(vars(module), function), wrong_version(module, function, right, wrong))
-    assert failure(test) is not None, f"{test.__name__} passes all the same"
+    is_noticed(import_module(module), function, right, wrong, ordinary_test(test))
 
 
 # --------------------------------------------------------------------------------------------- about the tables
@@ -162,7 +175,20 @@ def test_a_mistake_that_makes_no_sense_is_an_error_and_no_failure():
         return undefined  # noqa: F821
 
     with pytest.raises(NameError):
-        failure(unknown)
+        failing(unknown)
+
+
+@pytest.mark.parametrize("wrong, holds, why", [
+    ("return 2 * p", lambda p: p.sum() < 9, "passes all the same"),
+    ("return  p", lambda p: p.sum() == 1, "passes all the same"),
+    ("return 2 * p", lambda p: p.sum() > 9, "it fails without the mistake"),
+    ("return 2 * p", lambda p: p.sum() == 1, None)])
+def test_a_mistake_is_noticed_by_what_fails_with_it_and_passes_without(wrong, holds, why):
+    def it_holds():
+        assert holds(numopt.networks.losses.softmax(np.zeros((1, 2))))
+
+    with pytest.raises(AssertionError, match=why) if why else nullcontext():
+        is_noticed(import_module("numopt.networks.losses"), "softmax", "return p", wrong, it_holds)
 
 
 def test_all_cases_of_a_test_are_tried():
@@ -174,5 +200,17 @@ def test_all_cases_of_a_test_are_tried():
         seen.append((a, b, c))
         assert c == 5 or b == 2
 
-    assert isinstance(failure(several), AssertionError)
+    number = failing(several)
     assert len(cases(several)) == 4 and (1, 2, 5) in seen and seen[-1] == (3, 4, (6, 7))
+    assert cases(several)[number] == {"a": 3, "b": 4, "c": (6, 7)}
+    assert [passes(several, i) for i in range(4)] == [i != number for i in range(4)]
+
+
+def test_the_cases_that_are_about_the_function_come_first():
+    tried = []
+
+    @pytest.mark.parametrize("name", ["adam", "shampoo", "sgd"])
+    def each(name):
+        tried.append(name)
+
+    assert failing(each, "shampoo") is None and tried == ["shampoo", "adam", "sgd"]
