@@ -114,6 +114,10 @@ class Network(Chain):
         return self.forward(self.checked_theta(theta), self.checked_inputs(X).astype(theta.dtype, copy=False), mode)[0]
 
     def checked_theta(self, theta):
+        if type(theta) is not np.ndarray or theta.dtype.kind not in "fc":
+            given = f"one of {theta.dtype}" if type(theta) is np.ndarray else f"of type {type(theta).__name__}"
+            raise ValueError("theta must be an array of float32 or float64, as initial() gives it; it is "
+                             f"{given}: np.array(theta, float) makes one")
         if theta.shape != (self.size,):
             raise ValueError(f"this network has {self.size} weights; theta has shape {theta.shape}")
         return theta

@@ -50,8 +50,8 @@ class MiniBatch(Objective):
         if self._kept is not None and self._kept[0] is theta:
             return self._kept[1:]
         mode = Mode(self.training, (*self.seed, MASKS), self.statistics)
-        X = self.X.astype(theta.dtype, copy=False)
-        z, saved = self.network.forward(self.network.checked_theta(theta), X, mode)
+        theta = self.network.checked_theta(theta)
+        z, saved = self.network.forward(theta, self.X.astype(theta.dtype, copy=False), mode)
         self._kept = (theta, z, saved, mode.seen) if is_constant(theta) else None
         return z, saved, mode.seen
 
@@ -288,7 +288,7 @@ def is_constant(theta):
 
 def constant(theta):
     """θ itself if it is constant, otherwise a copy that is."""
-    if not is_constant(theta):
+    if isinstance(theta, np.ndarray) and not is_constant(theta):  # what is no array is refused by the network
         theta = theta.copy()
         theta.flags.writeable = False
     return theta

@@ -97,7 +97,7 @@ class EmpiricalRisk:
         self.Y = network.loss.checked(Y, len(self.X), network.output_size)
         self.size, self.n = network.size, len(self.X)
         self.batch_size = self.n if batch_size is None else batch_size
-        if not isinstance(self.batch_size, (int, np.integer)) or not 1 <= self.batch_size <= self.n:
+        if not is_whole(self.batch_size) or not 1 <= self.batch_size <= self.n:
             raise ValueError(f"batch_size is {batch_size!r}; with {self.n} examples it must be a whole number "
                              f"from 1 to {self.n}, or None for all of them")
         self.seed = checked_seed(seed)
@@ -117,8 +117,8 @@ class EmpiricalRisk:
 
     def loss(self, t):
         """The mini-batch of step t = 1, 2, 3, ..."""
-        if t < 1:
-            raise ValueError(f"steps are counted from 1; there is no mini-batch of step {t}")
+        if not is_whole(t) or t < 1:
+            raise ValueError(f"steps are counted from 1; there is no mini-batch of step {t!r}")
         epoch, i = divmod(t - 1, self.steps_per_epoch)
         chosen = self.order(epoch)[i * self.batch_size:(i + 1) * self.batch_size]
         return MiniBatch(self.network, self.X[chosen], self.Y[chosen], seed=(self.seed, t), checked=True)
@@ -139,3 +139,7 @@ class EmpiricalRisk:
 
     def blocks(self, vector):
         return self.network.blocks(vector)
+
+
+def is_whole(x):
+    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)

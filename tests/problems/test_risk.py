@@ -126,11 +126,20 @@ def test_the_mean_of_an_epochs_gradients_is_the_gradient_of_the_whole():
     assert_allclose(sum(gradients), problem.whole.gradient(THETA), atol=1e-15)
 
 
-@pytest.mark.parametrize("batch_size", [0, -3, 24, 2.0, "all", "12"])
+@pytest.mark.parametrize("batch_size", [0, -3, 24, 2.0, "all", "12", True])
 def test_a_batch_size_that_cannot_be_says_what_could(batch_size):
     with pytest.raises(ValueError, match=f"batch_size is {batch_size!r}; with 23 examples it must be a whole number "
                                          "from 1 to 23, or None for all of them"):
         risk(batch_size)
+
+
+@pytest.mark.parametrize("theta, given", [(list(THETA), "of type list"), (np.ones(43, int), "one of int64"),
+                                          (np.ma.masked_less(THETA, 0), "of type MaskedArray")])
+def test_a_loss_that_is_asked_at_no_vector_of_real_numbers_says_what_was_given(theta, given):
+    loss = risk().loss(1)
+    for ask in loss.value, loss.gradient, loss.value_and_gradient, loss.jacobian, risk().whole.value:
+        with pytest.raises(ValueError, match=f"theta must be an array of float32 or float64.* it is {given}"):
+            ask(theta)
 
 
 @pytest.mark.parametrize("seed", [None, -1, "now", 0.5, True])
@@ -156,7 +165,7 @@ def test_a_batch_size_may_be_a_numpy_number():
     assert risk(np.int32(5)).loss(1).n == 5
 
 
-@pytest.mark.parametrize("t", [0, -1])
+@pytest.mark.parametrize("t", [0, -1, 1.5, True])
 def test_steps_are_counted_from_one(t):
     with pytest.raises(ValueError, match=f"steps are counted from 1; there is no mini-batch of step {t}"):
         risk().loss(t)
