@@ -257,3 +257,31 @@ def test_at_the_printed_rate_nltgcr_is_far_behind_after_a_hundred_epochs_too():
         losses = ends("mlp_2x90", f"cifar10, {method}, 100 epochs")
         assert len(losses) == 3 and 3 * losses.max() < ours.min()
         assert ends("mlp_2x90", f"cifar10, {method}, 100 epochs", "test accuracy").min() > right.max() + 0.03
+
+
+def test_kfac_is_in_seven_epochs_where_adam_is_in_75_at_three_times_the_cost_and_no_better_with_other_images():
+    runs, sooner = recorded("mlp_2x90"), []
+    for seed in 0, 1, 2:
+        its, adam, ours = (runs[f"cifar10, {run}, seed {seed}"] for run in (
+            "K-FAC, 7 epochs", "Adam, lr 0.00032, 100 epochs", "nlTGCR, lr 0.32, damping 0.001, 82 epochs"))
+        then = int(np.argmax(adam["training loss"] <= its["training loss"][-1]))
+        sooner.append(then)
+        assert ours["training loss"][-1] > its["training loss"][-1] + 0.3
+        assert 2.5 < its["processor"][-1] / adam["processor"][then] < 4         # "in a third of the processor's time"
+        assert 20 < its["processor"][-1] / 7 / (adam["processor"][-1] / 100) < 45                       # "some thirty"
+        assert abs(its["test accuracy"][-1] - adam["test accuracy"][then]) < 0.01
+        assert its["test loss"].argmin() == 2
+    assert (min(sooner), max(sooner)) == (74, 78)
+    assert found_by_search("K-FAC") == (0.001, 0.001)
+
+
+def test_on_the_cnn_every_first_order_method_is_far_ahead_of_nltgcr_and_adam_after_thirty_epochs_as_well():
+    ours = ends("cnn", "cifar10, 10000 images, nlTGCR, lr 0.32, damping 10, 4 epochs")
+    for method in "Adam", "momentum, lr 0.01", "RMSProp, lr 0.0032":
+        assert ends("cnn", f"cifar10, 10000 images, {method}, 4 epochs").max() < ours.min() - 0.25
+    ours, adam = (ends("cnn", f"cifar10, 10000 images, {run}, 30 epochs") for run in
+                  ("nlTGCR, lr 0.32, damping 10", "Adam"))
+    assert adam.max() < ours.min() / 3
+    right, theirs = (ends("cnn", f"cifar10, 10000 images, {run}, 30 epochs", "test accuracy") for run in
+                     ("nlTGCR, lr 0.32, damping 10", "Adam"))
+    assert theirs.min() > right.max() + 0.05
