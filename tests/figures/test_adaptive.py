@@ -113,6 +113,9 @@ def test_lamb_layers_every_layer_moves_by_the_rate_and_it_does_not_matter_in_whi
 def test_lamb_layers_the_net_in_other_units_is_the_same_function(arrays):
     for name in lamb_layers.LOOPS:
         assert_allclose(arrays("lamb_layers")[f"{name}: loss"][:, 0], arrays("lamb_layers")[f"{name}: loss"][0, 0])
+    loss, theta = lamb_layers.problem(seed=0)
+    theta = theta + 0.1  # biases of no layer are 0
+    assert_allclose(loss.value(lamb_layers.in_other_units(loss.blocks(theta), 4.0)), loss.value(theta))
 
 
 # -------------------------------------------------------------------------------------------------------- ivon_diagonal

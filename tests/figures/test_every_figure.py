@@ -1,4 +1,6 @@
 """Every figure draws and says where it comes from; what its caption claims is tested in test_figures_*.py."""
+import inspect
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -52,6 +54,18 @@ def test_what_the_solver_of_the_layout_adds_up_in_another_order_moves_nothing(mo
             figure.canvas.draw()
             places.append([ax.get_position().bounds for ax in figure.axes])
     assert places[0] == places[1] == places[2]
+
+
+SHORT = {"adahessian_smoothing": {"rates": (0.1,), "steps": 5}, "ivon_diagonal": {"steps": 100}, "unified_table": {"steps": 3},
+         "one_matrix_eight_updates": {"batches": 2}, "momentum_and_noise": {"steps": 20}}
+
+
+@pytest.mark.parametrize("name", [name for name in figures.names()
+                                  if "seed" in inspect.signature(figures.load(name).compute).parameters])
+def test_with_another_seed_it_computes_something_else(name):
+    one, other = (figures.load(name).compute(**SHORT.get(name, {}), seed=seed) for seed in (1, 2))
+    assert any(not np.array_equal(one[key], other[key], equal_nan=np.asarray(one[key]).dtype.kind == "f")
+               for key in one), "the seed is not used"
 
 
 @pytest.mark.parametrize("name", figures.names())

@@ -296,11 +296,12 @@ def test_sensitivity_each_curve_is_high_on_both_sides(arrays):
         assert name == "rprop" or np.median(losses, axis=0)[0] > 2, name
 
 
-@pytest.mark.parametrize("name, i", [("gradient_descent", 16), ("adam", 8), ("lookahead", 18)])
-def test_sensitivity_the_record_is_what_the_script_computes(name, i, arrays, monkeypatch):
+@pytest.mark.parametrize("name, i, k", [("gradient_descent", 16, 0), ("adam", 8, 1), ("lookahead", 18, 4)])
+def test_sensitivity_the_record_is_what_the_script_computes(name, i, k, arrays, monkeypatch):
+    """To the rounding of single precision: one step or one example more is ten times as much."""
     monkeypatch.setattr(sensitivity, "RATES", sensitivity.RATES[i:i + 1])
-    found = sensitivity.losses("digits", name, sensitivity.SEED)["loss"]
-    assert found == pytest.approx(arrays("sensitivity")[name][0, i], rel=0.02)
+    found = sensitivity.runs("digits")[f"{name}, {k}"]()["loss"]
+    assert found == pytest.approx(arrays("sensitivity")[name][k, i], rel=3e-4)
 
 
 # ------------------------------------------------------------------------------------------------- loss_histories
@@ -379,11 +380,13 @@ def test_loss_histories_all_methods_start_at_the_same_loss(arrays):
 @pytest.mark.parametrize("net, name, lr", [("5 × 30", "nltgcr_fisher", 1.0), ("2 × 90", "kfac", 0.001),
                                            ("CNN", "adam", 0.001)])
 def test_loss_histories_the_record_is_what_the_script_computes(net, name, lr, monkeypatch):
+    seed = {"kfac": 0, "adam": 1, "nltgcr_fisher": 2}[name]
+    monkeypatch.setattr(loss_histories, "SEED", seed)
     monkeypatch.setattr(loss_histories, "SEEDS", 1)
-    monkeypatch.setattr(loss_histories, "EPOCHS", 2)
+    monkeypatch.setattr(loss_histories, "EPOCHS", 1 if net == "CNN" else 2)
     found = loss_histories.histories("digits", net, name, lr)["loss"]
     kept = recorded("loss_histories")[f"{net}, {name}, {lr:g}"]["loss"]
-    np.testing.assert_allclose(found[0], kept[0, :3], rtol=0.02)
+    np.testing.assert_allclose(found[0], kept[seed, :found.shape[1]], rtol=2e-3)
 
 
 def test_loss_histories_the_script_takes_images_of_another_size_with_colors(monkeypatch):
