@@ -56,8 +56,8 @@ def test_what_the_solver_of_the_layout_adds_up_in_another_order_moves_nothing(mo
     assert places[0] == places[1] == places[2]
 
 
-SHORT = {"adahessian_smoothing": {"rates": (0.1,), "steps": 5}, "ivon_diagonal": {"steps": 100}, "unified_table": {"steps": 3},
-         "one_matrix_eight_updates": {"batches": 2}, "momentum_and_noise": {"steps": 20}}
+SHORT = {"adahessian_smoothing": {"rates": (0.1,), "steps": 5}, "ivon_diagonal": {"steps": 100},
+         "unified_table": {"steps": 3}, "one_matrix_eight_updates": {"batches": 2}, "momentum_and_noise": {"steps": 20}}
 
 
 @pytest.mark.parametrize("name", [name for name in figures.names()
