@@ -477,6 +477,12 @@ def test_a_measurement_must_be_a_number_and_a_limit_finite():
         record(run, seconds=float("nan"))
 
 
+def test_whether_something_is_so_may_be_measured():
+    seen = record(gradient_descent(Quadratic(np.eye(2)), [1.0, 2.0], lr=0.5), steps=2, measure={
+        "near": lambda theta: theta[0] < 0.6, "far": lambda theta: bool(theta[0] > 0.6)})
+    assert seen["near"].tolist() == [False, True, True] and seen["far"].tolist() == [True, False, False]
+
+
 # -------------------------------------------------------------------------------------------- what is driven, and how
 
 @pytest.mark.parametrize("driver", [lambda run: record(run, steps=3), lambda run: path(run, 3)])
@@ -492,7 +498,8 @@ def test_what_is_no_run_is_answered_with_what_is_meant(driver, thing, message):
 @pytest.mark.parametrize("how, error, message", [
     ({"measure": BOWL.value}, TypeError, 'measure is .*measure={"loss": risk.whole.value}'),
     ({"measure": {"loss": 3}}, TypeError, "'loss' must be a function of theta, and is 3"),
-    ({"measure": {"t": BOWL.value}}, ValueError, "record counts 't' itself"),
+    *(({"measure": {name: BOWL.value}}, ValueError, f"record counts {name!r} itself") for name in (
+        "step", "t", "seconds")),
     ({"measure": {"loss": lambda theta: None}}, ValueError, "'loss' gave None, not a number"),
     ({"measure": {"loss": BOWL.value}, "plateau": "loss"}, TypeError, r"plateau=\(lr, \"loss\"\), and not 'loss'"),
     ({"stop": 3}, ValueError, "stop is 3; it must be a function")])

@@ -12,8 +12,8 @@ from numopt import signature
 from numopt.networks import mlp
 from numopt.optimizer import optimizer
 from numopt.optimizers import (
-    adam, kfac, lbfgs, levenberg_marquardt, momentum, muon, nadam, natural_gradient, newton_rate, nonlinear_cg, polyak,
-    rprop, scion)
+    adam, dog, ivon, kfac, lbfgs, levenberg_marquardt, momentum, muon, nadam, natural_gradient, newton_rate,
+    nonlinear_cg, polyak, prodigy, rprop, scion, sps, trust_region)
 from numopt.optimizers.conjugate import FORMULAS
 from numopt.optimizers.kronecker import SCALES
 from numopt.optimizers.lmo import BALLS
@@ -54,7 +54,9 @@ def test_a_range_holds_what_it_says(name, inside, outside):
     (adam, "lr", 10**400, "at least 0, or a schedule"),
     (adam, "eps", np.complex64(0.1), "at least 0"), (newton_rate, "probe", 3.0, "a problem"),
     (kfac, "labels", 3, "'sampled', 'exact' or 'data'$"), (levenberg_marquardt, "mu", -1, "at least 0$"),
-    (rprop, "lr", -1, "at least 0$")])
+    (rprop, "lr", -1, "at least 0$"),
+    *((method, name, 0, "above 0$") for method, name in (  # of which 0 would be a standstill, or a division by it
+        (dog, "share"), (prodigy, "share"), (ivon, "ess"), (ivon, "h0"), (sps, "c"), (trust_region, "most")))])
 def test_a_use_of_its_own_has_a_range_of_its_own(method, name, value, wanted):
     with pytest.raises(ValueError, match=f"{method.__name__}: {name} is .*; it must be .*{wanted}"):
         method(BOWL, START, **{name: value})

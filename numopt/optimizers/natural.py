@@ -179,11 +179,20 @@ def solved_in_a_chain(H, g, layers):
     """The inverse of the chain's matrix times g: what the next layer tells of a layer is taken off, and given back."""
     ends = np.cumsum([0, *(W.size for W in layers)])
     parts = [slice(*pair) for pair in pairwise(ends.tolist())]
-    told = [np.linalg.solve(H[b, b], H[b, a]).T for a, b in pairwise(parts)]  # Ψ = H_ab H_bb⁻¹
+    told = [times_inverse(H[b, b], H[b, a]).T for a, b in pairwise(parts)]  # Ψ = H_ab H_bb⁻¹
     left = [H[a, a] - Psi @ H[b, a] for Psi, (a, b) in zip(told, pairwise(parts))]
-    d = [np.linalg.solve(S, g[a] - Psi @ g[b]) for S, Psi, (a, b) in zip(left, told, pairwise(parts))]
-    d.append(np.linalg.solve(H[parts[-1], parts[-1]], g[parts[-1]]))
+    d = [times_inverse(S, g[a] - Psi @ g[b]) for S, Psi, (a, b) in zip(left, told, pairwise(parts))]
+    d.append(times_inverse(H[parts[-1], parts[-1]], g[parts[-1]]))
     return np.concatenate([d[0], *(d_b - Psi.T @ d_a for d_a, d_b, Psi in zip(d, d[1:], told))])
+
+
+def times_inverse(H, G):
+    """H⁻¹G for a block of a curvature matrix, if there is one."""
+    d = solution(H, G)
+    if d is None:
+        raise ValueError("the curvature matrix of a layer is singular, and the step is not defined: give it some "
+                         "damping")
+    return d
 
 
 def eigenbasis(loss, theta, curvature, damping, structure):

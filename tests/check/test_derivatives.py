@@ -169,6 +169,7 @@ def test_the_table_has_a_line_for_every_question():
     assert words == {"gradient": "wrong", "hessian": "wrong", "gauss_newton": "not answered"}
     assert table(Quadratic(np.eye(2)), [1, 2]).count("right") == 2
     assert table(Quadratic(np.eye(2)), [1, 2]).startswith("Quadratic at a theta of 2 numbers, float64")
+    assert table(Quadratic(np.eye(2)), np.ones(2, np.float32)).startswith("Quadratic at a theta of 2 numbers, float32")
 
 
 def test_as_many_directions_are_tried_as_are_asked_for():

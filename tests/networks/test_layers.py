@@ -299,6 +299,12 @@ def test_a_layer_refuses_a_size_a_stride_and_a_border_that_make_no_sense_when_it
     make(np.int64(2))
 
 
+@pytest.mark.parametrize("bias, columns", [(None, 4), (0, 4), (np.False_, 4), (1, 5), (np.True_, 5)])
+def test_a_bias_is_there_or_not(bias, columns):
+    assert Dense(4, 3, bias=bias).shapes == [(3, columns)] and Dense(4, 3, bias=bias).size == 3 * columns
+    assert repr(Dense(4, 3, bias=bias)) == f"Dense(4, 3{', bias=False' * (columns == 4)})"
+
+
 # ---------------------------------------------------------------------------------------------------------- dropout
 
 def dropped(rate=0.3, seed=(0, 1), shape=(200, 100), dtype=float, **how):

@@ -97,6 +97,7 @@ def test_the_compiled_loop_of_nltgcr_is_that_of_its_module_and_goes_on_to_the_la
         assert len(fast["pairs"]) == min(step, settings.get("window", 10))
         if step == 4:
             resumed = nltgcr_fisher(risk, fast.theta, **settings, **fast.memory)
+    assert_allclose(fast["C"], slow["C"], rtol=0, atol=close * np.abs(slow["C"]).max())
     for mine, its in zip(fast["pairs"], slow["pairs"], strict=True):
         for a, b in zip(mine, its):
             assert_allclose(a, b, rtol=0, atol=close * np.abs(b).max())

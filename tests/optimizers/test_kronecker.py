@@ -537,9 +537,12 @@ def test_the_first_gradient_says_what_the_coordinates_are_and_moves_nothing():
 
 
 def test_its_second_step_is_the_sign_of_the_gradient_in_those_coordinates():
-    d = steps(soap, PROBLEM, ZERO, 2, lr=0.1, eps=0.0, weight_decay=0.0)[1].reshape(4, 3)
+    """But for eps, which is added to the root of the square."""
     U, _, Vt = np.linalg.svd(MATRICES[0])
-    assert_allclose(d, -0.1 * U @ np.sign(U.T @ MATRICES[1] @ Vt.T) @ Vt, atol=1e-10)
+    turned = U.T @ MATRICES[1] @ Vt.T
+    for eps in (0.0, 0.5):
+        d = steps(soap, PROBLEM, ZERO, 2, lr=0.1, eps=eps, weight_decay=0.0)[1].reshape(4, 3)
+        assert_allclose(d, -0.1 * U @ (turned / (np.abs(turned) + eps)) @ Vt, atol=1e-10)
 
 
 def test_where_shampoos_matrices_are_diagonal_it_is_adam():

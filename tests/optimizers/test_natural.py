@@ -384,6 +384,17 @@ def test_it_knows_neighbours_as_they_are_and_its_inverse_links_no_others(sizes, 
                 assert np.abs(F[np.ix_(a, b)]).max() > 1e-3  # which is left out
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_layer_without_curvature_along_a_direction_needs_damping(dtype):
+    """The gradients of 50 examples by the outputs of softmax add up to 0: each block of F is singular, to rounding."""
+    network, rng = mlp([3, 4, 3]), np.random.default_rng(0)
+    batch = MiniBatch(network, rng.standard_normal((50, 3)), rng.integers(3, size=50))
+    theta = network.initial(seed=0, dtype=dtype)
+    with pytest.raises(ValueError, match="singular, and the step is not defined: give it some damping"):
+        next(block_tridiagonal(batch, theta, damping=0))
+    assert np.isfinite(next(block_tridiagonal(batch, theta, damping=1e-2))).all()
+
+
 def divergence(F, B):
     """KL of the normal distribution with the covariance F from that with B."""
     return (np.trace(np.linalg.solve(B, F)) - len(F) + np.linalg.slogdet(B)[1] - np.linalg.slogdet(F)[1]) / 2

@@ -514,7 +514,9 @@ def test_preconditioned_with_identity_matrices_it_is_the_method_without():
 def test_the_start_with_one_conjugate_gradient_goes_down_the_gradient_of_all_the_data_as_far_as_the_model_says():
     g, F = RISK.whole.gradient(WEIGHTS), dense(RISK.whole.fisher(WEIGHTS), NETWORK.size)
     cauchy = WEIGHTS - (g @ g) / (g @ F @ g + 1e-2 * g @ g) * g
-    assert_allclose(path(nltgcr_fisher(RISK, WEIGHTS, lr=0), 1)[1], cauchy)
+    run = nltgcr_fisher(RISK, WEIGHTS, lr=0)
+    assert_allclose(next(run), cauchy)
+    assert np.array_equal(next(nltgcr_fisher(RISK, run.theta, lr=0, **run.memory)), run.theta)  # only at the start
 
 
 def test_the_start_goes_down_the_gradient_also_where_f_is_the_same_everywhere():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from numopt.problems import Beale, Counted, CountedMatrix, LeastSquares, Noisy, Quadratic
+from numopt.networks import mlp
+from numopt.problems import Beale, Counted, CountedMatrix, LeastSquares, MiniBatch, Noisy, Quadratic
 
 A = np.array([[4.0, 1, 0], [1, 3, -1], [0, -1, 2]])
 
@@ -40,6 +41,26 @@ def test_a_matrix_used_as_an_array_counts_as_a_product_for_each_column():
     squares = Counted(LeastSquares(lambda theta: A @ theta - 1, lambda theta: A))
     assert_allclose(squares.gauss_newton(theta) @ theta, A @ A @ theta)
     assert squares.products == 1
+
+
+@pytest.mark.parametrize("question, how, counts", [
+    ("sampled_gradient", {"seed": 3}, (0, 1, 0)), ("kronecker_factors", {"seed": 3, "labels": "sampled"}, (0, 1, 0)),
+    ("kronecker_factors", {"labels": "data"}, (0, 1, 0)), ("per_example_gradients", {}, (0, 1, 0)),
+    ("fisher", {"samples": 2, "seed": 3}, (0, 0, 7)), ("sampled_fisher", {}, (0, 0, 7)),
+    ("empirical_fisher", {}, (0, 0, 7)), ("hessian", {}, (0, 0, 7)), ("gauss_newton", {}, (0, 0, 7))])
+def test_what_a_network_answers_is_passed_on_with_its_seed_and_counted_as_what_it_costs(question, how, counts):
+    random, network = np.random.default_rng(0), mlp([3, 1, 2])
+    batch = MiniBatch(network, random.standard_normal((5, 3)), random.integers(2, size=5))
+    theta, counted = network.initial(seed=1)[:], Counted(batch)
+    V = np.eye(network.size)[:, :7]
+
+    def asked(problem):
+        answer = getattr(problem, question)(theta, **how)
+        return np.concatenate([np.ravel(part) for pair in answer for part in pair]) if isinstance(answer, list) else (
+            answer if isinstance(answer, np.ndarray) else answer @ V)
+
+    assert_allclose(asked(counted), asked(batch), rtol=1e-12, atol=1e-14)
+    assert (counted.values, counted.gradients, counted.products) == counts
 
 
 def test_a_matrix_that_is_not_symmetric_has_the_transpose_that_it_has():

@@ -362,3 +362,9 @@ def test_asked_itself_a_noisy_problem_answers_without_noise():
     assert noisy.value(theta) == Beale().value(theta) and noisy.size == 2
     assert np.array_equal(noisy.gradient(theta), Beale().gradient(theta))
     assert_allclose(Noisy(Beale(), sigma=0).loss(7).gradient(theta), Beale().gradient(theta))
+
+
+@pytest.mark.parametrize("sigma", [-1, float("nan"), float("inf"), "much", None])
+def test_a_standard_deviation_must_be_a_number(sigma):
+    with pytest.raises(ValueError, match="a standard deviation is a number of at least 0"):
+        Noisy(Beale(), sigma)
