@@ -215,6 +215,13 @@ def test_the_wolfe_search_does_not_end_where_f_rises_steeply_again():
     assert abs(step.g.item()) <= 0.5
 
 
+def test_where_f_is_a_cubic_the_wolfe_search_knows_its_minimum_from_two_trials_also_beyond_the_middle():
+    # of slope (x − 0.6)(x + 0.1): f(1) is above f(0), and the minimum nearer to 1
+    loss = on_a_line(lambda x: x**3 / 3 - x * x / 4 - 0.06 * x, lambda x: (x - 0.6) * (x + 0.1))
+    step = strong_wolfe(loss, np.array([0.0]), ONE, c2=0.1, most=2)
+    assert step.alpha == pytest.approx(0.6)
+
+
 def test_after_its_last_trial_the_wolfe_search_answers_with_the_lowest_point_so_far():
     # at 0.1 the slope of ½(1 − x)² is still −0.9, much steeper than c₂ wants it
     loss = on_a_line(lambda x: (1 - x)**2 / 2, lambda x: x - 1)

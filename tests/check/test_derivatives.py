@@ -100,6 +100,7 @@ def test_what_an_objective_does_not_answer_has_no_error():
 
 def test_an_answer_of_the_wrong_shape_or_not_finite_is_infinitely_wrong():
     assert check_gradient(Changed(g=lambda g: g[:-1]), START) == np.inf
+    assert check_gradient(Changed(g=lambda g: g[:, None]), START) == np.inf
     assert (check_coordinates(Changed(g=lambda g: g[:, None]), START) == np.inf).all()
     assert check_hessian(Changed(H=lambda H: H[:-1]), START) == np.inf
     assert check_gradient(Changed(g=lambda g: g * np.nan), START) == np.inf

@@ -133,6 +133,14 @@ def test_labels_of_all_classes_are_asked_about_where_the_loss_draws_none():
         assert loss_errors(Undrawn(), seed=seed).right and loss_errors(Wrong(), seed=seed)["gradient"] > 0.1
 
 
+def test_where_there_are_few_labels_a_fisher_product_is_held_against_all_of_them_to_the_last_digits():
+    class Wrong(SoftmaxCrossEntropy):
+        def fisher_product(self, z, u):
+            return 1.01 * super().fisher_product(z, u)
+
+    assert loss_errors(SoftmaxCrossEntropy()).right and not loss_errors(Wrong()).right
+
+
 def test_a_fisher_product_of_ones_own_is_held_against_labels_that_are_drawn():
     assert loss_errors(Scaled()).right and network_errors(mlp([5, 4, 3], loss=Scaled())).right
     wrong = type("Wrong", (Scaled,), {"fisher_product": SquaredError.fisher_product})()

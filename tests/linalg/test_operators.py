@@ -32,6 +32,7 @@ def test_one_that_is_too_large_says_how_large_its_array_would_be():
     for shape in (20_000, 2), (2, 20_000):
         with pytest.raises(ValueError, match="multiply it by vectors"):
             np.asarray(Operator(None, None, shape, np.dtype(float)))
+    assert_array_equal(np.asarray(Symmetric(lambda v: v, 101, np.dtype(float))), np.eye(101))
 
 
 def test_the_hessian_of_a_function_of_ones_own_is_an_array_at_once():

@@ -46,6 +46,14 @@ def test_a_curvature_is_rounding_beside_the_numbers_that_cancel_in_it_whatever_t
             assert_allclose(absolute(M, flat), np.abs(A) @ flat)
 
 
+@pytest.mark.parametrize("n", [7, 200])
+def test_of_second_differences_which_are_no_array_what_cancels_is_found_as_well(n):
+    """|−1 2 −1| adds up to 4."""
+    A = 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)
+    assert_allclose(absolute(aslinearoperator(A), np.ones(n)), absolute(A, np.ones(n)))
+    assert_array_equal(absolute(A, np.ones(n))[1:-1], 4)
+
+
 def test_a_small_curvature_of_a_parameter_in_small_units_is_none():
     """By conjugate gradients as well as by elimination."""
     A, b = np.diag([1.0, 1e-20, 1e-9]), np.array([1.0, 2e-20, 3e-9])

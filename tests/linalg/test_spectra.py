@@ -262,6 +262,16 @@ def test_no_probes_are_none():
             ask(np.eye(3), 3, probes=0)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_lanczos_ends_where_a_matrix_has_no_more_eigenvalues_in_either_precision(rank, dtype):
+    """Of a matrix of that rank these are `rank` of its own, and 0."""
+    for seed in range(5):
+        A = np.diag([*range(1, rank + 1), *[0] * 20]).astype(dtype)
+        alpha, beta, _ = lanczos(A, vector(20 + rank, seed + 1).astype(dtype), 15)
+        assert_allclose(eigvalsh_tridiagonal(alpha, beta), range(rank + 1), atol=1e3 * np.finfo(dtype).eps)
+
+
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 MISTAKES = [

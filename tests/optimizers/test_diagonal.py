@@ -429,6 +429,19 @@ def test_the_curvature_of_ivon_stays_positive_where_that_of_the_loss_is_not():
         assert (run["h"] + 0.1 > 0).all() and np.isfinite(run.theta).all()
 
 
+@pytest.mark.parametrize("beta2", [0.9, 0.99])
+def test_the_curvature_of_ivon_goes_along_a_geodesic_of_variances_to_third_order(beta2):
+    """On which H = h + weight_decay is multiplied by exp((1 − β₂) (ĥ − h) / H)."""
+    for seed in range(5):
+        run = ivon(BOWL, np.zeros(4), ess=1e6, h0=2.0, weight_decay=0.1, beta2=beta2, seed=seed, lr=0.0)
+        for _ in range(3):
+            H, h = run["h"] + 0.1 if run["t"] else 2.1, run["h"] if run["t"] else 2.0
+            next(run)
+            y = (1 - beta2) * (run["h_hat"] - h) / H
+            near = np.abs(y) < 0.5
+            assert (np.abs(np.log((run["h"] + 0.1) / H) - y)[near] <= np.abs(y[near])**3 / 4 + 1e-15).all()
+
+
 def test_with_no_noise_and_a_curvature_that_stays_a_step_of_ivon_is_momentum_corrected_for_its_start():
     run = ivon(Linear([1.0, -2.0]), [0.0, 0.0], lr=0.3, beta2=1 - 1e-16, ess=1.0, h0=2.0, weight_decay=0.0)
     assert_allclose(path(run, 3), np.outer(np.arange(4), [-0.15, 0.3]), atol=1e-12)

@@ -756,6 +756,8 @@ def test_between_renewals_ekfac_keeps_its_eigenvectors_and_not_its_moments():
     for t in range(1, 11):
         next(run)
         seen.append((run["U_A"][0], run["s"]))
+        for U_i, S in [*zip(run["U_A"], run["A"]), *zip(run["U_G"], run["G"])] if t in (3, 5, 10) else []:
+            assert_allclose(U_i.T @ S @ U_i, np.diag(np.diag(U_i.T @ S @ U_i)), atol=1e-12 * np.abs(S).max())
     renewed = [t + 1 for t in range(1, 10) if not np.array_equal(seen[t][0], seen[t - 1][0])]
     assert renewed == [2, 3, 5, 10]
     assert not any(np.array_equal(seen[t][1], seen[t - 1][1]) for t in range(1, 10))

@@ -486,6 +486,9 @@ def test_the_gain_ratio_is_one_where_the_model_is_right_or_all_is_rounding():
     for f_new, predicted in ((np.inf, 1.0), (np.nan, 1.0), (4.0, -1.0), (4.0, np.nan)):
         assert gain_ratio(5.0, f_new, predicted, float) == -np.inf
     assert gain_ratio(0.0, 0.0, 0.0, float) == -np.inf
+    for unit in 1e-30, 1e30:  # what is rounding goes by f
+        assert gain_ratio(5 * unit, 6 * unit, unit, float) == pytest.approx(-1)
+        assert gain_ratio(5 * unit, 5 * unit, 1e-18 * unit, float) == pytest.approx(1, rel=1e-3)
 
 
 def test_remembering_asks_nothing_twice_at_the_last_two_points():
