@@ -4,7 +4,9 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,9 +18,9 @@ from data_scripts.experiments import EXPERIMENTS, Method, Then
 from data_scripts.measurements import MEASUREMENTS
 from figures.making import records
 from numopt import data as sets
-from numopt.networks import mlp
+from numopt.networks import BatchNorm, Dense, Network, mlp
 from numopt.optimizers import adam, gradient_descent, newton_rate_printed
-from numopt.problems import EmpiricalRisk, Whole
+from numopt.problems import EmpiricalRisk, MiniBatch, Whole
 
 ROOT = Path(__file__).parents[2]
 TIMES = "seconds", "processor"
@@ -37,7 +39,9 @@ def a_job(label="Adam", epochs=3, name="mlp_5x30", seed=1):
 
 # ---------------------------------------------------------------------------------------------------- a training
 
-def test_a_training_is_that_of_the_loop_with_its_losses_and_what_it_cost():
+def test_a_training_is_that_of_the_loop_with_its_losses_and_what_it_cost(monkeypatch):
+    clock, processor = count(), count(0, 10)  # at every look one second later, and ten
+    monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=clock.__next__, process_time=processor.__next__))
     network, parts = mlp([64, 8, 10]), training.parts("digits", False, quick=True)
     seen = training.train(network, parts, "adam", {"lr": 0.01}, epochs=2, batch_size=50, seed=3)
     risk = EmpiricalRisk(network, *parts.training, 50, seed=3)
@@ -52,13 +56,35 @@ def test_a_training_is_that_of_the_loop_with_its_losses_and_what_it_cost():
         assert seen[f"{name} accuracy"][-1] == pytest.approx(Whole(network, *part).accuracy(run.theta))
     assert_array_equal(seen["backward"], [0, 8, 16])
     assert_array_equal(seen["forward"], [0, 8, 16])
-    assert 0 < seen["seconds"][1] < seen["seconds"][2]
+    assert_array_equal(seen["seconds"], [0, 8, 16])
+    assert_array_equal(seen["processor"], [0, 80, 160])
 
 
 def test_a_learned_rate_costs_five_forward_passes_more():
     network, parts = mlp([64, 8, 10]), training.parts("digits", False, quick=True)
     seen = training.train(network, parts, "newton_rate_printed", {"lr": 0.1}, epochs=1, batch_size=50, seed=0)
     assert seen["backward"][-1] == 8 and seen["forward"][-1] == 6 * 8
+
+
+def test_with_a_probe_the_validation_part_judges_the_rate_and_the_test_part_does_not():
+    network, parts = mlp([64, 8, 10]), training.parts("digits", False, quick=True)
+
+    def rates(**labels):
+        changed = {name: (getattr(parts, name)[0], Y) for name, Y in labels.items()}
+        return training.train(network, parts._replace(**changed), "newton_rate_printed", {"lr": 0.1}, epochs=1,
+                              batch_size=50, seed=0, probe=True)["step rate"]
+
+    assert_array_equal(rates(), rates(test=parts.test[1][::-1]))
+    assert not np.array_equal(rates(), rates(validation=parts.validation[1][::-1]))
+
+
+def test_batch_normalisation_goes_by_the_training_examples_whatever_the_others_are():
+    network, parts = Network(BatchNorm(64), Dense(64, 10), inputs=64), training.parts("digits", False, quick=True)
+    theta = network.initial(0, dtype=np.float32)
+    one = training.row(network, theta, parts, {})
+    other = training.row(network, theta, parts._replace(test=(3 * parts.test[0], parts.test[1])), {})
+    assert one["training loss"] == other["training loss"] and one["test loss"] != other["test loss"]
+    assert one["training loss"] == pytest.approx(MiniBatch(network, *parts.training).value(theta), rel=1e-5)
 
 
 def test_a_training_that_diverges_ends_early_with_what_it_has():
@@ -89,7 +115,9 @@ def test_of_cifar10_four_batches_are_trained_on_and_the_fifth_chooses_and_report
     assert [len(part[0]) for part in parts] == [40_000, 5000, 5000, 7]
     X, Y, X_test, Y_test, mean, sd, *_ = sets.cifar10(held_out=10_000)
     assert_array_equal(parts.training[0], X)
-    assert_array_equal(np.concatenate([parts.validation[0], parts.test[0]]), X_test)
+    assert_array_equal(parts.training[1], Y)
+    for place in 0, 1:
+        assert_array_equal(np.concatenate([parts.validation[place], parts.test[place]]), (X_test, Y_test)[place])
     official = sets.cifar10(normalise=False).X_test
     np.testing.assert_allclose(parts.official[0] * sd + mean, official / 255, atol=1e-6)
 

@@ -47,6 +47,14 @@ def test_pre_training_a_recorded_run_comes_out_again():
     assert again["loss"].shape == kept["loss"].shape and again["pre"] == kept["pre"]
 
 
+def test_pre_training_the_easy_examples_are_zeros_and_ones_and_then_all(monkeypatch):
+    seen = []
+    monkeypatch.setattr(pre_training, "train", lambda net, X, Y, theta, *rest: seen.append({*Y.tolist()}) or (
+        theta, np.ones(3)))
+    pre_training.run("easy", "digits", 0)
+    assert seen == [{0, 1}, {*range(10)}]
+
+
 def test_pre_training_the_layers_of_the_deep_net_are_those_of_the_small_ones(monkeypatch):
     monkeypatch.setattr(pre_training, "DEPTH", 3)
     monkeypatch.setattr(pre_training, "STAGE", 25)
