@@ -55,12 +55,12 @@ def lines(name, where, methods=None, record=None):
     shown = {name: form for name, form in SHOWN.items() if any(row[name].any() for row in rows.values())}
     heads = ["method", "epochs, seeds", f"training loss after {epochs}",
              *(f"{name}{', %' if name == 'test accuracy' else ''}" for name in list(shown)[1:]),
-             "seconds", f"training loss after {seconds:.2g} s"]
+             "seconds", f"training loss after {two_digits(seconds)} s"]
     told = [row_of(heads), row_of(["---"] * len(heads)).replace(" ", "")]
     for group, row in rows.items():
         cells = [ranged(row[name] * (100 if name == "test accuracy" else 1), form) for name, form in shown.items()]
         then = ranged(row["then"], ".3f") if row["whole epochs then"] else "no whole epoch"
-        told.append(row_of([group, f"{row['epochs']}, {row['seeds']}", *cells, f"{row['seconds'].mean():.2g}", then]))
+        told.append(row_of([group, f"{row['epochs']}, {row['seeds']}", *cells, two_digits(row["seconds"].mean()), then]))
     first = [f"by the {name} {ahead(rows, name, 1 if name == 'test accuracy' else -1)}" for name in shown]
     first.append(f"by the training loss after equal seconds {ahead(rows, 'then', -1)}")
     lost = f"  With some seed or all diverged: {'; '.join(diverged)}." if diverged else ""
@@ -69,6 +69,11 @@ def lines(name, where, methods=None, record=None):
 
 def row_of(cells):
     return f"| {' | '.join(cells)} |"
+
+
+def two_digits(x):
+    """Two of its digits, or all before the point: never 2.7e+02."""
+    return f"{x:.2g}" if x < 99.5 else f"{x:.0f}"
 
 
 def ranged(x, form):

@@ -303,6 +303,24 @@ def test_on_fashion_mnist_kfac_is_lowest_after_equal_epochs_and_adam_after_equal
         assert rows["nlTGCR, lr 1"]["training loss"].max() > rows[first]["training loss"].max()
 
 
+def test_on_few_images_of_cifar10_those_classify_others_best_that_have_not_gone_far_with_theirs():
+    groups, diverged = comparing.grouped(records.whole("mlp_2x90"), "cifar10, 10000 images")
+    epochs, _, rows = comparing.compared(groups)
+    assert epochs == 10 and not diverged and all(row["seeds"] == 2 for row in rows.values())
+    assert comparing.ahead(rows, "training loss", -1) == "K-FAC"
+    others = {name: row for name, row in rows.items() if name != "K-FAC"}
+    assert comparing.ahead(others, "training loss", -1) == "FishLeg, lr 0.16"
+    reached = {name: (row["training loss"].mean(), row["test loss"].mean()) for name, row in rows.items()}
+    between = [test for training, test in reached.values() if 1.3 < training < 1.6]
+    assert 4 < len(between) < len(reached) / 2
+    assert max(between) < min(test for training, test in reached.values() if not 1.3 < training < 1.6)
+
+
+def test_the_seconds_of_a_table_are_written_without_powers_of_ten():
+    assert [comparing.two_digits(x) for x in (0.4213, 2.345, 27.1, 99.4, 99.6, 271.3)] == [
+        "0.42", "2.3", "27", "99", "100", "271"]
+
+
 def test_adam_after_a_learned_rate_is_ahead_after_equal_epochs_and_behind_adam_alone_after_equal_seconds():
     groups, diverged = comparing.grouped(records.whole("lenet"), "cifar10, 2000 images")
     _, _, rows = comparing.compared(groups)
