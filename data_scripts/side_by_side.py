@@ -3,6 +3,8 @@
 Each row is a function (against_torch, seconds) -> {what: [ours, the other's]}, in milliseconds but for the memory,
 which is in MB; `cost` is that of step_costs.py.
 """
+import re
+import resource
 import subprocess
 import sys
 from functools import partial
@@ -104,27 +106,34 @@ def of_matrix_products(against_torch, seconds):
 
 
 PEAK = """
-import resource, sys
-import numpy as np
-from functools import partial
+import sys
 from data_scripts import side_by_side, torch_nets
 from numopt.networks import cnn
 X, Y = side_by_side.numbers((32, 32, 3))
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 if sys.argv[1] == "ours":
     step = side_by_side.adam_step(cnn(), X, Y, 4)
-    small = side_by_side.adam_step(cnn(), X, Y, side_by_side.BATCH)
+    large = side_by_side.adam_step(cnn(), X, Y, side_by_side.BATCH)
 else:
     step = next(torch_nets.steps(torch_nets.cnn, X, Y, 4))
-    small = next(torch_nets.steps(torch_nets.cnn, X, Y, side_by_side.BATCH))
+    large = next(torch_nets.steps(torch_nets.cnn, X, Y, side_by_side.BATCH))
 for _ in range(3):
     step()
-before = peak()
+before = side_by_side.peak()
 for _ in range(5):
-    small()
-print(peak() - before)
+    large()
+print(side_by_side.peak() - before)
 """
+
+
+def peak():
+    """How many kB this process has had at most.
+
+    Under Linux the system's own count, ru_maxrss, begins in a child with what its parent has had: it would not grow.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.search(r"VmHWM:\s*(\d+) kB", status.read_text())[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
 
 
 def of_memory(against_torch, seconds):
@@ -132,7 +141,7 @@ def of_memory(against_torch, seconds):
     def grown(who):
         done = subprocess.run([sys.executable, "-c", PEAK, who], capture_output=True, text=True, check=True,
                               cwd=Path(__file__).parents[1])
-        return float(done.stdout) / 1024  # which counts in kB, under Linux
+        return float(done.stdout) / 1024
 
     both = [grown("ours"), grown("theirs") if against_torch else np.nan]
     return {f"MB at the peak of a step, CNN, batch {BATCH} | PyTorch": both}
@@ -147,7 +156,7 @@ def report(runs):
     lines = ["", f"{'':60s}{'ours':>10s}{'theirs':>10s}{'ratio':>8s}"]
     for row in ROWS:
         for what, (ours, other) in sorted(runs.get(row, {}).items()) if row != "cost" else ():
-            lines.append(f"{what:60s}{ours:10.3f}{other:10.3f}{ours / other:8.2f}")
+            lines.append(f"{what:60s}{ours:10.3f}{other:10.3f}{ours / (other or np.nan):8.2f}")
     if "cost" in runs:
         lines += step_costs.report(runs["cost"])
     return lines if len(lines) > 2 else []

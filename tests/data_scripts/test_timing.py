@@ -1,8 +1,10 @@
 """What is timed is what it is said to be: plain Python trains the same net, and the parts are counted right."""
 import re
+import subprocess
 import sys
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -255,3 +257,13 @@ def test_second_order_cost_inverses_and_roots_cost_more_the_wider_a_layer_is(arr
         assert cost[method][dense] > 1.5 * max(cost[method][other], cost[method][narrow])
     assert all(cost[method][other] > cost[method][narrow] for method in ("soap", "shampoo"))
     assert all(cost[method][dense] > cost["natural_gradient"][dense] for method in ("ekfac", "soap", "shampoo"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system's own count begins with the parent's")
+def test_what_a_process_has_at_most_grows_in_the_child_of_a_larger_one():
+    larger = np.ones(50_000_000)  # 400 MB
+    program = ("import numpy as np; from data_scripts.side_by_side import peak; before = peak();"
+               "here = np.ones(4_000_000); print(peak() - before)")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
+                          cwd=Path(__file__).parents[2])
+    assert larger.nbytes == 400e6 and 30_000 < int(done.stdout) < 60_000  # kB, of 32 MB
