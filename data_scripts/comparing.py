@@ -60,7 +60,8 @@ def lines(name, where, methods=None, record=None):
     for group, row in rows.items():
         cells = [ranged(row[name] * (100 if name == "test accuracy" else 1), form) for name, form in shown.items()]
         then = ranged(row["then"], ".3f") if row["whole epochs then"] else "no whole epoch"
-        told.append(row_of([group, f"{row['epochs']}, {row['seeds']}", *cells, two_digits(row["seconds"].mean()), then]))
+        cells += two_digits(row["seconds"].mean()), then
+        told.append(row_of([group, f"{row['epochs']}, {row['seeds']}", *cells]))
     first = [f"by the {name} {ahead(rows, name, 1 if name == 'test accuracy' else -1)}" for name in shown]
     first.append(f"by the training loss after equal seconds {ahead(rows, 'then', -1)}")
     lost = f"  With some seed or all diverged: {'; '.join(diverged)}." if diverged else ""
