@@ -18,6 +18,7 @@ from numopt.optimizers.conjugate import FORMULAS
 from numopt.optimizers.kronecker import SCALES
 from numopt.optimizers.lmo import BALLS
 from numopt.problems import LeastSquares, MiniBatch, Quadratic
+from numopt.record import path
 from numopt.signature import DECAY, HYPERPARAMETERS, RATE, SCHEDULES, Range, memory_names
 
 BOWL, START = Quadratic(np.diag([3.0, 1.0])), [1.0, -2.0]
@@ -118,6 +119,8 @@ def test_numbers_of_numpy_become_pythons_and_leave_single_precision_single():
     run = adam(Quadratic(np.eye(2, dtype=np.float32)), np.ones(2, np.float32), beta1=np.longdouble(0.9),
                eps=np.float64(1e-8))
     assert next(run).dtype == np.float32 and type(run["beta1"]) is float
+    run = lbfgs(BOWL, START, history=np.int64(3))
+    assert type(run.hyperparameters["history"]) is int and np.isfinite(path(run, 5)).all()
 
 
 def test_every_hyperparameter_has_a_range_and_help_says_it_with_its_meaning():

@@ -5,7 +5,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.signal import correlate2d
 
 from numopt.kernels.patches import patches
-from numopt.networks import AveragePool, Conv2D, Dense, MaxPool, Mode
+from numopt.networks import AveragePool, Conv2D, Dense, MaxPool, Mode, ReLU
+from numopt.networks.convolution import joined
 
 
 def close(a, b):
@@ -106,3 +107,9 @@ def test_windows_lie_side_by_side_unless_a_stride_is_given(pool, k):
     y, _ = pool(k).forward(None, x, Mode())
     blocks = x.reshape(2, 12 // k, k, 12 // k, k, 2)
     assert_allclose(y, blocks.max(axis=(2, 4)) if pool is MaxPool else blocks.mean(axis=(2, 4)))
+
+
+@pytest.mark.parametrize("first, second", [(type("Mine", (ReLU,), {}), MaxPool), (ReLU, type("Mine", (MaxPool,), {}))])
+def test_what_is_derived_from_a_relu_or_a_pooling_is_run_as_it_is(first, second):
+    layers = first(), second(2)
+    assert joined(layers) == [*layers] and len(joined([ReLU(), MaxPool(2)])) == 1

@@ -356,6 +356,8 @@ def test_images_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"of shape \(8, 8, 1\), X of shape \(n, 8, 8, 1\); X has shape \(5, 64\); "
                                          r"X.reshape\(-1, 8, 8, 1\) makes them so"):
         network.outputs(network.initial(0), np.zeros((5, 64)))
+    with pytest.raises(ValueError, match=r"X has shape \(8, 8, 1\); X\[None\] is a batch of this one example"):
+        network.outputs(network.initial(0), np.zeros((8, 8, 1)))
 
 
 def test_images_whose_channels_come_first_are_turned_and_not_scrambled():

@@ -153,6 +153,9 @@ def test_the_pairs_of_lbfgs_all_have_positive_curvature_whatever_the_search():
     run = lbfgs(Rosenbrock(), [-1.2, 1.0], search=backtracking)
     kept = [len(run["pairs"]) for _ in zip(range(30), run) if all(y @ s > 0 for s, y in run["pairs"])]
     assert len(kept) == 30 and kept[-1] == 10
+    _, pairs = pairs_of(5, 3)
+    s, y = pairs[-1]
+    assert appended(pairs, s, -y, 10) is pairs and appended(pairs, 0 * s, y, 10) == ()  # left out; afresh
 
 
 # ---------------------------------------------------------------------------------------------- the radius of SR1
