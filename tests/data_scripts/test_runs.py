@@ -262,6 +262,12 @@ def test_a_grid_grows_until_the_best_has_worse_ones_on_both_sides(minimum, monke
     assert abs(np.log10(best) - minimum) <= 0.5 and min(asked) < best < max(asked) and len(set(asked)) == len(asked)
 
 
+def test_a_searched_number_has_the_two_digits_that_its_name_says():
+    method = Method("adam", {"lr": 1e-3}, {"lr": 10**0.5})
+    found = [runs.value(method, "lr", method.searched["lr"], k) for k in (-2, -1, 0, 1)]
+    assert found == [(("lr", 1e-4),), (("lr", 3.2e-4),), (), (("lr", 3.2e-3),)]
+
+
 def test_a_run_that_diverged_is_never_the_best():
     assert runs.score({"validation loss": np.array([2.0, 0.1])}, epochs=2) == np.inf
     assert runs.wanted({-1: 1.0, 0: np.inf, 1: np.inf}) == [-2]
@@ -313,14 +319,17 @@ def test_what_was_never_timed_is_timed_by_an_epoch_and_then_held_to_its_minutes(
 
 
 def test_a_table_compares_after_equal_epochs_and_after_equal_seconds():
-    record = a_record(quick=(10, 1.0, [3.0, 3.2]), slow=(4, 4.0, [2.0, 2.1]), one=(20, 1.0, [0.1]))
+    record, shorter = a_record(quick=(10, 1.0, [3.0, 3.2]), slow=(4, 4.0, [2.0, 2.1]), one=(20, 1.0, [0.1])), a_record(
+        quick=(2, 1.0, [0.5, 0.5]))
+    record = {part: shorter[part] | record[part] for part in record}  # those of the most epochs count
     epochs, seconds, rows = comparing.compared(comparing.grouped(record, "digits")[0])
     assert epochs == 4 and seconds == 10 and set(rows) == {"quick", "slow"}
     assert_array_equal(rows["quick"]["training loss"], [9.0, 9.2])  # after 4 of 10 epochs
     assert_array_equal(rows["slow"]["then"], [4.0, 4.1])             # after 2 of 4
     text = "\n".join(comparing.lines("any", "digits", record=record))
     assert "| quick | 10, 2 | 9.100 (9.000–9.200) |" in text and "training loss after 10 s" in text
-    assert "by the training loss slow;" in text and "equal seconds quick." in text
+    assert "by the training loss slow;" in text and "by the test accuracy slow;" in text
+    assert "equal seconds quick." in text
 
 
 def test_within_the_spread_of_the_seeds_nobody_is_ahead():
