@@ -43,6 +43,13 @@ def test_rounding_below_zero_is_clamped():
     assert np.isfinite(inverse_root(F, 4)).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_eigenvalue_that_rounding_has_brought_below_0_counts_as_the_least_that_there_may_be(dtype):
+    eps = float(np.finfo(dtype).eps)
+    R = inverse_root(np.diag([4.0, -10 * eps, 1.0]).astype(dtype), 2, eps=0.01)
+    assert_allclose(R, np.diag([0.5, 5.0, 1.0]), atol=10 * eps)
+
+
 def test_roots_that_there_are_not_are_refused():
     for root in inverse_root, inverse_root_newton:
         with pytest.raises(ValueError, match="add damping"):

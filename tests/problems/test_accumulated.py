@@ -23,6 +23,7 @@ def test_in_pieces_a_run_is_that_on_mini_batches_as_large_as_all_of_them(pieces)
     gathered = Accumulated(risk(24 // pieces), pieces) if pieces != 1 else Accumulated(risk(24), 1)
     assert_allclose(path(adam(gathered, START), 12), path(adam(risk(24), START), 12), atol=1e-12)
     assert gathered.steps_per_epoch == 2
+    assert Accumulated(risk(10), pieces).steps_per_epoch == -(-5 // pieces)  # the last of which goes on into the next
 
 
 def test_it_adds_up_nothing_in_the_arrays_that_the_pieces_hand_out():
