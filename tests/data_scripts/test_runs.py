@@ -160,6 +160,7 @@ def test_a_second_method_goes_on_from_where_the_first_has_come_to_or_afresh_at_i
     assert len(seen["training loss"]) == 4 and seen["step rate"][-1] == np.float32(start["lr"]) != np.float32(0.1)
     cost = first["forward"][-1] + 4 * epochs * 400 / 512
     assert seen["forward"][-1] == pytest.approx(cost), "what the first has cost counts"
+    assert seen["forward"][0] == (first["forward"][-1] if afresh else 0), "from a fresh start's first row on"
 
 
 # ------------------------------------------------------------------------------------------- stopped, and going on
