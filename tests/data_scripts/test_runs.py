@@ -382,3 +382,20 @@ def test_every_method_of_every_experiment_runs_on_a_few_examples(name, tmp_path)
     record = records.read(tmp_path / f"{name}.npz")
     assert {made["method"] for made in record["made"].values()} == set(EXPERIMENTS[name].methods)
     assert renewing.stale(name, tmp_path) == []
+
+
+@pytest.mark.parametrize("other, to_do", [(False, 1), (True, 2)])
+def test_a_run_goes_on_from_a_checkpoint_of_the_same_code_only(tmp_path, monkeypatch, other, to_do):
+    each, told = jobs.job("mlp_5x30", "digits", "Adam", 0, (), 2, quick=True), []
+
+    def stop(row):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        jobs.perform(each, tmp_path, stop)
+    assert len(list(tmp_path.iterdir())) == 1
+    if other:
+        making = records.making
+        monkeypatch.setattr(records, "making", lambda *given: making(*given) | {"digest": "of other code"})
+    jobs.perform(each, tmp_path, lambda row: told.append(row))
+    assert len(told) == to_do
