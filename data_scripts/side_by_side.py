@@ -4,7 +4,6 @@ Each row is a function (against_torch, seconds) -> {what: [ours, the other's]}, 
 which is in MB; `cost` is that of step_costs.py.
 """
 import re
-import resource
 import subprocess
 import sys
 from functools import partial
@@ -133,6 +132,7 @@ def peak():
     status = Path("/proc/self/status")
     if status.exists():
         return int(re.search(r"VmHWM:\s*(\d+) kB", status.read_text())[1])
+    import resource  # which Windows has not
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
 
 
