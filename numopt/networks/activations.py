@@ -81,6 +81,9 @@ class LeakyReLU(Activation):
             raise ValueError(f"LeakyReLU has a slope in (0, 1) where x is negative; {slope} was asked for")
         self.negative = float(slope)
 
+    def __repr__(self):
+        return f"LeakyReLU({'' if self.negative == 0.01 else f'slope={self.negative}'})"
+
     def value(self, x):
         return np.where(x.real > 0, x, self.negative * x)
 

@@ -75,6 +75,12 @@ def test_far_out_an_activation_is_a_line_or_a_constant(activation):
     assert_allclose(layer.backward(np.zeros(0), saved, np.ones((1, 2)), None), [slopes], atol=1e-15)
 
 
+@pytest.mark.parametrize("layer", [LeakyReLU(0.3), LeakyReLU(), ELU(0.5), ELU(), Softplus(), GELU()], ids=repr)
+def test_what_an_activation_says_makes_the_same_again(layer):
+    x = np.linspace(-3, 3, 7)
+    assert np.array_equal(eval(repr(layer)).value(x), layer.value(x))
+
+
 @pytest.mark.parametrize("layer, slope", [(ReLU(), 0), (LeakyReLU(0.3), 0.3), (ELU(0.7), 0.7)])
 def test_at_its_kink_the_derivative_is_that_of_the_left(layer, slope):
     y, saved = layer.forward(np.zeros(0), np.array([[0.0, -0.0]]), Mode())
