@@ -285,3 +285,18 @@ def test_on_the_cnn_every_first_order_method_is_far_ahead_of_nltgcr_and_adam_aft
     right, theirs = (ends("cnn", f"cifar10, 10000 images, {run}, 30 epochs", "test accuracy") for run in
                      ("nlTGCR, lr 0.32, damping 10", "Adam"))
     assert theirs.min() > right.max() + 0.05
+
+
+def test_on_the_resnet_the_learned_rate_comes_to_the_same_zone_from_three_starts_which_is_not_0_05():
+    runs = recorded("resnet")
+    rates = [runs[f"cifar10, 10000 images, second order, printed{run}, 2 epochs, seed {seed}"]["step rate"]
+             for run, seed in (("", 0), ("", 1), (", from 0.05", 0), (", from 0.01", 0))]
+    assert len(rates[0]) == 80                                                          # "within 80 steps"
+    assert all(0.08 < rate[-10:].min() and rate[-10:].max() < 0.11 for rate in rates)   # "0.08 to 0.11"
+    from_above, _, middle, below = rates
+    assert from_above.min() > 0.095 and middle.min() > 0.05 and below[0] < 0.02
+    assert (below[1:] / below[:-1]).max() > 2                                           # "with one large step"
+    for seed in 0, 1:
+        learned, fixed = (runs[f"cifar10, 10000 images, {method}, 2 epochs, seed {seed}"]["processor"] for method in (
+            "second order, printed", "fixed"))
+        assert 2.5 < learned[-1] / fixed[-1] < 3.5 and learned[-1] / 2 > 120            # "three times as long"
