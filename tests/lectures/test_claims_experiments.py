@@ -300,3 +300,19 @@ def test_on_the_resnet_the_learned_rate_comes_to_the_same_zone_from_three_starts
         learned, fixed = (runs[f"cifar10, 10000 images, {method}, 2 epochs, seed {seed}"]["processor"] for method in (
             "second order, printed", "fixed"))
         assert 2.5 < learned[-1] / fixed[-1] < 3.5 and learned[-1] / 2 > 120            # "three times as long"
+
+
+def test_on_the_cnn_kfac_is_ahead_of_adam_after_equal_epochs_and_with_its_own_damping_after_equal_seconds():
+    runs, last = recorded("cnn"), {}
+    for run in "K-FAC", "K-FAC, damping 0.001":
+        for seed in 0, 1:
+            its, adam = (runs[f"cifar10, 10000 images, {each}, seed {seed}"] for each in (
+                f"{run}, 4 epochs", "Adam, 30 epochs"))
+            then = int(np.argmax(adam["training loss"] <= its["training loss"][-1]))
+            last.setdefault(run, []).append(then)
+            assert (adam["processor"][then] > its["processor"][-1]) == (run != "K-FAC")
+            assert 4 < its["processor"][-1] / 4 / (adam["processor"][-1] / 30) < 6        # "five or so of Adam's"
+            assert its["test accuracy"].max() < adam["test accuracy"].max() + 0.01
+    assert last == {"K-FAC": [14, 14], "K-FAC, damping 0.001": [29, 28]}
+    jobs, found = searching("cnn", "cifar10", "K-FAC", runs, EXPERIMENTS["cnn"].search_epochs, images=10000)
+    assert jobs == [] and found == (("damping", 0.001),)
