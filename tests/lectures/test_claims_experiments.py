@@ -314,5 +314,7 @@ def test_on_the_cnn_kfac_is_ahead_of_adam_after_equal_epochs_and_with_its_own_da
             assert 4 < its["processor"][-1] / 4 / (adam["processor"][-1] / 30) < 6        # "five or so of Adam's"
             assert its["test accuracy"].max() < adam["test accuracy"].max() + 0.01
     assert last == {"K-FAC": [14, 14], "K-FAC, damping 0.001": [29, 28]}
+    net = EXPERIMENTS["cnn"].network((32, 32, 3), 10)
+    assert max(i for layer in net.layers for _, i in layer.shapes) == 2_049
     jobs, found = searching("cnn", "cifar10", "K-FAC", runs, EXPERIMENTS["cnn"].search_epochs, images=10000)
     assert jobs == [] and found == (("damping", 0.001),)
