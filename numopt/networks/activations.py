@@ -82,7 +82,7 @@ class LeakyReLU(Activation):
         self.negative = float(slope)
 
     def __repr__(self):
-        return f"LeakyReLU({'' if self.negative == 0.01 else f'slope={self.negative}'})"
+        return f"LeakyReLU(slope={self.negative})"
 
     def value(self, x):
         return np.where(x.real > 0, x, self.negative * x)

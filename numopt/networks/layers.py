@@ -25,9 +25,13 @@ from numopt.kernels.sharing import outer_products
 
 def whole(value, name, least=1):
     """The value, if it is a whole number of at least so much: what it would make of another, no pass asks again."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+    if not is_whole(value) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, and is {value!r}")
     return int(value)
+
+
+def is_whole(value):
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 class Mode:

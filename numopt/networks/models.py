@@ -17,7 +17,7 @@ from numopt.kernels.twins import reads, started
 from numopt.networks.activations import ELU, GELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 from numopt.networks.composition import Chain, Residual
 from numopt.networks.convolution import AveragePool, Conv2D, Flatten, MaxPool
-from numopt.networks.layers import Dense, Dropout, Layer, Mode, whole
+from numopt.networks.layers import Dense, Dropout, Layer, Mode, is_whole, whole
 from numopt.networks.losses import Loss, SoftmaxCrossEntropy, SquaredError, unmasked
 from numopt.networks.normalization import BatchNorm
 
@@ -177,8 +177,7 @@ def checked_loss(loss):
 
 def checked_seed(seed):
     """The seed, if it is a whole number of at least 0, or several: what is random here is a function of it."""
-    if not all(isinstance(s, (int, np.integer)) and not isinstance(s, bool) and s >= 0
-               for s in (seed if isinstance(seed, (tuple, list)) and seed else [seed])):
+    if not all(is_whole(s) and s >= 0 for s in (seed if isinstance(seed, (tuple, list)) and seed else [seed])):
         raise ValueError(f"seed is {seed!r}; it must be a whole number of at least 0: the same seed, the same numbers")
     return seed
 

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from numopt.networks.layers import is_whole
 from numopt.networks.models import checked_seed
 from numopt.problems.minibatch import ORDER, MiniBatch, constant, symmetric
 from numopt.problems.objective import Objective
@@ -20,7 +21,7 @@ class Whole(Objective):
     """
 
     def __init__(self, network, X, Y, batch_size=256, statistics=None):
-        if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        if not is_whole(batch_size) or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size!r}; it must be a whole number of at least 1")
         X = network.checked_inputs(X)
         Y = network.loss.checked(Y, len(X), network.output_size)
@@ -139,7 +140,3 @@ class EmpiricalRisk:
 
     def blocks(self, vector):
         return self.network.blocks(vector)
-
-
-def is_whole(x):
-    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
