@@ -83,7 +83,9 @@ class Processes(Executor):
                 try:
                     result, error = pipe.recv()
                 except (EOFError, OSError):
-                    future.set_exception(Died(f"its process died, {last_words(process)}"))
+                    with self.lock:  # of two threads that wait for one process, one would not hear of its end
+                        words = last_words(process)
+                    future.set_exception(Died(f"its process died, {words}"))
                     continue
                 except Exception as trouble:  # here there is no such class as what was sent
                     result, error = None, trouble

@@ -1,6 +1,7 @@
 """Records of trainings: what is written is what is read, they know what made them, and a sweep loses no job."""
 import os
 import signal
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -209,7 +210,16 @@ def test_what_cannot_be_sent_between_processes_is_an_error_of_its_own_job_only()
         assert pool.submit(trouble, "a number").result() == 1
 
 
-def test_a_pool_that_is_left_by_an_error_ends_its_processes_and_one_that_is_not_waits():
+def test_a_pool_that_is_left_by_an_error_ends_its_processes_and_one_that_is_not_waits(monkeypatch):
+    waitpid = os.waitpid
+
+    def slowly(*which):  # the thread that hears of an end tells it late
+        found = waitpid(*which)
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.2)
+        return found
+
+    monkeypatch.setattr(os, "waitpid", slowly)
     with pytest.raises(ZeroDivisionError), Processes(2) as pool:
         slow = [pool.submit(time.sleep, 60) for _ in range(4)]
         while sum(future.running() for future in slow) < 2:
