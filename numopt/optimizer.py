@@ -25,8 +25,11 @@ from numopt.signature import (
     ranges_of, said, short)
 
 
+MET = {"f": "loss", "g": "gradient", "g_hat": "gradient"}  # what a step begins with, by its letter in the loops
+
+
 class Diverged(ArithmeticError):
-    """An iterate, or what the method remembers, was no longer made of finite numbers; t says at which mini-batch."""
+    """An iterate, what the method remembers or what it was told of f is not finite; t says at which mini-batch."""
 
     def __init__(self, message, t):
         super().__init__(message, t)
@@ -71,7 +74,8 @@ class Run:
 
     A step that is broken off, by Ctrl-C or by an error, leaves all of them as they were after the last whole
     step, and the next step starts from there.  An iterate with an infinite or undefined coordinate is never
-    handed out: it raises Diverged, as does a memory in which a square has overflowed, for it would stand still.
+    handed out: it raises Diverged, as does a memory in which a square has overflowed, for it would stand still, and a
+    loss or a gradient that is not finite: infinity has a sign, and a step by signs would go on.
     """
 
     def __init__(self, method, problem, theta, arguments):
@@ -95,26 +99,31 @@ class Run:
 
     def __next__(self):
         try:
-            theta, finite = self._advance(self._generator, self.theta.shape, self.name)
+            theta, finite, variables, wrong = self._advance(self._generator, self.theta.shape, self.name)
         except StopIteration:
             raise
         except BaseException as error:
             self._generator = self._loop(self.theta, **self.memory)
             if numerical(error):
-                raise self._diverged(self["t"], f"after step {self['t']}: {error}", error) from error
+                t = self._step_of(error)
+                raise self._diverged(t, f"{'at' if t > self['t'] else 'after'} step {t}: {error}", error) from error
             if isinstance(error, (TypeError, ValueError)) and (likely := self._likely_mistake(error)):
                 raise (TypeError if isinstance(error, TypeError) else ValueError)(likely) from error
             raise
-        variables = self._generator.gi_frame.f_locals.copy()
         if not finite:
             raise self._diverged(variables["t"], f"at step {variables['t']}: try a smaller learning rate, more damping "
                                  "or clipped gradients (the last finite iterate is in run.theta)")
+        if wrong:
+            self._break_off(variables["t"], f"the {MET[wrong]} was infinite or undefined")
         if self._overflow.seen or not self._begun:
             self._look_for_overflow(variables)
         if self._given:
             self._compare_with_what_was_given(variables)
         for name in self.method.memory:
-            if type(value := variables[name]) is not int:
+            if isinstance(value := variables[name], (float, np.floating)):
+                if value != value:
+                    self._break_off(variables["t"], f"{name}, which it remembers, is not a number")
+            elif type(value) is not int:
                 frozen(value)
         self.theta, self._variables, self._begun = frozen(theta), variables, True
         return theta
@@ -124,11 +133,20 @@ class Run:
         self._overflow.seen = False
         for name in self.method.memory:
             if not all_finite(variables[name]):
-                self._generator = self._loop(self.theta, **self.memory)
                 precision = "single" if self.theta.dtype == np.float32 else "double"
-                raise self._diverged(variables["t"], f"at step {variables['t']}: {name}, which it remembers, is "
-                                     f"infinite or undefined in {precision} precision; multiply f by a small number "
-                                     "or clip its gradients (the last iterate is in run.theta)")
+                self._break_off(variables["t"], f"{name}, which it remembers, is infinite or undefined in {precision} "
+                                "precision; multiply f by a small number or clip its gradients")
+
+    def _break_off(self, t, why):
+        self._generator = self._loop(self.theta, **self.memory)
+        raise self._diverged(t, f"at step {t}: {why} (the last iterate is in run.theta)")
+
+    def _step_of(self, error):
+        """The step in which the loop was when the error came."""
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if frame.f_code is self._loop.func.__code__:
+                return frame.f_locals["t"]
+        return self["t"]
 
     def _diverged(self, t, what, error=None):
         """The error: in the first step of a run it may be f that is not finite."""
@@ -206,12 +224,22 @@ class Run:
 
 
 def advance(generator, shape, name):
-    """The next iterate, and whether all of it is finite."""
+    """The next iterate, and whether all of it is finite; the loop's variables, and which it has met that is not."""
     theta = next(generator)
     if type(theta) is not np.ndarray or theta.shape != shape or theta.dtype.kind != "f":
         raise TypeError(f"{name} yielded {said(theta)}; it has to `yield theta`, a vector of {shape[0]} numbers as it "
                         "was given")
-    return theta, isfinite(theta.dot(theta)) or np.isfinite(theta).all()
+    variables = generator.gi_frame.f_locals.copy()
+    wrong = [name for name in MET if name in variables and not is_finite(variables[name])]
+    return theta, is_finite(theta), variables, wrong and wrong[0]
+
+
+def is_finite(value):
+    """Is an iterate, a gradient or a loss finite?"""
+    if isinstance(value, np.ndarray):
+        return (value.dtype.kind != "f" or value.ndim == 1 and isfinite(value.dot(value))
+                or bool(np.isfinite(value).all()))
+    return not isinstance(value, (float, np.floating)) or isfinite(value)
 
 
 class Overflow:

@@ -1,4 +1,6 @@
 """What of a curvature, or of a residual, is only rounding.          Lectures 6 and 9."""
+import math
+
 import numpy as np
 
 from numopt.linalg.norms import inner, norm
@@ -44,7 +46,7 @@ class Rounding:
 
     def is_all(self, r):
         """Is every number of the residual rounding beside those that b, a gradient at θ, is calculated from?"""
-        if self.theta is None or norm(r) > self.short:
+        if self.theta is None or not norm(r) <= self.short < math.inf:
             return False
         if self.known is None:
             self.known = self.eps * (np.abs(self.b) + absolute(self.A, np.abs(self.theta)))

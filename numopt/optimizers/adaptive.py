@@ -72,9 +72,8 @@ def rprop(problem, theta, *, eta_minus=0.5, eta_plus=1.2, least=1e-6, most=50.0,
         agree = np.sign(g_last) * np.sign(g)
         lr = np.where(agree > 0, eta_plus * lr, np.where(agree < 0, eta_minus * lr, lr))
         lr = np.clip(lr, least, most)
-        g = np.where(agree < 0, 0, g)
-        theta = theta - lr * np.sign(g)
-        g_last = g
+        g_last = np.where(agree < 0, 0, g)
+        theta = theta - lr * np.sign(g_last)
         yield theta
 
 

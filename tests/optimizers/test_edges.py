@@ -1,5 +1,6 @@
 """At the edge of what numbers can hold: every registered method, in other units, and where something is not finite."""
 from functools import partial
+from itertools import product
 from math import inf, nan, sqrt
 
 import numpy as np
@@ -10,7 +11,7 @@ from numopt import optimizers
 from numopt.linalg import balanced, inner, newton_schulz, norm, nystrom
 from numopt.linalg.roots import inverse
 from numopt.line_search import Trial, cubic, remembering, strong_wolfe
-from numopt.optimizer import Diverged
+from numopt.optimizer import Diverged, optimizer
 from numopt.optimizers import (
     bfgs, damped_newton, dog, ekfac, gcr, hessian_free, kfac, lbfgs, levenberg_marquardt, momo, natural_gradient,
     newton_cg, nltgcr, nltgcr_adaptive, nonlinear_cg, normalized_descent, rprop, scion, sps, sr1, trust_region)
@@ -181,11 +182,73 @@ class Wrong(Quadratic):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("first", [1, 2])
 def test_a_gradient_that_is_not_finite_is_diverged_and_nothing_else(name, first, dtype, capfd):
-    """Not finished, not frozen, and not in the words of LAPACK.  (Infinity has a sign, by which some of them go.)"""
-    for value in (nan,) if name in ("sign_descent", "rprop", "lion") else (nan, inf):
+    """Not finished, not frozen, and not in the words of LAPACK."""
+    for value in nan, inf:
         with pytest.raises(Diverged):
             path(getattr(optimizers, name)(Wrong({"f": value, "g": value, "H": value}, first), START.astype(dtype)), 12)
     assert capfd.readouterr() == ("", "")
+
+
+class Late(Wrong):
+    """A bowl that grows like a fourth power, where nobody has arrived at step 3, which one answer is not finite at."""
+
+    def __init__(self, question, value, where, t=0, asked=None):
+        super().__init__()
+        self.question, self.other, self.where, self.t, self.asked = question, value, where, t, [] if t == 0 else asked
+
+    def loss(self, t):
+        return Late(self.question, self.other, self.where, t, self.asked)
+
+    def answer(self, question, answer):
+        if self.t == 3 and question == self.question:
+            self.asked.append(question)
+            answer[self.where] = self.other
+        return answer
+
+    def value(self, theta):
+        return float(self.answer("f", np.array([super().value(theta) + 0.1 * (theta**4).sum()]))[0])
+
+    def gradient(self, theta):
+        return self.answer("g", super().gradient(theta) + 0.4 * theta**3)
+
+    def hessian(self, theta):
+        return super().hessian(theta) + 1.2 * np.diag(theta**2)
+
+    fisher = gauss_newton = sampled_fisher = empirical_fisher = hessian
+
+    def residuals(self, theta):
+        return self.answer(self.question, np.append(super().residuals(theta), sqrt(0.2) * theta**2))
+
+    def jacobian(self, theta):
+        return np.vstack([super().jacobian(theta), 2 * sqrt(0.2) * np.diag(theta)])
+
+
+@pytest.mark.parametrize("name", optimizers.__all__)
+def test_a_loss_or_a_gradient_that_is_not_finite_ends_the_run_at_its_step(name):
+    """Infinity has a sign, by which some go; of Polyak's step it would be the longest."""
+    for question, value, where in product("gf", (inf, -inf, nan), (0, slice(None))):
+        problem = Late(question, value, where)
+        run = getattr(optimizers, name)(problem, START, **{"vsgd": {"samples": 2}}.get(name, {}))
+        try:
+            path(run, 4)
+        except Diverged as error:
+            assert problem.asked and error.t == 3 and run["t"] < 3 and " at step 3: " in str(error), error
+            with pytest.raises(Diverged):  # and again
+                next(run)
+        else:
+            assert question == "f" and not problem.asked
+
+
+def test_whatever_else_a_loop_has_under_these_letters_is_its_own_affair():
+    @optimizer
+    def other(problem, theta, *, t=0, best=inf):
+        f = abs
+        for t, loss in problem.losses(after=t):
+            g, g_hat = np.array(["x"]), loss
+            yield theta + 0 * f(0)
+            del g, g_hat
+
+    assert len(path(other(Wrong(), START), 3)) == 4
 
 
 @pytest.mark.parametrize("name", [name for name in optimizers.__all__ if "lr" not in
