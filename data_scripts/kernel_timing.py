@@ -64,6 +64,8 @@ def cases():
         "convolution_by_weights_of_each": {"first of the CNN": (first, y_first, 3, 1, 1, True),
                                            "second": (second, y_second, 3, 1, 1, True)},
         "convolution_by_inputs": {"second of the CNN": (y_second, a(32, 288), second.shape, 3, 1, 1)},
+        "normalized": {"first of a ResNet of width 16": (a(65_536, 16), a(16), a(16), 1e-5)},
+        "normalized_backward": {"first of a ResNet of width 16": (a(65_536, 16), a(65_536, 16), a(16), a(16)**2)},
         "max_pool": {"first of the CNN": (y_first, 2, 2, 0.0)},
         "max_pool_chosen": {"first of the CNN": (y_first, which, 2, 2)},
         "max_pool_backward": {"first of the CNN": (second, which, y_first.shape, 2, 2)},

@@ -30,7 +30,8 @@ from figures.making.records import add
 from numopt.kernels import twins
 from numopt.kernels.twins import Kernel
 from numopt.linalg import conjugate_gradient, damped
-from numopt.networks import ReLU, SoftmaxCrossEntropy, cnn, lenet, mlp
+from numopt.networks import BatchNorm, ReLU, SoftmaxCrossEntropy, cnn, lenet, mlp
+from numopt.networks.layers import Mode
 from numopt.optimizers import adahessian, adam, kfac, momentum, natural_gradient, nltgcr_fisher, rmsprop
 from numopt.problems import EmpiricalRisk, MiniBatch
 
@@ -213,6 +214,8 @@ def call_all():
     conjugate_gradient(A, A[0])
     ReLU().backward(None, ReLU().value(many), many, None)
     SoftmaxCrossEntropy().hessian_product(z, None, z)
+    _, saved = BatchNorm(10).forward(np.ones(20, np.float32), many, Mode(training=True))
+    BatchNorm(10).backward(np.ones(20, np.float32), saved, many, None)
 
 
 TABLE = {

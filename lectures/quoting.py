@@ -66,7 +66,8 @@ def code(name, file=None):
 def definition(name):
     """The source of a function, class or method without its docstring; its name begins with that of a module."""
     source, node = located(name)
-    start = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    shown = [decorator for decorator in node.decorator_list if not ast.unparse(decorator).startswith("kernel(")]
+    start = min([node.lineno, *(decorator.lineno for decorator in shown)])  # of what form its arguments are: no reader
     lines = source.splitlines()[start - 1:node.end_lineno]
     for part in [node, *(inner for inner in node.body if hasattr(inner, "body"))]:
         if isinstance(part, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(part) and len(part.body) > 1:

@@ -8,7 +8,7 @@ The NumPy version is the definition.  Its twin agrees with it to rounding, and i
 because it is faster for sizes that somebody uses: the docstring says how much, measured on two cores in single
 precision.  What the twin was not compiled for, gate.py keeps out: the NumPy version then takes it, or says what is
 wrong.  Both hand out new arrays and write into none that they are given.  This is what makes a twin of a loop; the
-loops are in vectors.py, dense.py, convolution.py and pooling.py.
+loops are in vectors.py, dense.py, convolution.py, pooling.py and normalization.py.
 """
 import ctypes
 import logging

@@ -3,6 +3,7 @@ from math import inf
 
 import numpy as np
 
+from numopt.kernels.normalization import normalized, normalized_backward
 from numopt.networks.layers import Layer, whole
 
 
@@ -36,14 +37,14 @@ class BatchNorm(Layer):
                 raise ValueError(f"BatchNorm({self.channels}) is given one example to normalise by itself, whose "
                                  "outputs do not depend on it: choose a batch_size that leaves no batch of one, or "
                                  "evaluate with statistics")
-            mean = rows.mean(axis=0)
-            variance = ((rows - mean)**2).mean(axis=0)
-            mode.seen.append((mean, variance))
+            y, x_hat, s, *seen = normalized(rows, gamma, beta, self.eps)
+            mode.seen.append(tuple(seen))
         else:
             mean, variance = self.given(mode, x.dtype)
-        s = 1 / np.sqrt(variance + self.eps)
-        x_hat = (rows - mean) * s
-        return (gamma * x_hat + beta).reshape(x.shape), (x_hat, s, mode.training, x.shape)
+            s = 1 / np.sqrt(variance + self.eps)
+            x_hat = (rows - mean) * s
+            y = gamma * x_hat + beta
+        return y.reshape(x.shape), (x_hat, s, mode.training, x.shape)
 
     def given(self, mode, dtype):
         """The next mean and variance of those that the mode was given for evaluation."""
@@ -59,12 +60,11 @@ class BatchNorm(Layer):
         gamma, _ = w.reshape(-1, 2).T
         x_hat, s, training, shape = saved
         dy = dy.reshape(x_hat.shape)
+        dx, *by_matrix = normalized_backward(dy, x_hat, gamma, s) if training else (
+            s * (gamma * dy), (dy * x_hat).sum(axis=0), dy.sum(axis=0))
         if dw is not None:
-            dw.reshape(-1, 2).T[:] = (dy * x_hat).sum(axis=0), dy.sum(axis=0)
-        d = gamma * dy
-        if training:
-            d = d - d.mean(axis=0) - x_hat * (d * x_hat).mean(axis=0)
-        return (s * d).reshape(shape)
+            dw.reshape(-1, 2).T[:] = by_matrix
+        return dx.reshape(shape)
 
     def jvp(self, w, saved, v, Rx):
         (gamma, _), (Rgamma, Rbeta) = w.reshape(-1, 2).T, v.reshape(-1, 2).T

@@ -7,19 +7,20 @@ import time
 import numpy as np
 import pytest
 
-from numopt.kernels import convolution, dense, pooling, twins, vectors
+from numopt.kernels import convolution, dense, normalization, pooling, twins, vectors
 from numopt.kernels.twins import Kernel, reading
 from numopt.linalg import conjugate_gradient, damped
-from numopt.networks import Conv2D, Dense, Flatten, MaxPool, Network, ReLU, mlp
+from numopt.networks import BatchNorm, Conv2D, Dense, Flatten, MaxPool, Network, ReLU, mlp
 from numopt.networks.layers import Mode
 from numopt.optimizers import adahessian, adam, momentum, natural_gradient, nltgcr_fisher, rmsprop
 from numopt.problems import EmpiricalRisk, MiniBatch
-from tests.kernels import test_convolution, test_dense, test_pooling, test_vectors
+from tests.kernels import test_convolution, test_dense, test_normalization, test_pooling, test_vectors
 from tests.kernels.both import needs_numba, run
 
 
 def test_every_kernel_is_tried_in_the_tests_of_its_module():
-    tried = {vectors: test_vectors, dense: test_dense, convolution: test_convolution, pooling: test_pooling}
+    tried = {vectors: test_vectors, dense: test_dense, convolution: test_convolution, pooling: test_pooling,
+             normalization: test_normalization}
     for module, tests in tried.items():
         assert sorted(k.__name__ for k in Kernel.known if k.__module__ == module.__name__) == sorted(tests.CASES)
     assert {kernel.__module__ for kernel in Kernel.known} == {module.__name__ for module in tried}
@@ -214,6 +215,9 @@ def test_every_twin_runs_where_networks_and_methods_are_large_enough(monkeypatch
     batch.hessian(theta) @ theta, batch.per_example_gradients(theta)
     y, saved = ReLU().forward(None, np.concatenate([X, X, X]), Mode())
     ReLU().backward(None, saved, y, None)
+    normalisation = BatchNorm(3)
+    y, saved = normalisation.forward(np.ones(6, np.float32), X, Mode(training=True))
+    normalisation.backward(np.ones(6, np.float32), saved, y, None)
     small = EmpiricalRisk(mlp([90, 60, 10]), random.standard_normal((600, 90)), random.integers(0, 10, 600),
                           batch_size=500)
     for method in (momentum, rmsprop, adam, adahessian, nltgcr_fisher, natural_gradient):
