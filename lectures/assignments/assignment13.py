@@ -2,12 +2,17 @@
 
 Polyak's average, Lookahead, and both passes of batch normalisation.
 """
-from lectures.assignments import Claim, between, bowl, layer, run
+import numpy as np
+
+from lectures.assignments import Claim, between, bowl, call, run
 
 BLANKS = {"numopt.optimizers.averaging": ["polyak", "lookahead"],
-          "numopt.networks.normalization": ["BatchNorm.forward", "BatchNorm.backward"]}
+          "numopt.kernels.normalization": ["normalized", "normalized_backward"]}
 
-ALSO = {"numopt.networks.normalization": ["BatchNorm.jvp", "BatchNorm.r_normalize", "BatchNorm.r_backward"],
+ALSO = {"numopt.kernels.normalization": ["wide", "repeated", "folded", "add_rows", "add_squares", "normalize",
+                                         "add_products", "put_back"],
+        "numopt.networks.normalization": ["BatchNorm.evaluated", "BatchNorm.evaluated_backward", "BatchNorm.jvp",
+                                          "BatchNorm.r_normalize", "BatchNorm.r_backward"],
         "numopt.optimizers.around": ["decayed", "by_layer"]}
 
 
@@ -19,13 +24,25 @@ def averaged(method, steps=8, **how):
     return lambda random: run(method, bowl(random), random.standard_normal(4), steps, inner=inner(random), **how)
 
 
-def normalised(backward):
+def drawn(random, deviation=3.0):
+    """x, γ and β of a few channels."""
+    n, channels = random.integers(3, 7, 2)
+    return deviation * random.standard_normal((n, channels)) + 1, *random.standard_normal((2, channels))
+
+
+def forward(deviation, eps):
     def job(random):
-        n, channels = (int(number) for number in random.integers(3, 7, 2))
-        parts = {"w": random.standard_normal(2 * channels), "x": 3 * random.standard_normal((n, channels)) + 1}
-        parts |= {"dy": random.standard_normal((n, channels))} if backward else {}
-        return layer("BatchNorm", channels, **parts)
+        x, gamma, beta = drawn(random, deviation)
+        return call("numopt.kernels.normalization.normalized", x, gamma, beta, eps) | {
+            "results": ["y", "x_hat", "s", "mean", "variance"]}
     return job
+
+
+def backward(random):
+    x, gamma, _ = drawn(random)
+    s = 1 / np.sqrt(x.var(axis=0) + 1e-5)
+    return call("numopt.kernels.normalization.normalized_backward", random.standard_normal(x.shape),
+                (x - x.mean(axis=0)) * s, gamma, s) | {"results": ["dx", "dgamma", "dbeta"]}
 
 
 CLAIMS = [
@@ -38,10 +55,8 @@ CLAIMS = [
     Claim("lookahead", "It goes on from its memory, wherever α leads.",
           lambda random: run("lookahead", bowl(random), random.standard_normal(4), 4, stops=2, k=2,
                              alpha=float(random.uniform(0.2, 0.9)), inner=inner(random)), 2, shown=False),
-    Claim("BatchNorm.forward", "Every channel has mean β and standard deviation γ over the batch.",
-          normalised(False), 3),
-    Claim("BatchNorm.forward", "In evaluation it takes the mean and the variance that it is given.",
-          lambda random: layer("BatchNorm", 3, w=random.standard_normal(6), x=random.standard_normal((4, 3)),
-                               training=False, statistics=random.uniform(0.5, 2, (2, 3))), 1, shown=False),
-    Claim("BatchNorm.backward", "A derivative goes back through the mean and the variance, too.", normalised(True), 4),
+    Claim("normalized", "Every channel has mean β and standard deviation γ over the batch.", forward(3.0, 1e-5), 3),
+    Claim("normalized", "A channel that hardly varies is not blown up: ε is added to the variance.",
+          forward(0.01, 1e-3), 1, shown=False),
+    Claim("normalized_backward", "A derivative goes back through the mean and the variance, too.", backward, 4),
 ]

@@ -3,33 +3,26 @@
 The backward pass runs, has the right shape, and γ and β learn as they should.  Find out what is wrong, and mend it.
 """
 from lectures.assignments import Claim, Fault
-from lectures.assignments.assignment13 import ALSO as OTHERS
-from lectures.assignments.assignment13 import normalised
+from lectures.assignments.assignment13 import backward
 from lectures.coursework.holding import balance
 
-KNOWN = ['t, memory = run["t"], run.memory']
-BLANKS = {"numopt.networks.normalization": ["BatchNorm.backward"]}
-ALSO = OTHERS
-WRONG = {"BatchNorm.backward": '''gamma, _ = w.reshape(-1, 2).T
-x_hat, s, training, shape = saved
-dy = dy.reshape(x_hat.shape)
-if dw is not None:
-    dw.reshape(-1, 2).T[:] = (dy * x_hat).sum(axis=0), dy.sum(axis=0)
-d = gamma * dy
-if training:
-    d = d - x_hat * (d * x_hat).mean(axis=0)
-return (s * d).reshape(shape)'''}
-FAULTS = {"BatchNorm.backward": Fault(
+BLANKS = {"numopt.kernels.normalization": ["normalized_backward"]}
+ALSO = {"numopt.kernels.normalization": ["add_products", "put_back"],
+        "numopt.networks.normalization": ["BatchNorm.jvp", "BatchNorm.r_normalize", "BatchNorm.r_backward"]}
+WRONG = {"normalized_backward": '''d = gamma * dy
+d = d - x_hat * (d * x_hat).mean(axis=0)
+return s * d, (dy * x_hat).sum(axis=0), dy.sum(axis=0)'''}
+FAULTS = {"normalized_backward": Fault(
     ("d = d - x_hat * (d * x_hat).mean(axis=0)",),
     "the mean of the batch is taken for a constant",
     ("the variance of the batch is taken for a constant",
      "the derivative by x̂ is without γ",
-     "it is done in training, and should be in evaluation"))}
+     "the derivatives by γ and β should be means"))}
 
 
 CLAIMS = [
-    Claim("BatchNorm.backward", "A derivative goes back through the mean and the variance, too.", normalised(True), 4),
-    Claim("BatchNorm.backward", "Moving all examples alike changes nothing: the derivatives by x sum to zero.",
-          normalised(True), 2, holds=balance),
-    Claim("BatchNorm.backward", "It holds for any batch and number of channels.", normalised(True), 2, shown=False),
+    Claim("normalized_backward", "A derivative goes back through the mean and the variance, too.", backward, 4),
+    Claim("normalized_backward", "Moving all examples alike changes nothing: the derivatives by x sum to zero.",
+          backward, 2, holds=balance),
+    Claim("normalized_backward", "It holds for any batch and number of channels.", backward, 2, shown=False),
 ]

@@ -3,7 +3,7 @@
 A name is that of a function in its module, "adam" or "Dense.backward".  The blank of an optimizer is the body of its
 loop: its signature and memory stay, and so does what stands before the loop.  Of any other function it is everything
 after the docstring.  Twins go with what they are twins of: a kernel whose answer is taken out runs in NumPy, and a loop
-of optimizers/compiled.py disappears.
+of optimizers/compiled.py disappears.  So does a helper of twins, whole.
 """
 import ast
 import re
@@ -52,6 +52,9 @@ def blanked(source, names, wrong=None):
         function = found(tree, name)
         if function is None:
             raise ValueError(f"there is no {name} to blank")
+        if is_helper(function):
+            edits.append((function.decorator_list[0].lineno, function.end_lineno, []))
+            continue
         body, placeholder = answer(function)
         lines = (wrong or {}).get(name, "\n".join(placeholder)).splitlines()
         edits.append((body[0].lineno, body[-1].end_lineno, [" " * body[0].col_offset + line for line in lines]))
@@ -59,7 +62,12 @@ def blanked(source, names, wrong=None):
     lines = source.splitlines()
     for start, end, text in sorted(edits, reverse=True):
         lines[start - 1:end] = text
-    return "\n".join(lines) + "\n"
+    return re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines).rstrip()) + "\n"
+
+
+def is_helper(function):
+    """Is it called by twins, and by nothing else?"""
+    return any(ast.unparse(decorator).partition("(")[0] == "helper" for decorator in function.decorator_list)
 
 
 def twins(tree, name):

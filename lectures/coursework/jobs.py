@@ -3,7 +3,8 @@
 A job is a dictionary of texts, numbers, lists and arrays, {"array": nested lists, "dtype": "float64"}:
 
     {"do": "run", "method": "adam", "on": {a problem}, "theta": array, "with": {hyperparameters}, "steps": 20}
-    {"do": "call", "function": "numopt.linalg.systems.conjugate_gradient", "arguments": [...], "keywords": {...}}
+    {"do": "call", "function": "numopt.linalg.systems.conjugate_gradient", "arguments": [...], "keywords": {...},
+     "results": their names, where there are several}
     {"do": "layer", "layer": ["Dense", 3, 2], "w": array, "x": array, "v": array, "pass": "backward" ...}
     {"do": "product", "net": {...}, "theta": array, "v": array, "matrix": "gauss_newton"}
 
@@ -130,10 +131,12 @@ def run(method, on, theta, steps, stops=0, **how):
     return {"path": np.array([before, *path], float), "given": np.array(theta, float)}
 
 
-def call(function, arguments=(), keywords=None):
+def call(function, arguments=(), keywords=None, results=()):
     result = named(function)(*arguments, **keywords or {})
-    return {"result": np.asarray(result, float)} if not isinstance(result, tuple) else {
-        f"result {number}": np.asarray(part, float) for number, part in enumerate(result, 1)}
+    if not isinstance(result, tuple):
+        return {"result": np.asarray(result, float)}
+    names = results or [f"result {number}" for number in range(1, len(result) + 1)]
+    return {name: np.asarray(part, float) for name, part in zip(names, result)}
 
 
 def layer(layer, w, x, dy=None, v=None, Rx=None, Rdy=None, training=True,

@@ -37,13 +37,10 @@ class BatchNorm(Layer):
                 raise ValueError(f"BatchNorm({self.channels}) is given one example to normalise by itself, whose "
                                  "outputs do not depend on it: choose a batch_size that leaves no batch of one, or "
                                  "evaluate with statistics")
-            y, x_hat, s, *seen = normalized(rows, gamma, beta, self.eps)
-            mode.seen.append(tuple(seen))
+            y, x_hat, s, mean, variance = normalized(rows, gamma, beta, self.eps)
+            mode.seen.append((mean, variance))
         else:
-            mean, variance = self.given(mode, x.dtype)
-            s = 1 / np.sqrt(variance + self.eps)
-            x_hat = (rows - mean) * s
-            y = gamma * x_hat + beta
+            y, x_hat, s = self.evaluated(rows, gamma, beta, *self.given(mode, x.dtype))
         return y.reshape(x.shape), (x_hat, s, mode.training, x.shape)
 
     def given(self, mode, dtype):
@@ -56,15 +53,25 @@ class BatchNorm(Layer):
                              f"from MiniBatch.statistics_of(theta), or those that RunningStatistics has kept")
         return np.asarray(statistics, dtype)
 
+    def evaluated(self, x, gamma, beta, mean, variance):
+        """(y, x̂, s) with a mean and a variance that are given."""
+        s = 1 / np.sqrt(variance + self.eps)
+        x_hat = (x - mean) * s
+        return gamma * x_hat + beta, x_hat, s
+
     def backward(self, w, saved, dy, dw, inputs=True):
         gamma, _ = w.reshape(-1, 2).T
         x_hat, s, training, shape = saved
         dy = dy.reshape(x_hat.shape)
-        dx, *by_matrix = normalized_backward(dy, x_hat, gamma, s) if training else (
-            s * (gamma * dy), (dy * x_hat).sum(axis=0), dy.sum(axis=0))
+        through = normalized_backward if training else self.evaluated_backward
+        dx, dgamma, dbeta = through(dy, x_hat, gamma, s)
         if dw is not None:
-            dw.reshape(-1, 2).T[:] = by_matrix
+            dw.reshape(-1, 2).T[:] = dgamma, dbeta
         return dx.reshape(shape)
+
+    def evaluated_backward(self, dy, x_hat, gamma, s):
+        """The derivatives by x, γ and β where mean and variance do not change with x."""
+        return s * (gamma * dy), (dy * x_hat).sum(axis=0), dy.sum(axis=0)
 
     def jvp(self, w, saved, v, Rx):
         (gamma, _), (Rgamma, Rbeta) = w.reshape(-1, 2).T, v.reshape(-1, 2).T

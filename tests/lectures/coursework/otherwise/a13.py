@@ -30,32 +30,17 @@ def lookahead(problem, theta, *, inner=gradient_descent, k=5, alpha=0.5, t=0, me
         yield theta
 
 
-class BatchNorm:
-    def forward(self, w, x, mode):
-        gamma, beta = w[::2], w[1::2]
-        rows = x.reshape(-1, self.channels)
-        if mode.training:
-            if len(rows) == 1:
-                raise ValueError("one example has no variance")
-            mean, variance = np.mean(rows, 0), np.var(rows, 0)
-            mode.seen.append((mean, variance))
-        else:
-            mean, variance = self.given(mode, x.dtype)
-        s = (variance + self.eps)**-0.5
-        x_hat = s * (rows - mean)
-        y = x_hat.copy()
-        y *= gamma
-        y += beta
-        return y.reshape(x.shape), (x_hat, s, mode.training, x.shape)
+def normalized(x, gamma, beta, eps):
+    mean, variance = np.mean(x, 0), np.var(x, 0)
+    s = (variance + eps)**-0.5
+    x_hat = s * (x - mean)
+    y = x_hat.copy()
+    y *= gamma
+    y += beta
+    return y, x_hat, s, mean, variance
 
-    def backward(self, w, saved, dy, dw, inputs=True):
-        x_hat, s, training, shape = saved
-        rows, n = dy.reshape(-1, self.channels), len(x_hat)
-        if dw is not None:
-            dw[::2] = np.einsum("nc,nc->c", rows, x_hat)
-            dw[1::2] = rows.sum(0)
-        dx_hat = rows * w[::2]
-        if not training:
-            return (dx_hat * s).reshape(shape)
-        dx = s / n * (n * dx_hat - dx_hat.sum(0) - x_hat * (dx_hat * x_hat).sum(0))
-        return dx.reshape(shape)
+
+def normalized_backward(dy, x_hat, gamma, s):
+    dx_hat, n = dy * gamma, len(dy)
+    dx = s / n * (n * dx_hat - dx_hat.sum(0) - x_hat * (dx_hat * x_hat).sum(0))
+    return dx, np.einsum("nc,nc->c", dy, x_hat), dy.sum(0)

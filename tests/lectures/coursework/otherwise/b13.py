@@ -30,35 +30,21 @@ def lookahead(problem, theta, *, inner=gradient_descent, k=5, alpha=0.5, t=0, me
         yield theta
 
 
-class BatchNorm:
-    def forward(self, w, x, mode):
-        pairs = w.reshape(self.channels, 2)
-        rows = x.reshape(-1, self.channels)
-        if mode.training:
-            n = len(rows)
-            if n < 2:
-                raise ValueError("a batch of one")
-            m = rows.sum(0) / n
-            q = ((rows - m)**2).sum(0) / n
-            mode.seen.append((m, q))
-        else:
-            m, q = self.given(mode, x.dtype)
-        s = 1 / (q + self.eps)**0.5
-        x_hat = (rows - m[None]) * s[None]
-        y = np.column_stack([pairs[c, 0] * x_hat[:, c] + pairs[c, 1] for c in range(self.channels)])
-        return y.reshape(x.shape), (x_hat, s, mode.training, x.shape)
+def normalized(x, gamma, beta, eps):
+    n = len(x)
+    m = x.sum(0) / n
+    q = ((x - m)**2).sum(0) / n
+    s = 1 / (q + eps)**0.5
+    x_hat = (x - m[None]) * s[None]
+    y = np.column_stack([gamma[c] * x_hat[:, c] + beta[c] for c in range(len(gamma))])
+    return y, x_hat, s, m, q
 
-    def backward(self, w, saved, dy, dw, inputs=True):
-        x_hat, s, training, shape = saved
-        d = np.array(dy).reshape(x_hat.shape)
-        dx = np.empty_like(x_hat)
-        for c in range(self.channels):
-            if dw is not None:
-                dw[2 * c], dw[2 * c + 1] = d[:, c] @ x_hat[:, c], d[:, c].sum()
-            column = d[:, c]
-            if training:
-                n = len(column)
-                P = np.eye(n) - np.ones((n, n)) / n - np.outer(x_hat[:, c], x_hat[:, c]) / n
-                column = P @ column
-            dx[:, c] = w[2 * c] * s[c] * column
-        return dx.reshape(shape)
+
+def normalized_backward(dy, x_hat, gamma, s):
+    dx, dgamma, dbeta, n = np.empty_like(x_hat), np.empty_like(gamma), np.empty_like(gamma), len(dy)
+    for c in range(len(gamma)):
+        column, hat = dy[:, c], x_hat[:, c]
+        dgamma[c], dbeta[c] = column @ hat, column.sum()
+        P = np.eye(n) - np.ones((n, n)) / n - np.outer(hat, hat) / n
+        dx[:, c] = gamma[c] * s[c] * (P @ column)
+    return dx, dgamma, dbeta
