@@ -60,10 +60,15 @@ def wrong_version(module, name, right, wrong):
     before_and_after = inspect.getsource(module).splitlines(keepends=True)
     source = "".join([*before_and_after[:start - 1], text.replace(right, wrong),
                       *before_and_after[start - 1 + len(lines):]])
-    namespace, known = {"__name__": module.__name__}, (Kernel.known[:], Kernel.uncompiled[:])
-    exec(compile(source, module.__file__, "exec"), namespace)
+    return found(executed(source, module.__file__, module.__name__), name)
+
+
+def executed(source, file, name):
+    """What a module of that name has in it after its source has run; its kernels are none of the package's."""
+    namespace, known = {"__name__": name}, (Kernel.known[:], Kernel.uncompiled[:])
+    exec(compile(source, file, "exec"), namespace)
     Kernel.known[:], Kernel.uncompiled[:] = known
-    return found(namespace, name)
+    return namespace
 
 
 def put_in_place(monkeypatch, function, other):

@@ -13,7 +13,7 @@ from lectures.coursework import blanks, holding, jobs
 from lectures.coursework.judge import ROOT, hollow
 from numopt.kernels import reading
 from numopt.kernels.twins import Kernel
-from tests.test_mutants import MISTAKES, found, put_in_place, wrong_version
+from tests.test_mutants import MISTAKES, executed, found, put_in_place, wrong_version
 
 EVERY = [assignments.load(name) for name in assignments.names()]
 CLAIMS = [pytest.param(assignment, claim, id=f"{assignment.name}: {claim.sentence}")
@@ -143,8 +143,7 @@ def test_what_stands_there_to_be_mended_is_wrong_and_runs(assignment, monkeypatc
     for name, module in assignment.modules().items():
         source = blanks.blanked(Path(ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"), [name],
                                 assignment.wrong)
-        namespace = {"__name__": module}
-        exec(compile(source, "wrong", "exec"), namespace)
+        namespace = executed(source, "wrong", module)
         claims = [claim for claim in assignment.claims if claim.about == name]
         truths = [performed(claim, 0) for claim in claims]
         put_in_place(monkeypatch, found(vars(import_module(module)), name), found(namespace, name))
@@ -163,7 +162,5 @@ def test_no_twin_answers_for_a_kernel_that_is_among_the_blanks():
                if isinstance(getattr(import_module(module), name.split(".")[0]), Kernel)}
     assert {name for name, _ in kernels} >= {"01", "13", "13b"}
     for (assignment, name), module in kernels.items():
-        namespace, known = {"__name__": module}, (Kernel.known[:], Kernel.uncompiled[:])
-        exec(hollow(assignment)[f"{module.replace('.', '/')}.py"], namespace)
-        Kernel.known[:], Kernel.uncompiled[:] = known
-        assert not namespace[name].pays(np.ones((10**4, 10**3))) and not hasattr(namespace[name], "twin_function")
+        kernel = executed(hollow(assignment)[f"{module.replace('.', '/')}.py"], "hollow", module)[name]
+        assert not kernel.pays(np.ones((10**4, 10**3))) and not hasattr(kernel, "twin_function")

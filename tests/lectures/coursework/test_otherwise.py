@@ -5,7 +5,6 @@ rounding.  What they are tried on is drawn anew at each grading, so they are tri
 """
 import json
 import sys
-import types
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 from lectures import assignments
 from lectures.coursework import blanks, jail, jobs, judge
 from numopt.kernels import reading
-from tests.test_mutants import found, put_in_place
+from tests.test_mutants import executed, found, put_in_place
 
 HERE = Path(__file__).parent / "otherwise"
 FILES = sorted(HERE.glob("*.py"))
@@ -28,13 +27,10 @@ def answers(file, assignment, monkeypatch):
     for about, module in assignment.modules().items():
         source = blanks.answered((judge.ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"), theirs,
                                  about)
-        namespace = types.ModuleType(module)
-        exec(compile(source, f"{file.name} in {module}", "exec"), vars(namespace))
-        ours = sys.modules[module]
-        for name in vars(namespace).keys() - vars(ours).keys():
-            monkeypatch.setattr(ours, name, vars(namespace)[name], raising=False)
-        pair = found(vars(ours), about), found(vars(namespace), about)
-        yield tuple(getattr(function, "numpy", function) for function in pair)  # of a kernel
+        namespace, ours = executed(source, f"{file.name} in {module}", module), sys.modules[module]
+        for name in namespace.keys() - vars(ours).keys():
+            monkeypatch.setattr(ours, name, namespace[name], raising=False)
+        yield found(vars(ours), about), found(namespace, about)
 
 
 def test_there_are_two_for_ten_assignments_or_more():
