@@ -1,4 +1,6 @@
 """Runs that are older than their code: which they are, and whether they would come out again."""
+from functools import cache
+
 import numpy as np
 from tqdm import tqdm
 
@@ -14,9 +16,10 @@ COST = "seconds", "processor", "step", "step loss", "step rate"  # of a run, and
 def stale(name, folder=records.RECORDS):
     """The runs of a record that are older than the code which makes them, or are no longer in the table."""
     made = records.read(folder / f"{name}.npz")["made"] if (folder / f"{name}.npz").exists() else {}
+    now = cache(lambda method: digest(*code((name, None, method))))  # many runs are of one method
     return [run for run, each in made.items()
             if name in EXPERIMENTS and each["method"] not in EXPERIMENTS[name].methods
-            or each["digest"] != digest(*code((name, None, each.get("method"))))]
+            or each["digest"] != now(each.get("method"))]
 
 
 def confirm(name, whole=False, folder=records.RECORDS):

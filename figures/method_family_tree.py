@@ -25,6 +25,8 @@ from textwrap import shorten
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import Rectangle
+from matplotlib.transforms import Bbox, BboxTransform
 
 from figures.making.ancestry import NET, START, STEPS, TREE, WHOLE, same  # noqa: F401  (NET, WHOLE: tests)
 from figures.making.one_valley import MINIMUM, Neuron, best_walks
@@ -108,13 +110,16 @@ def line(ax, x, end, y, double):
 
 
 def panel(ax, x, y, walk, w, b, height):
-    """The walk of a method, in its valley."""
-    inset = ax.inset_axes([x, y - 0.46 * ROW, PANEL, 0.92 * ROW], transform=ax.transData)
-    inset.contour(w, b, height, levels=height.max() * np.geomspace(1e-3, 0.6, 6), colors="0.75", linewidths=0.5)
-    minimum(inset, *MINIMUM, markersize=6, markeredgewidth=1.4)
-    inset.plot(*walk.T, ".-", color=BLACK, linewidth=0.9, markersize=1.8, zorder=4)
-    inset.set(xlim=w[[0, -1]], ylim=b[[0, -1]], xticks=[], yticks=[])
-    inset.spines[:].set(visible=True, color="0.75", linewidth=0.6)
+    """The walk of a method, in its valley; no axes of their own, of which seventy take seconds."""
+    box = Bbox.from_bounds(x, y - 0.46 * ROW, PANEL, 0.92 * ROW)
+    frame = ax.add_patch(Rectangle(box.p0, box.width, box.height, facecolor="none", edgecolor="0.75", linewidth=0.6))
+    inside = BboxTransform(Bbox.from_extents(w[0], b[0], w[-1], b[-1]), box) + ax.transData
+    levels = ax.contour(w, b, height, levels=height.max() * np.geomspace(1e-3, 0.6, 6), colors="0.75", linewidths=0.5,
+                        transform=inside)
+    lines = [*minimum(ax, *MINIMUM, markersize=6, markeredgewidth=1.4, transform=inside),
+             *ax.plot(*walk.T, ".-", color=BLACK, linewidth=0.9, markersize=1.8, zorder=4, transform=inside)]
+    for part in levels, *lines:
+        part.set_clip_path(frame)
 
 
 def draw(apart, steps, points, lengths, left, w, b, height):

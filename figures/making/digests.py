@@ -21,12 +21,17 @@ OURS = "numopt", "figures", "data_scripts"
 def digest(*things):
     """Of functions and classes; of a partial, that of its function."""
     texts = {}
-    for thing in things:
-        while isinstance(thing, partial):
-            thing = thing.func
+    for thing in map(bare, things):
         follow(thing.__module__, inspect.unwrap(thing).__name__, texts)
     whole = "\n".join(f"{module}.{name}\n{text}" for (module, name), text in sorted(texts.items()))
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+
+def bare(thing):
+    """The function of a partial, of which that of another run may be one as well."""
+    while isinstance(thing, partial):
+        thing = thing.func
+    return thing
 
 
 def follow(module, name, texts):

@@ -32,7 +32,7 @@ from urllib.parse import quote
 import numpy as np
 import scipy
 
-from figures.making.digests import digest
+from figures.making.digests import bare, digest
 from numopt import data as sets
 from numopt.record import load, packed, save, unpacked
 
@@ -174,8 +174,9 @@ def stale(name):
     """The runs of a record that are older than the code which makes them, or are no longer made by it."""
     made = whole(name)["made"]
     known = {data: script(name).runs(data) for data in {each["set"] for each in made.values()}}
+    now = cache(digest)  # many runs are of one function
     return [run for run, each in made.items()
-            if run not in known[each["set"]] or each["digest"] != digest(known[each["set"]][run])]
+            if run not in known[each["set"]] or each["digest"] != now(bare(known[each["set"]][run]))]
 
 
 def folder(name, data):

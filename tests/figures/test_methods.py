@@ -139,11 +139,14 @@ def test_method_family_tree_the_valley_is_one_neurons_and_the_cross_is_its_minim
 
 def test_method_family_tree_every_panel_has_the_walk_of_its_method_and_what_is_left(drawn_tree, arrays):
     figure, drawn = drawn_tree, arrays("method_family_tree")
-    assert len(figure.axes[0].child_axes) == len(tree.lines())
+    ax, corners_of_the_valley = figure.axes[0], ([drawn["w"][0], drawn["b"][0]], [drawn["w"][-1], drawn["b"][-1]])
+    panels = [line for line in ax.lines if line.get_marker() == "."]
+    assert len(panels) == len(tree.lines()) == sum(line.get_marker() == "+" for line in ax.lines)
     names = {text.get_position()[1]: text.get_text() for text in figure.axes[0].texts}
-    for i, (inset, walk) in enumerate(zip(figure.axes[0].child_axes, walks(arrays))):
-        assert_allclose(inset.lines[-1].get_xydata(), walk)
-        middle = figure.axes[0].transData.inverted().transform(inset.bbox.get_points()).mean(axis=0)
+    for i, (line, walk) in enumerate(zip(panels, walks(arrays))):
+        assert_allclose(line.get_xydata(), walk)
+        to_points = line.get_transform() - ax.transData
+        middle = to_points.transform(corners_of_the_valley).mean(axis=0)
         assert names[-tree.ROW * i + 6.2] == METHODS[tree.lines()[i][0]][2] and abs(middle[1] + tree.ROW * i) < 1
         assert_allclose(drawn["left"][i], one_valley.Neuron().value(walk[-1]) / one_valley.Neuron().value(walk[0]))
 
