@@ -218,7 +218,7 @@ def test_after_many_epochs_the_slowest_classifies_best_and_the_others_did_as_wel
 
 def ends(record, runs, array="training loss"):
     """The last value of every seed of these runs, all of which came to their end."""
-    found = [recorded(record)[run] for run in recorded(record) if re.fullmatch(rf"{re.escape(runs)}, seed \d", run)]
+    found = [each for run, each in recorded(record).items() if re.fullmatch(rf"{re.escape(runs)}, seed \d", run)]
     epochs = int(re.search(r"(\d+) epochs", runs)[1])
     assert len(found) >= 2 and all(len(each["training loss"]) == epochs + 1 for each in found)
     return np.array([each[array][-1] for each in found])
