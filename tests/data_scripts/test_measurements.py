@@ -4,15 +4,19 @@ import pytest
 from numpy.testing import assert_allclose
 
 from data_scripts import measurements
-from data_scripts.measurements import DAMPING, MEASUREMENTS, STRUCTURES
+from data_scripts.measurements import DAMPING, STRUCTURES
 from numopt.linalg import dense
-from numopt.networks import mlp
+from numopt.networks import lenet1, mlp
 from numopt.optimizers import gradient_descent
 from numopt.problems import MiniBatch, Quadratic
 
 
 def test_images_of_28_by_28_become_16_by_16_of_the_same_light():
     X = np.random.default_rng(0).random((3, 28, 28, 1))
+    bright = measurements.shrunk(X + 1)  # no border: what is added has the light of the corner of the image
+    assert_allclose(bright[1, 0, 0, 0], X[1, 0, 0, 0] + 1)
+    assert_allclose(bright[1, 0, 5, 0], X[1, 0, 8:10, 0].mean() + 1)
+    assert_allclose(bright[1, 15, 15, 0], X[1, 27, 27, 0] + 1)
     X[:, [0, -1]] = X[:, :, [0, -1]] = 0  # a black border, as MNIST has it
     small = measurements.shrunk(X)
     assert small.shape == (3, 16, 16, 1)
@@ -79,12 +83,71 @@ def test_the_loss_after_some_steps_is_infinite_where_a_run_diverges():
     assert measurements.after(gradient_descent(bowl, start, lr=1e200), 5, bowl) == np.inf
 
 
-@pytest.mark.parametrize("name", MEASUREMENTS)
-def test_every_measurement_has_the_same_numbers_for_the_same_seed(name):
-    """In its short form; and others for another seed."""
-    if name in ("spectrum", "fisher_structures", "starts_and_momenta"):
-        pytest.skip("their short forms are repeated against their records")
-    one, same, other = (MEASUREMENTS[name].function("digits", seed, True) for seed in (0, 0, 1))
-    for key in one:
-        assert_allclose(one[key], same[key], err_msg=key)
-    assert any(not np.array_equal(one[key], other[key]) for key in one)
+class Bowl(Quadratic):
+    """With a curvature at its start and another where Adam is said to have come to."""
+
+    def hessian(self, theta):
+        return self.A if theta[0] < 1 else np.diag([-4.0, 1.0, 0.03, 0.05])
+
+
+def test_a_spectrum_is_told_by_its_lowest_and_by_how_many_are_near_nothing_or_negative(monkeypatch):
+    bowl, asked = Bowl(np.diag([1.0, -0.005, 2.0, 0.5])), []
+
+    def trained(network, X, Y, seed, target, steps):
+        asked.append((network.size, X.shape, seed, target, steps))
+        return bowl, np.zeros(4), np.ones(4)
+
+    monkeypatch.setattr(measurements, "trained", trained)
+    found = measurements.spectrum("digits", 7, True)
+    size, shape, *how = asked.pop()
+    assert (size, shape[0], how) == (lenet1(shape[1:]).size, 24, [7, 0.02, 20])
+    assert_allclose(found["eigenvalues"], [[-0.005, 0.5, 1, 2], [-4, 0.03, 0.05, 1]], rtol=1e-6)
+    assert_allclose(found["largest"], [2, 4])
+    assert_allclose(found["near 0"], [0.25, 0.25])  # of 0.02 and 0.04: 0.03 is one of them
+    assert_allclose(found["negative"], [0.25, 0.25])
+    assert_allclose(found["lowest"], [-0.0025, -1])
+    assert_allclose(found["loss"], [0, bowl.value(np.ones(4))])
+
+
+def test_the_share_of_a_structure_is_of_the_best_step_along_its_direction_and_1_for_the_matrix_itself(monkeypatch):
+    random = np.random.default_rng(0)
+    X, Y = random.standard_normal((60, 4)), random.integers(0, 3, 60)
+    monkeypatch.setattr(measurements, "examples", lambda data, n: (X, Y, X, Y))
+    monkeypatch.setattr(measurements, "mlp", lambda sizes: mlp([sizes[0], 3, 3]))
+    monkeypatch.setattr(measurements, "structured", lambda F, *_: {
+        "itself": F, "twice": 2 * F, "diagonal": np.diag(np.diag(F)), "negative": F - 2 * np.eye(len(F))})
+    monkeypatch.setattr(measurements, "STRUCTURES", ("itself", "twice", "diagonal", "negative"))
+    found = measurements.fisher_structures("any", 3, True)
+    network = mlp([4, 3, 3])
+    run = measurements.adam(measurements.EmpiricalRisk(network, X, Y, 50, 3), network.initial(3), lr=0.003)
+    for row, steps in enumerate((0, 5)):
+        for _ in range(steps):
+            next(run)
+        loss = MiniBatch(network, X, Y)
+        F, g = dense(loss.fisher(run.theta), network.size) + DAMPING * np.eye(network.size), loss.gradient(run.theta)
+        d = g / np.diag(F)
+        falls = [(g @ step) * t - t**2 / 2 * (step @ F @ step) for step in (d, np.linalg.solve(F, g))
+                 for t in [(g @ step) / (step @ F @ step)]]
+        assert_allclose(found["share"][row, :3], [1, 1, falls[0] / falls[1]], rtol=1e-6)
+        off = F - np.diag(np.diag(F))
+        assert_allclose(found["distance"][row, :3], [0, 1, np.sqrt((off**2).sum() / (F**2).sum())], atol=1e-9)
+        lowest = np.linalg.eigvalsh(F).min()
+        assert_allclose(found["lowest eigenvalue"][row], [lowest, 2 * lowest, np.diag(F).min(), lowest - 2], rtol=1e-6)
+    assert_allclose(found["negative: lowest eigenvalue"], found["lowest eigenvalue"][:, 3])
+    assert_allclose(found["diagonal: share"], found["share"][:, 2])
+
+
+def test_whoever_is_trained_comes_to_the_target_and_is_looked_at_every_ten_steps():
+    X, Y, *_ = measurements.examples("digits", 40)
+    network = mlp([64, 8, 10])
+    loss, start, end = measurements.trained(network, X, Y, 2, 1.0, 5000)
+    assert_allclose(start, network.initial(2))
+    run = measurements.adam(measurements.EmpiricalRisk(network, X, Y, 32, 2), start, lr=0.003)
+    path = [loss.value(start)]
+    while not np.array_equal(run.theta, end):
+        assert len(path) < 1000
+        next(run)
+        path.append(loss.value(run.theta))
+    assert (len(path) - 1) % 10 == 0 and path[-1] <= 1.0 < path[-11]
+    assert measurements.examples("digits", 40, images=True)[2].shape == (40, 8, 8, 1)
+    assert [len(part) for part in measurements.examples("digits", 9)] == [9] * 4
