@@ -24,8 +24,8 @@ RECORD = "second_order_cost"
 NET = "steps with 128 images, single precision"
 STYLES = {"2 × 90": (BLUE, "o"), "CNN": (ORANGE, "s"), "LeNet": (GREEN, "D")}
 LIMITS = {  # of those that spend much on something else than what they ask for
-    "kfac": "second moments, inverses",
-    "kfac_martens": "second moments, inverses",
+    "kfac": "second moments, Cholesky factors",
+    "kfac_martens": "second moments, Cholesky factors",
     "ekfac": "second moments, eigenvectors, single gradients",
     "shampoo": "second moments, eigenvectors",
     "soap": "second moments, products with Q",

@@ -7,7 +7,7 @@ from lectures.assignments import Claim, between, laws, run
 BLANKS = {"numopt.optimizers.momentum": ["momentum", "nesterov"]}
 ALSO = {"numopt.kernels.vectors": ["momentum"], "numopt.optimizers.adaptive": ["delta_bar_delta"],
         "numopt.optimizers.kronecker": ["kfac", "shampoo"]}
-KNOWN = ["A_inv, G_inv = damped_inverses(A, G, sqrt(damping))"]  # of K-FAC, which has a velocity too
+KNOWN = ["A_chol, G_chol = damped_cholesky(A, G, sqrt(damping))"]  # of K-FAC, which has a velocity too
 
 
 def draw(random):

@@ -8,7 +8,7 @@ from lectures.assignments.assignment03 import draw
 
 BLANKS = {"numopt.optimizers.momentum": ["nesterov"]}
 ALSO = KERNELS | {"numopt.optimizers.momentum": ["momentum"]}
-KNOWN = ["A_inv, G_inv = damped_inverses(A, G, sqrt(damping))"]  # of K-FAC, which has a velocity too
+KNOWN = ["A_chol, G_chol = damped_cholesky(A, G, sqrt(damping))"]  # of K-FAC, which has a velocity too
 WRONG = {"nesterov": """g = loss.gradient(theta + mu(t) * v)
 v = mu(t) * v + lr(t) * g
 theta = theta - v

@@ -1,11 +1,11 @@
 """Curvature in two factors.          Lecture 11.
 
-Damped inverses of Kronecker factors, the orthogonal matrix next to one, and the loops around them.
+Damped Kronecker factors, ready to solve with, the orthogonal matrix next to one, and the loops around them.
 """
 from lectures.assignments import Claim, call, net, positive, run
 
 BLANKS = {"numopt.linalg.roots": ["newton_schulz"],
-          "numopt.optimizers.kronecker": ["damped_inverses", "shampoo", "muon"],
+          "numopt.optimizers.kronecker": ["damped_cholesky", "shampoo", "muon"],
           "numopt.networks.layers": ["Dense.kronecker_factors"]}
 ALSO = {"numopt.optimizers.lmo": ["scion"]}
 KNOWN = ["theta = theta - lr(t) * (d + weight_decay * theta)"]  # decoupled decay, of lecture 4
@@ -21,8 +21,8 @@ def on_a_net(method, steps=5, **how):
 
 
 CLAIMS = [
-    Claim("damped_inverses", "The damping is shared out so that both factors feel it alike.",
-          lambda random: call("numopt.optimizers.kronecker.damped_inverses", [positive(random, 4)],
+    Claim("damped_cholesky", "The damping is shared out so that both factors feel it alike.",
+          lambda random: call("numopt.optimizers.kronecker.damped_cholesky", [positive(random, 4)],
                               [positive(random, 3)], float(random.uniform(0.1, 1))), 3),
     Claim("Dense.kronecker_factors", "A and G are second moments: with them K-FAC takes the path of the lecture.",
           on_a_net("kfac", lr=0.05, damping=0.1, labels="data", every=1), 3),

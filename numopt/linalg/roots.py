@@ -1,6 +1,6 @@
 """Roots of matrices, and the orthogonal matrix next to one.          Lecture 11."""
 import math
-from contextlib import suppress
+from weakref import ref
 
 import numpy as np
 from scipy.linalg import lapack
@@ -24,34 +24,54 @@ def inverse_root(A, p, *, damping=0.0, eps=None):
     return Q * eigenvalues**(-1 / p) @ Q.T
 
 
-def inverse(A, damping):
-    """A⁻¹ of a symmetric positive definite array that has this damping in it; without any, A may be singular.
+def cholesky(A, damping):
+    """The lower triangular L with A = L Lᵀ, of a symmetric positive definite array that has this damping in it.
 
-    What is singular is judged with all diagonal entries brought to 1, so that units make no difference.
+    Without any, A may be singular: that is judged with all diagonal entries brought to 1, so that units make no
+    difference.  With some, however little, eigenvalues that rounding has brought to 0 are raised above it.
     """
-    A_inv = inverse_of_positive(A)
-    if A_inv is None:  # in its rounding it is not positive definite
-        with suppress(np.linalg.LinAlgError):
-            A_inv = np.linalg.inv(A)
-    if A_inv is None or damping == 0 and nearly_singular(A, A_inv):
-        raise ValueError("a matrix that is to be inverted is singular: give it some damping")
-    return finite(A_inv, "the inverse")
+    factor = lapack.spotrf if finite(A, "a matrix to solve with").dtype == np.float32 else lapack.dpotrf
+    upper, failed = factor(A.T, lower=0)  # in the order in which LAPACK takes A, and gives it back, that is L
+    if damping == 0 and (failed or nearly_singular(A, upper.T)):
+        raise ValueError("a matrix to solve with is singular: give it some damping")
+    L = finite(raised(A) if failed else upper.T, "the Cholesky factor")
+    L.setflags(write=False)
+    return L
 
 
-def inverse_of_positive(A):
-    """A⁻¹ from A = L Lᵀ, for less than half of the work that a matrix takes that is not symmetric; None without L."""
-    factor, inverted = (lapack.spotrf, lapack.spotri) if A.dtype == np.float32 else (lapack.dpotrf, lapack.dpotri)
-    L, failed = factor(A.T, lower=1, clean=0)
-    return None if failed else mirrored(inverted(L, lower=1, overwrite_c=1)[0].T)
+def raised(A):
+    """The same of an array that is positive definite but for its rounding: eigenvalues below that are raised to it."""
+    eigenvalues, Q = np.linalg.eigh(A)
+    smallest, largest, eps = float(eigenvalues[0]), float(eigenvalues[-1]), float(np.finfo(A.dtype).eps)
+    if not largest > 0 or smallest < -math.sqrt(eps) * largest:
+        raise ValueError(f"a matrix to solve with has the eigenvalue {smallest}: give it more damping")
+    roots = np.sqrt(np.maximum(eigenvalues, len(A) * eps * largest))
+    return np.ascontiguousarray(np.linalg.qr(roots[:, None] * Q.T, mode="r").T)
 
 
-def mirrored(A, block=128):
-    """A symmetric matrix of which only the upper half is filled in, with the lower half: written into it."""
-    for i in range(0, len(A), block):
-        here = slice(i, i + block)
-        A[i + block:, here] = A[here, i + block:].T
-        A[here, here] = np.triu(A[here, here]) + np.triu(A[here, here], 1).T
-    return A
+def solved(L, B):
+    """A⁻¹B for A = L Lᵀ, from the Cholesky factor: by two triangular systems, or by the inverse, where A is narrow."""
+    if len(L) <= NARROW:
+        return inverse(L) @ B
+    solve = lapack.spotrs if L.dtype == np.float32 else lapack.dpotrs
+    return solve(L.T, B, lower=0)[0]
+
+
+# Up to so many rows ten products with the inverse, which BLAS is made for, take less time than ten times two triangular
+# systems, with what it takes to compute it: a third at 64 rows.  Each is kept as long as the factor that it belongs to.
+NARROW, INVERSES = 256, {}
+
+
+def inverse(L):
+    """A⁻¹ for A = L Lᵀ, computed once, if nobody can write into L."""
+    factor, A_inv = INVERSES.get(id(L), (None, None))
+    if factor is None or factor() is not L:
+        invert = lapack.spotri if L.dtype == np.float32 else lapack.dpotri
+        half = np.triu(invert(L.T, lower=0)[0])
+        A_inv = half + np.triu(half, 1).T
+        if not L.flags.writeable:
+            INVERSES[id(L)] = ref(L, lambda _, key=id(L): INVERSES.pop(key, None)), A_inv
+    return A_inv
 
 
 def divided(g, s, damping):
@@ -61,10 +81,10 @@ def divided(g, s, damping):
     return g / (s + damping)
 
 
-def nearly_singular(A, A_inv):
-    """Is the condition number of A, with a diagonal of 1, so large that its inverse is rounding?"""
-    d = np.sqrt(np.abs(np.diag(A)))
-    d = np.where(d > 0, d, 1)
+def nearly_singular(A, L):
+    """Is the condition number of A = L Lᵀ, with a diagonal of 1, so large that its inverse is rounding?"""
+    d = np.sqrt(np.diag(A))
+    A_inv = solved(L, np.eye(len(A), dtype=A.dtype))
     return norm(A / d / d[:, None]) * norm(A_inv * d * d[:, None]) > 1 / (len(A) * np.finfo(A.dtype).eps)
 
 

@@ -263,7 +263,9 @@ def damped(A, damping):
         raise ValueError(f"damping must be a number or have shape ({n},), and has shape {np.shape(damping)}")
     damping = np.asarray(damping, precision(A))
     if isinstance(A, np.ndarray):
-        return A + np.diag(np.broadcast_to(damping, n))
+        B = A.astype(np.result_type(A, damping))
+        B[np.diag_indices(n)] += damping
+        return B
     B = Operator(lambda v: A @ v + damping * v, lambda v: A.T @ v + damping * v, A.shape, damping.dtype)
     if damping.ndim == 0:
         B.parts = A, damping.item()

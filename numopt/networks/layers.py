@@ -20,6 +20,7 @@ from math import prod
 
 import numpy as np
 
+from numopt.kernels.moments import second_moment
 from numopt.kernels.sharing import outer_products
 
 
@@ -174,7 +175,7 @@ class Dense(Layer):
         if self.bias:
             x = np.concatenate([x, np.ones_like(x[:, :, :1])], axis=2)
         x, dy = x.reshape(n * places, -1), dy.reshape(n * places, -1)
-        return x.T @ x / n, dy.T @ dy / (n * places)
+        return second_moment(x, n), second_moment(dy, n * places)
 
 
 class Dropout(Layer):

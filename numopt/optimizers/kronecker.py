@@ -2,8 +2,7 @@
 
 The curvature of a layer with weights [W | b] of m rows and n columns has (m n)² numbers.  If it is a Kronecker product
 of an m x m and an n x n matrix, L ⊗ R, it is known by m² + n², and its powers by those of L and R: with W flattened row
-by row, as here, (L ⊗ R)^p vec(W) = vec(L^p W R^p) for symmetric L and R.  (Memon et al. (2024) flatten column by
-column, and so have the factors the other way round.)
+by row, as here, (L ⊗ R)^p vec(W) = vec(L^p W R^p) for symmetric L and R; by columns, as in Memon et al. (2024), R ⊗ L.
 
     full_matrix_adagrad      the sum of all g gᵀ, of all layers at once: what the others avoid
     kfac, kfac_martens       factors of the Fisher matrix
@@ -19,8 +18,9 @@ from math import nan, sqrt
 
 import numpy as np
 
+from numopt.kernels.moments import averaged
 from numopt.linalg.norms import finite, finite_inner, norm, unit
-from numopt.linalg.roots import divided, inverse, inverse_root, newton_schulz
+from numopt.linalg.roots import cholesky, divided, inverse_root, newton_schulz, solved
 from numopt.linalg.systems import damped
 from numopt.optimizer import optimizer
 from numopt.schedules import schedule
@@ -46,14 +46,14 @@ def full_matrix_adagrad(problem, theta, *, lr=1e-2, eps=1e-10, t=0, S=0.0):
 
 @optimizer
 def kfac(problem, theta, *, lr=0.1, mu=0.9, damping=1e-3, kappa=1e-3, beta=0.95, every=10, labels="sampled",
-         form="expand", seed=0, t=0, A=(), G=(), A_inv=(), G_inv=(), v=0.0):
+         form="expand", seed=0, t=0, A=(), G=(), A_chol=(), G_chol=(), v=0.0):
     """A natural gradient step, with the Fisher matrix of each layer taken to be the Kronecker product G ⊗ A.
 
     Martens and Grosse (2015), Section 4.2, for dense layers, and Grosse and Martens (2016) for convolutions, with
     momentum at a fixed rate.  A is the second moment of the inputs [x 1] of a layer, and G that of the derivatives by
     its outputs, at labels drawn from the model.  Both are averages over the past and damped as in their Section 6.3;
-    the inverses are renewed at the first three steps and then at `every` so many.  A step lr d whose squared length
-    lr² dᵀF̃d = lr² gᵀd exceeds kappa, F̃ being the damped matrix, is shortened to it (Ba, Grosse and Martens 2017).
+    their Cholesky factors are renewed at the first three steps and then at `every` so many.  A step lr d whose squared
+    length lr² dᵀF̃d = lr² gᵀd is above kappa, with the damped F̃, is shortened to it (Ba, Grosse and Martens 2017).
     (Memon et al. (2024) call A the gradient of the inputs; it is about the inputs themselves.)
     In Table 1: length whole at most; curvature F; structure G ⊗ A; over time average, momentum.
     """
@@ -64,8 +64,8 @@ def kfac(problem, theta, *, lr=0.1, mu=0.9, damping=1e-3, kappa=1e-3, beta=0.95,
         A_t, G_t = zip(*loss.kronecker_factors(theta, seed=[seed, t], labels=labels, form=form))
         A, G = average(A, A_t, eps), average(G, G_t, eps)
         if t <= 3 or t % every == 0:
-            A_inv, G_inv = damped_inverses(A, G, sqrt(damping))
-        d = between(G_inv, loss.blocks(g), A_inv)
+            A_chol, G_chol = damped_cholesky(A, G, sqrt(damping))
+        d = between_inverses(G_chol, loss.blocks(g), A_chol)
         nu = min(1, np.sqrt(kappa / (lr(t)**2 * finite_inner(g, d))).item())
         v = mu(t) * v - nu * lr(t) * d
         theta = theta + v
@@ -74,16 +74,16 @@ def kfac(problem, theta, *, lr=0.1, mu=0.9, damping=1e-3, kappa=1e-3, beta=0.95,
 
 @optimizer
 def kfac_martens(problem, theta, *, eta=0.0, T1=5, T2=20, T3=20, beta=0.95, labels="sampled", form="expand", seed=0,
-                 t=0, damping=150.0, gamma=None, A=(), G=(), A_inv=(), G_inv=(), delta=0.0):
+                 t=0, damping=150.0, gamma=None, A=(), G=(), A_chol=(), G_chol=(), delta=0.0):
     """K-FAC that finds its rate, its momentum and its damping by itself, from products with the Fisher matrix.
 
     Martens and Grosse (2015), Algorithm 2, with their constants.  The step is αΔ + μδ, from the proposal
     Δ = −F̃⁻¹g and the last step δ, and has the least M = gᵀx + ½ xᵀ(F + (λ + η)I)x of all such x, where λ is `damping`
     and F the exact Fisher matrix of the batch; there M is ½ gᵀx.  Every T1 steps λ falls if M foretold the change of
     the loss well, and rises if badly.  Every T2 steps γ, the damping of the factors, becomes that of γ, ω₂γ and γ/ω₂
-    with the least M.  Every T3 steps, and at the first three, the inverses are renewed.  λ = 150 is for losses as large
-    as those of the paper's autoencoders, sums over pixels: start near 1 for a classifier.  eta is the strength of a
-    Ridge around the problem, 1e-5 in the paper, which g has in it and F has not.
+    with the least M.  Every T3 steps, and at the first three, the Cholesky factors are renewed.  λ = 150 is for losses
+    as large as those of the paper's autoencoders, sums over pixels: start near 1 for a classifier.  eta is the strength
+    of a Ridge around the problem, 1e-5 in the paper, which g has in it and F has not.
     In Table 1: length damping; curvature F; structure G ⊗ A; over time average, damping, last direction.
     """
     omega1, omega2 = (19 / 20)**T1, sqrt(19 / 20)**T2
@@ -98,12 +98,12 @@ def kfac_martens(problem, theta, *, eta=0.0, T1=5, T2=20, T3=20, beta=0.95, labe
         trials = []
         for gamma_i in [gamma, omega2 * gamma, gamma / omega2] if t % T2 == 0 else [gamma]:
             if t <= 3 or t % T2 == 0 or t % T3 == 0:
-                A_inv, G_inv = damped_inverses(A, G, gamma_i)
-            Delta = -between(G_inv, loss.blocks(g), A_inv)
+                A_chol, G_chol = damped_cholesky(A, G, gamma_i)
+            Delta = -between_inverses(G_chol, loss.blocks(g), A_chol)
             alpha, mu = least_on_plane(F, g, Delta, delta)
             delta_i = alpha * Delta + mu * delta
-            trials.append(((g @ delta_i).item() / 2, gamma_i, A_inv, G_inv, delta_i))
-        M, gamma, A_inv, G_inv, delta = min(trials, key=lambda trial: trial[0])
+            trials.append(((g @ delta_i).item() / 2, gamma_i, A_chol, G_chol, delta_i))
+        M, gamma, A_chol, G_chol, delta = min(trials, key=lambda trial: trial[0])
         theta = theta + delta
         if t % T1 == 0 and M < 0:
             rho = (loss.value(theta) - f) / M
@@ -246,6 +246,11 @@ def between(L, W, R):
     return flat(L_i @ W_i @ R_i for L_i, W_i, R_i in zip(L, W, R, strict=True))
 
 
+def between_inverses(G_chol, W, A_chol):
+    """The vector of the matrices G_i⁻¹ W_i A_i⁻¹, from the Cholesky factors of G_i and A_i: no inverse is formed."""
+    return flat(solved(G_i, solved(A_i, W_i.T).T) for G_i, W_i, A_i in zip(G_chol, W, A_chol, strict=True))
+
+
 def transposed(Q):
     return [Q_i.T for Q_i in Q]
 
@@ -259,18 +264,18 @@ def moments(L, rows, R):
 
 def average(old, new, beta):
     """beta · old + (1 − beta) · new, matrix by matrix; the old ones start at zero."""
-    return [beta * old_i + (1 - beta) * new_i for old_i, new_i in zip(old or repeat(0.0), new)]
+    return [averaged(old_i, new_i, beta) for old_i, new_i in zip(old or repeat(0.0), new)]
 
 
-def damped_inverses(A, G, gamma):
-    """(A + πγ I)⁻¹ and (G + γ/π I)⁻¹ for every layer, with π² = (tr A / d_A) / (tr G / d_G).
+def damped_cholesky(A, G, gamma):
+    """The Cholesky factors of A + πγ I and of G + γ/π I for every layer, with π² = (tr A / d_A) / (tr G / d_G).
 
     Martens and Grosse (2015), Section 6.3: about G ⊗ A + γ² I, which is no Kronecker product.  With this π, a change of
     units that makes A larger and G smaller changes nothing.
     """
     pi = [balance(A_i, G_i) for A_i, G_i in zip(A, G)]
-    return ([inverse(damped(A_i, pi_i * gamma), gamma) for A_i, pi_i in zip(A, pi)],
-            [inverse(damped(G_i, gamma / pi_i), gamma) for G_i, pi_i in zip(G, pi)])
+    return ([cholesky(damped(A_i, pi_i * gamma), gamma) for A_i, pi_i in zip(A, pi)],
+            [cholesky(damped(G_i, gamma / pi_i), gamma) for G_i, pi_i in zip(G, pi)])
 
 
 def balance(A, G):

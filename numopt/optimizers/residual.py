@@ -24,7 +24,7 @@ from numopt.linalg.norms import column_norms, finite, image, inner, norm, unit
 from numopt.linalg.systems import Nystrom, conjugate_gradient, damped, nystrom
 from numopt.line_search import remembering
 from numopt.optimizer import Diverged, optimizer
-from numopt.optimizers.kronecker import between, damped_inverses
+from numopt.optimizers.kronecker import between_inverses, damped_cholesky
 from numopt.schedules import schedule
 
 
@@ -277,8 +277,8 @@ def started(problem, theta, curvature, damping, steps):
 def kfac_inverse(loss, theta, damping, seed, labels):
     """The function u ↦ F̃⁻¹u, where F̃ is K-FAC's Fisher matrix of this batch, damped."""
     A, G = zip(*loss.kronecker_factors(theta, seed=seed, labels=labels))
-    A_inv, G_inv = damped_inverses(A, G, sqrt(damping))
-    return lambda u: between(G_inv, loss.blocks(u), A_inv)
+    A_chol, G_chol = damped_cholesky(A, G, sqrt(damping))
+    return lambda u: between_inverses(G_chol, loss.blocks(u), A_chol)
 
 
 def scaled_identity(blocks, scale):

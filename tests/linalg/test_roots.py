@@ -4,7 +4,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.linalg import inverse_root, inverse_root_newton, newton_schulz
-from numopt.linalg.roots import inverse
+from numopt.linalg.norms import NotFinite
+from numopt.linalg.roots import INVERSES, NARROW, cholesky, inverse, solved
 from tests.linalg.test_systems import EPS, low_rank, symmetric
 
 
@@ -65,15 +66,56 @@ def test_roots_that_there_are_not_are_refused():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n", [1, 2, 127, 128, 129, 300])
-def test_the_inverse_of_a_symmetric_matrix_is_symmetric_also_of_one_that_is_not_positive(n, dtype):
-    A, u = symmetric(np.linspace(1, 10, n)).astype(dtype), np.ones(n, dtype) / dtype(n**0.5)
-    for B in (A, A - dtype(40) * np.outer(u, u)):
-        before, B_inv = B.copy(), inverse(B, 0.1)
-        assert B_inv.dtype == dtype
-        assert_array_equal(B, before)
-        assert_allclose(B_inv @ B, np.eye(n), atol=1000 * EPS[dtype])
-        assert_allclose(B_inv, B_inv.T, atol=0 if B is A else 100 * EPS[dtype])
+@pytest.mark.parametrize("n", [1, 2, 33, NARROW, NARROW + 1])
+def test_a_positive_matrix_is_solved_with_by_its_cholesky_factor_alone(n, dtype):
+    A = symmetric(np.linspace(1, 10, n)).astype(dtype)
+    before, B = A.copy(), np.random.default_rng(0).standard_normal((n, 3)).astype(dtype)
+    L = cholesky(A, 0.1)
+    assert L.dtype == dtype and L.flags.c_contiguous
+    assert_array_equal(A, before)
+    assert_array_equal(L, np.tril(L))
+    assert_allclose(L @ L.T, A, atol=100 * EPS[dtype])
+    for columns in (B, np.asfortranarray(B), B[:, :1]):
+        X = solved(L, columns)
+        assert X.dtype == dtype and X.shape == columns.shape
+        assert_allclose(A @ X, columns, atol=1000 * EPS[dtype])
+    assert_allclose(solved(2 * L, B), solved(L, B) / 4, rtol=1e-4)
+
+
+def test_the_inverse_of_a_narrow_matrix_is_kept_as_long_as_its_factor_and_no_longer():
+    L = cholesky(symmetric(np.linspace(1, 10, 9)), 0.1)
+    A_inv = inverse(L)
+    assert inverse(L) is A_inv
+    assert_array_equal(A_inv, A_inv.T)
+    with pytest.raises(ValueError, match="read-only"):
+        L[0, 0] = 2
+    known = len(INVERSES)
+    del L
+    assert len(INVERSES) == known - 1
+    writable = np.eye(3)
+    assert_array_equal(inverse(writable), np.eye(3))
+    writable *= 2
+    assert_array_equal(inverse(writable), np.eye(3) / 4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_eigenvalues_that_rounding_has_brought_below_zero_are_raised_and_others_refused(dtype):
+    eps = EPS[dtype]
+    Q = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]
+    A = (Q * np.array([-2 * eps, 0, 1, 2, 3, 4])) @ Q.T
+    L = cholesky(((A + A.T) / 2).astype(dtype), 1e-30)
+    assert L.dtype == dtype and L.flags.c_contiguous
+    assert_array_equal(L, np.tril(L))
+    assert_allclose(L @ L.T, A, atol=200 * eps)
+    assert np.isfinite(solved(L, np.eye(6, dtype=dtype))).all()
+    for wrong in (np.diag([1.0, 2.0, -0.1]), np.zeros((3, 3)), -np.eye(3)):
+        with pytest.raises(ValueError, match="give it more damping"):
+            cholesky(wrong.astype(dtype), 1e-30)
+        with pytest.raises(ValueError, match="singular: give it some damping"):
+            cholesky(wrong.astype(dtype), 0)
+    for number in (np.nan, np.inf):
+        with pytest.raises(NotFinite, match="a matrix to solve with"):
+            cholesky(np.diag([1, number, 1]).astype(dtype), 0.1)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -82,11 +124,11 @@ def test_without_damping_it_is_the_matrix_and_not_its_units_that_are_singular(dt
     d = np.geomspace(1, range_of_units, 6)
     good, bad = symmetric(np.linspace(1, 3, 6)), symmetric(np.array([0, 1, 2, 2, 3, 3]))
     A = (d * good * d[:, None]).astype(dtype)
-    assert_allclose(inverse(A, 0) * d * d[:, None], np.linalg.inv(good), atol=100 * EPS[dtype])
+    assert_allclose(inverse(cholesky(A, 0)) * d * d[:, None], np.linalg.inv(good), atol=100 * EPS[dtype])
     with pytest.raises(ValueError, match="singular: give it some damping"):
-        inverse((d * bad * d[:, None]).astype(dtype), 0)
+        cholesky((d * bad * d[:, None]).astype(dtype), 0)
     nearly = symmetric(np.array([1e-17, 1, 2, 2, 3, 3]))  # with some, however little, it is taken at its word
-    assert np.isfinite(inverse(nearly + 1e-14 * np.eye(6), 1e-14)).all()
+    assert np.isfinite(inverse(cholesky(nearly + 1e-14 * np.eye(6), 1e-14))).all()
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (6, 20), (20, 6)])
@@ -149,10 +191,26 @@ MISTAKES = [
      "* largest) + float(damping)",
      "* largest)",
      "test_the_roots_of_a_diagonal_matrix_are_those_of_its_numbers"),
-    ("mirrored", "what stands below a block is left as it was",
-     "A[i + block:, here] = A[here, i + block:].T",
-     "A[i:, here] = A[i:, here]",
-     "test_the_inverse_of_a_symmetric_matrix_is_symmetric_also_of_one_that_is_not_positive"),
+    ("cholesky", "the factor of the other order, LᵀL",
+     "factor(A.T, lower=0)",
+     "factor(A.T, lower=1)",
+     "test_a_positive_matrix_is_solved_with_by_its_cholesky_factor_alone"),
+    ("solved", "the other triangle, which holds zeros",
+     "solve(L.T, B, lower=0)",
+     "solve(L.T, B, lower=1)",
+     "test_a_positive_matrix_is_solved_with_by_its_cholesky_factor_alone"),
+    ("inverse", "one half of it is forgotten",
+     "half + np.triu(half, 1).T",
+     "half",
+     "test_the_inverse_of_a_narrow_matrix_is_kept_as_long_as_its_factor_and_no_longer"),
+    ("inverse", "kept also where L may change",
+     "if not L.flags.writeable:",
+     "if True:",
+     "test_the_inverse_of_a_narrow_matrix_is_kept_as_long_as_its_factor_and_no_longer"),
+    ("raised", "what is negative is taken for rounding",
+     "or smallest < -math.sqrt(eps) * largest",
+     "",
+     "test_eigenvalues_that_rounding_has_brought_below_zero_are_raised_and_others_refused"),
     ("inverse_root_newton", "M is multiplied by T once, not p times",
      "np.linalg.matrix_power(T, p) @ M",
      "T @ M",

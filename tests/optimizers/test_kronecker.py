@@ -12,7 +12,8 @@ from numopt.networks import Conv2D, Dense, Flatten, Network, SquaredError, Tanh,
 from numopt.optimizers import (
     adagrad, adam, ekfac, full_matrix_adagrad, gradient_descent, kfac, kfac_martens, muon, natural_gradient, shampoo,
     soap)
-from numopt.optimizers.kronecker import balance, between, damped_inverses, inverse_roots, least_on_plane
+from numopt.optimizers.kronecker import (
+    balance, between, between_inverses, damped_cholesky, inverse_roots, least_on_plane)
 from numopt.problems import Counted, EmpiricalRisk, MiniBatch, Objective, Quadratic, Ridge, Wrapped
 from numopt.record import path
 
@@ -310,14 +311,29 @@ def test_pi_makes_what_factored_damping_adds_too_much_as_small_as_it_can_be():
     assert_allclose(np.exp(minimize_scalar(excess, bounds=(-5, 5)).x), balance(A, G), rtol=1e-4)
 
 
-def test_the_damped_inverses_do_not_depend_on_how_a_factor_two_is_shared_between_a_and_g():
+def test_the_damped_factors_do_not_depend_on_how_a_factor_two_is_shared_between_a_and_g():
     A, G = [M[:4] @ M[:4].T], [M[:3] @ M[:3].T]
-    (A_inv,), (G_inv,) = damped_inverses(A, G, 0.3)
-    (A_other,), (G_other,) = damped_inverses([2 * A[0]], [G[0] / 2], 0.3)
-    assert_allclose(np.kron(G_inv, A_inv), np.kron(G_other, A_other))
+    (A_chol,), (G_chol,) = damped_cholesky(A, G, 0.3)
+    (A_other,), (G_other,) = damped_cholesky([2 * A[0]], [G[0] / 2], 0.3)
+    assert_allclose(np.kron(G_chol, A_chol), np.kron(G_other, A_other))
     pi = sqrt(np.trace(A[0]) / 4 / (np.trace(G[0]) / 3))
-    assert_allclose(np.linalg.inv(A_inv), A[0] + 0.3 * pi * np.eye(4))
-    assert_allclose(np.linalg.inv(G_inv), G[0] + 0.3 / pi * np.eye(3))
+    assert_allclose(A_chol @ A_chol.T, A[0] + 0.3 * pi * np.eye(4))
+    assert_allclose(G_chol @ G_chol.T, G[0] + 0.3 / pi * np.eye(3))
+
+
+@pytest.mark.parametrize("dtype, rtol", [(np.float32, 1e-4), (np.float64, 1e-11)])
+@pytest.mark.parametrize("m, n", [(3, 5), (5, 3), (1, 4), (4, 1), (3, 300), (300, 5)])
+def test_between_the_inverses_of_the_factors_is_the_inverse_of_their_kronecker_product(m, n, dtype, rtol):
+    """The same where a factor is so wide that no inverse is formed."""
+    random = np.random.default_rng(m)
+    A, G = (S @ S.T + np.eye(len(S)) for S in (random.standard_normal((n, n)), random.standard_normal((m, m))))
+    W = random.standard_normal((m, n))
+    A_chol, G_chol = ([np.linalg.cholesky(S).astype(dtype)] for S in (A, G))
+    found = between_inverses(G_chol, [W.astype(dtype)], A_chol)
+    assert found.dtype == dtype and found.shape == (m * n,)
+    if m * n < 100:
+        assert_allclose(found, np.linalg.solve(np.kron(G, A), W.ravel()), rtol=rtol, atol=rtol)
+    assert_allclose(G @ found.reshape(m, n) @ A, W, atol=300 * n * rtol)
 
 
 @pytest.mark.parametrize("beta, weights", [(0.95, [1, 1, 1, 1, 1]), (0.5, [1, 1, 2, 4, 8])])
@@ -367,7 +383,7 @@ def test_a_step_is_no_longer_than_the_root_of_kappa_as_the_damped_factors_measur
     run, theta = kfac(risk, WEIGHTS, lr=lambda t: t / 2, mu=0.0, damping=damping, kappa=kappa), WEIGHTS
     for _ in range(3):
         d, theta = next(run) - theta, run.theta
-        F = block_diag(*(np.kron(np.linalg.inv(G), np.linalg.inv(A)) for A, G in zip(run["A_inv"], run["G_inv"])))
+        F = block_diag(*(np.kron(G @ G.T, A @ A.T) for A, G in zip(run["A_chol"], run["G_chol"])))
         assert_allclose(d @ F @ d, kappa, rtol=1e-6)
 
 
@@ -375,12 +391,12 @@ def test_a_step_is_no_longer_than_the_root_of_kappa_as_the_damped_factors_measur
     (kfac, {"every": 4}, [1, 2, 3, 4, 8, 12]),
     (kfac_martens, {"T2": 100, "T3": 4}, [1, 2, 3, 4, 8, 12]),
     (kfac_martens, {"T2": 5, "T3": 100}, [1, 2, 3, 5, 10])])
-def test_the_inverses_are_renewed_at_the_first_three_steps_and_then_now_and_then(method, settings, steps):
+def test_the_cholesky_factors_are_renewed_at_the_first_three_steps_and_then_now_and_then(method, settings, steps):
     run = method(EmpiricalRisk(CLASSIFIER, X, LABELS, batch_size=10), WEIGHTS, **settings)
     renewed, before = [], ()
     for t in range(1, 13):
         next(run)
-        renewed, before = renewed + [t] * (run["A_inv"] is not before), run["A_inv"]
+        renewed, before = renewed + [t] * (run["A_chol"] is not before), run["A_chol"]
     assert renewed == steps
 
 
@@ -799,10 +815,10 @@ MISTAKES = [
      "np.sqrt(kappa / (lr(t)**2 * finite_inner(g, d)))",
      "(kappa / (lr(t)**2 * finite_inner(g, d)))",
      "test_a_step_is_no_longer_than_the_root_of_kappa_as_the_damped_factors_measure_it"),
-    ("kfac", "the inverses are renewed one step early",
+    ("kfac", "the factors are renewed one step early",
      "t % every == 0",
      "(t + 1) % every == 0",
-     "test_the_inverses_are_renewed_at_the_first_three_steps_and_then_now_and_then"),
+     "test_the_cholesky_factors_are_renewed_at_the_first_three_steps_and_then_now_and_then"),
     ("kfac", "the same labels are drawn at every step",
      "seed=[seed, t]",
      "seed=[seed]",
@@ -816,16 +832,16 @@ MISTAKES = [
      "sqrt(A.trace() / G.trace())",
      "test_pi_makes_what_factored_damping_adds_too_much_as_small_as_it_can_be"),
     ("average", "the old and the new have each other's share",
-     "beta * old_i + (1 - beta) * new_i",
-     "(1 - beta) * old_i + beta * new_i",
+     "averaged(old_i, new_i, beta)",
+     "averaged(old_i, new_i, 1 - beta)",
      "test_the_factors_are_means_at_first_and_forget_when_that_many_are_gathered"),
     ("kfac_martens", "* gamma can never grow",
      "gamma / omega2]",
      "omega2 * gamma]",
      "test_gamma_goes_where_the_model_is_least_which_may_be_down_up_or_nowhere"),
-    ("kfac_martens", "the inverses are renewed with gamma alone",
+    ("kfac_martens", "the factors are renewed with gamma alone",
      "t <= 3 or t % T2 == 0 or t % T3 == 0", "t <= 3 or t % T2 == 0",
-     "test_the_inverses_are_renewed_at_the_first_three_steps_and_then_now_and_then"),
+     "test_the_cholesky_factors_are_renewed_at_the_first_three_steps_and_then_now_and_then"),
     ("kfac_martens", "damping rises where the model is right",
      "omega1 * damping if rho > 3 / 4 else damping / omega1 if rho < 1 / 4",
      "omega1 * damping if rho < 1 / 4 else damping / omega1 if rho > 3 / 4",

@@ -96,8 +96,8 @@ MORE = [
     ("numopt.kernels.convolution", "convolution_by_weights", "always with a bias", "if bias else", "if True else"),
     ("numopt.kernels.convolution", "convolution_by_inputs", "no stride", "W, shape, k, stride", "W, shape, k, 1"),
     ("numopt.optimizers.diagonal", "hutchinson", "the signs do not cancel", "return z * (", "return ("),
-    ("numopt.optimizers.kronecker", "damped_inverses", "the damping is not shared out", "pi_i * gamma", "gamma"),
-    ("numopt.optimizers.kronecker", "damped_inverses", "shared out the other way", "gamma / pi_i", "gamma * pi_i"),
+    ("numopt.optimizers.kronecker", "damped_cholesky", "the damping is not shared out", "pi_i * gamma", "gamma"),
+    ("numopt.optimizers.kronecker", "damped_cholesky", "shared out the other way", "gamma / pi_i", "gamma * pi_i"),
     ("numopt.linalg.systems", "gcr_iterates", "projected on r, not on A r", "beta = v @ v_i", "beta = r @ v_i"),
     ("numopt.linalg.systems", "gcr_iterates", "the window is forgotten", "deque(maxlen=window)", "deque()"),
 ]

@@ -20,12 +20,12 @@ def newton_schulz(X, steps=5, coefficients=(3.4445, -4.7750, 2.0315)):
     return Y.T if tall else Y
 
 
-def damped_inverses(A, G, gamma):
+def damped_cholesky(A, G, gamma):
     left, right = [], []
     for a, g in zip(A, G):
         pi = np.sqrt(np.trace(a) * len(g) / (np.trace(g) * len(a)))
-        left.append(np.linalg.inv(a + pi * gamma * np.eye(len(a))))
-        right.append(np.linalg.inv(g + gamma / pi * np.eye(len(g))))
+        left.append(np.linalg.cholesky(a + pi * gamma * np.eye(len(a))))
+        right.append(np.linalg.cholesky(g + gamma / pi * np.eye(len(g))))
     return left, right
 
 

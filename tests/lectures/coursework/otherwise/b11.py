@@ -26,10 +26,18 @@ def mean(matrix):
     return np.diag(matrix).mean()
 
 
-def damped_inverses(A, G, gamma):
+def damped_cholesky(A, G, gamma):
     pis = [(mean(a) / mean(g))**0.5 for a, g in zip(A, G)]
-    return ([np.linalg.solve(a + gamma * pi * eye(a), eye(a)) for pi, a in zip(pis, A)],
-            [np.linalg.solve(g + gamma * eye(g) / pi, eye(g)) for pi, g in zip(pis, G)])
+    return ([column_by_column(a + gamma * pi * eye(a)) for pi, a in zip(pis, A)],
+            [column_by_column(g + gamma * eye(g) / pi) for pi, g in zip(pis, G)])
+
+
+def column_by_column(S):
+    L = np.zeros_like(S)
+    for j in range(len(S)):
+        column = S[j:, j] - L[j:, :j] @ L[j, :j]
+        L[j:, j] = column / column[0]**0.5
+    return L
 
 
 def shampoo(problem, theta, *, lr=0.1, mu=0.0, eps=1e-4, every=1, graft=None, t=0, L=(), R=(), L_root=(), R_root=(),
