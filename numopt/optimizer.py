@@ -15,11 +15,12 @@ import functools
 import inspect
 import traceback
 from contextlib import suppress
-from math import isfinite
+from contextvars import copy_context
 
 import numpy as np
 
 from numopt.answers import LookedAt
+from numopt.finite import Overflow, all_finite, is_finite, is_like, numerical, silent
 from numopt.signature import (
     SCHEDULES, checked_arguments, checked_loop, checked_memory, checked_precision, defaults, described, memory_names,
     ranges_of, said, short)
@@ -92,14 +93,21 @@ class Run:
         self._generator = self._loop(self.theta)
         self._variables = inspect.getgeneratorlocals(self._generator).copy()
         self._begun, self._overflow = False, Overflow()
-        self._advance = np.errstate(all="ignore", over="call", call=self._overflow)(advance)
+        self._shape, self._remembered = self.theta.shape, [name for name in method.memory if name != "t"]
+        self._met = [name for name in MET if name in loop.__code__.co_varnames]
+        self._outside = self._inside = None
 
     def __iter__(self):
         return self
 
     def __next__(self):
         try:
-            theta, finite, variables, wrong = self._advance(self._generator, self.theta.shape, self.name)
+            if not is_like(outside := copy_context(), self._outside):
+                self._outside, self._inside = outside, silent(outside, self._overflow)
+            theta = self._inside(next, self._generator)
+            if type(theta) is not np.ndarray or theta.shape != self._shape or theta.dtype.kind != "f":
+                raise TypeError(f"{self.name} yielded {said(theta)}; it has to `yield theta`, a vector of "
+                                f"{self.theta.size} numbers as it was given")
         except StopIteration:
             raise
         except BaseException as error:
@@ -110,27 +118,31 @@ class Run:
             if isinstance(error, (TypeError, ValueError)) and (likely := self._likely_mistake(error)):
                 raise (TypeError if isinstance(error, TypeError) else ValueError)(likely) from error
             raise
-        if not finite:
+        variables = self._generator.gi_frame.f_locals.copy()
+        if not is_finite(theta):
             raise self._diverged(variables["t"], f"at step {variables['t']}: try a smaller learning rate, more damping "
                                  "or clipped gradients (the last finite iterate is in run.theta)")
-        if wrong:
-            self._break_off(variables["t"], f"the {MET[wrong]} was infinite or undefined")
-        if self._overflow.seen or not self._begun:
-            self._look_for_overflow(variables)
-        if self._given:
+        for name in self._met:
+            if not is_finite(variables.get(name)):
+                self._break_off(variables["t"], f"the {MET[name]} was infinite or undefined")
+        if self._overflow.seen:  # or it is the first step
             self._compare_with_what_was_given(variables)
-        for name in self.method.memory:
-            if isinstance(value := variables[name], (float, np.floating)):
+            self._look_for_overflow(variables)
+            self._begun, self._overflow.seen = True, False
+        for name in self._remembered:
+            if type(value := variables[name]) is np.ndarray:  # as `frozen` does, in a third of the time
+                value.setflags(False)
+            elif isinstance(value, (float, np.floating)):
                 if value != value:
                     self._break_off(variables["t"], f"{name}, which it remembers, is not a number")
-            elif type(value) is not int:
+            else:
                 frozen(value)
-        self.theta, self._variables, self._begun = frozen(theta), variables, True
+        theta.setflags(False)
+        self.theta, self._variables = theta, variables
         return theta
 
     def _look_for_overflow(self, variables):
         """After an overflow, and at the first step: is all that the method remembers finite?"""
-        self._overflow.seen = False
         for name in self.method.memory:
             if not all_finite(variables[name]):
                 precision = "single" if self.theta.dtype == np.float32 else "double"
@@ -223,34 +235,6 @@ class Run:
         self._given = []
 
 
-def advance(generator, shape, name):
-    """The next iterate, and whether all of it is finite; the loop's variables, and which it has met that is not."""
-    theta = next(generator)
-    if type(theta) is not np.ndarray or theta.shape != shape or theta.dtype.kind != "f":
-        raise TypeError(f"{name} yielded {said(theta)}; it has to `yield theta`, a vector of {shape[0]} numbers as it "
-                        "was given")
-    variables = generator.gi_frame.f_locals.copy()
-    wrong = [name for name in MET if name in variables and not is_finite(variables[name])]
-    return theta, is_finite(theta), variables, wrong and wrong[0]
-
-
-def is_finite(value):
-    """Is an iterate, a gradient or a loss finite?"""
-    if isinstance(value, np.ndarray):
-        return (value.dtype.kind != "f" or value.ndim == 1 and isfinite(value.dot(value))
-                or bool(np.isfinite(value).all()))
-    return not isinstance(value, (float, np.floating)) or isfinite(value)
-
-
-class Overflow:
-    """What NumPy calls in a step in which a number became too large, at no cost in the others."""
-
-    seen = False
-
-    def __call__(self, *what):
-        self.seen = True
-
-
 def resumed(method, problem, theta, arguments):
     return method(problem, theta, **arguments)
 
@@ -270,19 +254,6 @@ def frozen(value):
         for item in value:
             frozen(item)
     return value
-
-
-def numerical(error):
-    """Does an error say that numbers became too large, or undefined?"""
-    return isinstance(error, (FloatingPointError, OverflowError)) or (
-        isinstance(error, np.linalg.LinAlgError) and "converge" in str(error))  # as LAPACK says where it finds nan
-
-
-def all_finite(value):
-    """Are all arrays finite in what a method remembers: an array, a tuple, a list or a dictionary of them?"""
-    if isinstance(value, (tuple, list, dict)):
-        return all(map(all_finite, value.values() if isinstance(value, dict) else value))
-    return not isinstance(value, np.ndarray) or value.dtype.kind != "f" or bool(np.isfinite(value).all())
 
 
 def starting_point(problem, theta, name):

@@ -14,9 +14,9 @@ NUMOPT = sorted((ROOT / "numopt").rglob("*.py"))
 NOTHING = set()
 ARROWS = {
     "__init__": NOTHING, "signature": NOTHING, "schedules": NOTHING, "line_search": NOTHING, "data": NOTHING,
-    "checkpoint": NOTHING, "view": NOTHING, "searches": NOTHING,
+    "checkpoint": NOTHING, "view": NOTHING, "searches": NOTHING, "finite": NOTHING,
     "kernels": NOTHING, "embedded": NOTHING,
-    "answers": {"signature"}, "optimizer": {"signature", "answers"},
+    "answers": {"signature"}, "optimizer": {"signature", "answers", "finite"},
     "linalg": {"kernels"},
     "networks": {"kernels"},
     "problems": {"networks", "linalg", "kernels"},

@@ -9,8 +9,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numopt.optimizers
+from numopt.finite import all_finite
 from numopt.line_search import strong_wolfe
-from numopt.optimizer import Diverged, all_finite, optimizer
+from numopt.optimizer import Diverged, optimizer
 from numopt.optimizers import (
     adam, bfgs, delta_bar_delta, gradient_descent, lookahead, momentum, nadam, polyak, rprop)
 from numopt.problems import Function, Objective, Quadratic
@@ -542,8 +543,8 @@ def test_a_run_with_a_function_of_its_own_says_why_it_cannot_be_pickled():
 
 MISTAKES = [
     ("Run.__next__", "what is remembered can be written into",
-     "                frozen(value)",
-     "                value",
+     "value.setflags(False)",
+     "value",
      "test_writing_into_an_iterate_or_into_what_is_remembered_is_named"),
     ("frozen", "arrays in tuples are forgotten",
      "elif isinstance(value, (tuple, list)):",
