@@ -5,8 +5,6 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from queue import SimpleQueue
 
-import numpy as np
-
 PIECES = 8  # that work is shared out in, to any number of threads: so sums do not depend on it
 
 
@@ -31,15 +29,6 @@ def share_out(n, work, alone=False):
     for _ in range(others):
         if error := ended.get():
             raise error
-
-
-def outer_products(a, b, out):
-    """a bᵀ of each example, into `out`, on all threads at once where they have nothing else to do.
-
-    np.multiply takes twice as long as np.einsum.
-    """
-    share_out(len(a), lambda here, number: np.einsum("eo,ei->eoi", a[here], b[here], out=out[here]),
-              alone=out.size < 500_000 or not blas_has_one_thread())
 
 
 @cache

@@ -20,8 +20,7 @@ from math import prod
 
 import numpy as np
 
-from numopt.kernels.moments import second_moment
-from numopt.kernels.sharing import outer_products
+from numopt.kernels.moments import outer_products, second_moment
 
 
 def whole(value, name, least=1):

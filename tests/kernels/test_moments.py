@@ -1,9 +1,16 @@
-"""Second moments and averages by blocks, against the same in one piece."""
+"""Second moments and averages by blocks, against the same in one piece; outer products of every example."""
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numopt.kernels.moments import averaged, second_moment
+from numopt.kernels import moments, reading
+from numopt.kernels.moments import averaged, outer_products, second_moment
+from numopt.kernels.sharing import one_thread_of_blas, share_out
+from numopt.networks import mlp
+from numopt.problems import MiniBatch
+from tests.kernels.both import PRECISIONS, needs_numba
 
 DTYPES = pytest.mark.parametrize("dtype, rtol", [(np.float32, 1e-5), (np.float64, 1e-13)])
 
@@ -37,6 +44,70 @@ def test_an_average_is_the_same_numbers_whatever_is_done_at_a_time(numbers, dtyp
     assert_array_equal((old, new), before)
 
 
+def whole_products(a, b):
+    return np.pad(a[:, :, None] * b[:, None], ((0, 0), (0, 0), (0, 1)))
+
+
+@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_the_outer_products_of_all_examples_are_shared_out_where_blas_has_one_thread(dtype, reads, monkeypatch):
+    random = np.random.default_rng(0)
+    a, b = random.standard_normal((19, 30)).astype(dtype), random.standard_normal((19, 900)).astype(dtype)
+    seen, out = [], np.zeros((19, 30, 901), dtype)
+    monkeypatch.setattr(moments, "share_out", lambda n, work, alone: seen.append(alone) or share_out(n, work, alone))
+    for context in (one_thread_of_blas(), nullcontext()):
+        with context, reading() if reads else nullcontext():
+            outer_products(a, b, out[:, :, :-1])
+        assert_array_equal(out, whole_products(a, b))
+        out[:] = 0
+    assert seen == [False, True]
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize("turned", ["nothing", "a", "b", "out", "backwards", "precision"])
+def test_outer_products_are_the_same_compiled_wherever_the_numbers_stand(turned, dtype, monkeypatch):
+    """Where rows of `out` are no rows in the memory, they are not compiled."""
+    random, filled = np.random.default_rng(1), []
+    monkeypatch.setattr(moments, "fill_rows", lambda *others, fill=compiled_rows(): filled.append(1) or fill(*others))
+    a, b = random.standard_normal((40, 30)).astype(dtype), random.standard_normal((40, 100)).astype(dtype)
+    expected = whole_products(a, b)
+    whole = np.zeros((40, 9 + 30 * 101), dtype)
+    out = whole[:, 9:].reshape(40, 30, 101)
+    if turned == "a":
+        a = np.asfortranarray(a)
+    elif turned == "b":
+        b = np.repeat(b, 2, axis=1)[:, ::2]
+    elif turned == "out":
+        out = np.asfortranarray(out)
+    elif turned == "backwards":
+        out = out[::-1]
+    elif turned == "precision":
+        out = out.astype(np.longdouble)
+    outer_products(a, b, out[:, :, :-1])
+    assert_allclose(out.astype(dtype), expected, rtol=0 if turned != "precision" else 1e-15)
+    assert bool(filled) == (turned not in ("out", "backwards", "precision"))
+    assert not whole[:, :9].any()
+
+
+def compiled_rows():
+    """fill_rows, as Numba has made it."""
+    moments.compile_all()
+    return moments.fill_rows
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_the_mean_of_the_gradients_of_single_examples_is_the_gradient_also_of_a_net_so_wide(dtype):
+    network, random = mlp([200, 90, 10]), np.random.default_rng(2)
+    batch = MiniBatch(network, random.standard_normal((17, 200)), random.integers(10, size=17))
+    theta = network.initial(0, dtype=dtype)
+    each = batch.per_example_gradients(theta)
+    assert each.dtype == dtype
+    assert_allclose(each.mean(axis=0), batch.gradient(theta), rtol=1e-3, atol=1e-6)
+    with reading():
+        assert_allclose(each, batch.per_example_gradients(theta), rtol=1e-4, atol=1e-6)
+
+
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 MISTAKES = [
@@ -48,6 +119,10 @@ MISTAKES = [
      "A[there, here] = part.T",
      "A[there, here] = part.reshape(part.T.shape)",
      "test_of_a_wide_layer_it_is_the_same_on_both_sides_of_the_diagonal"),
+    ("outer_products", "the first examples for all",
+     "fill_rows(a[here], b[here],",
+     "fill_rows(a[:len(b[here])], b[here],",
+     "test_the_mean_of_the_gradients_of_single_examples_is_the_gradient_also_of_a_net_so_wide"),
     ("averaged", "a block of the old for all",
      "beta * old[here]",
      "beta * old[:len(new[here])]",

@@ -4,7 +4,6 @@ import os
 import threading
 import time
 import weakref
-from contextlib import nullcontext
 from functools import cache
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_info
 
 from numopt.kernels import pooling, sharing
-from tests.kernels.both import PRECISIONS, needs_numba, run
+from tests.kernels.both import needs_numba, run
 
 
 def threads():
@@ -26,20 +25,6 @@ def test_where_twins_share_out_the_work_blas_has_one_thread_and_afterwards_what_
     with sharing.one_thread_of_blas():
         assert set(threads().values()) == {1}
     assert threads() == before
-
-
-@pytest.mark.parametrize("dtype", PRECISIONS)
-def test_the_outer_products_of_all_examples_are_shared_out_where_blas_has_one_thread(dtype, monkeypatch):
-    random, share_out = np.random.default_rng(0), sharing.share_out
-    a, b = random.standard_normal((19, 30)).astype(dtype), random.standard_normal((19, 900)).astype(dtype)
-    seen, out = [], np.zeros((19, 30, 901), dtype)
-    monkeypatch.setattr(sharing, "share_out", lambda n, work, alone: seen.append(alone) or share_out(n, work, alone))
-    for context in (sharing.one_thread_of_blas(), nullcontext()):
-        with context:
-            sharing.outer_products(a, b, out[:, :, :-1])
-        assert_array_equal(out, np.pad(a[:, :, None] * b[:, None], ((0, 0), (0, 0), (0, 1))))
-        out[:] = 0
-    assert seen == [False, True]
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 100])
