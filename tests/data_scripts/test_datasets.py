@@ -5,14 +5,17 @@ import io
 import lzma
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import tarfile
 import threading
+import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -235,6 +238,38 @@ def test_a_server_that_drips_is_left_after_a_while_and_the_next_is_asked(folder,
     assert code == 1 and "takes too long" in capsys.readouterr().err
 
 
+def test_a_set_has_two_minutes_and_a_second_for_every_twenty_thousand_bytes(cache, monkeypatch, capsys):
+    ends = []
+
+    def in_time(end, bar, *rest, **how):
+        ends.append((end, bar.most))
+        raise DataError("too late")
+
+    monkeypatch.setattr(fetch, "in_time", in_time)
+    monkeypatch.setattr(fetch.time, "monotonic", lambda: 1000.0)
+    for name, size in ("cifar100", 153_700_000 + 30_740_000), ("boston", 0):
+        assert main([name]) == 1
+        assert ends.pop() == (1000 + 120 + size / 20_000, size + 2**24)
+    monkeypatch.undo()
+    bar, late = SimpleNamespace(most=7, address="there"), threading.Event()
+    assert fetch.in_time(time.monotonic() + 9, bar, divmod, 7, 2) == (3, 1) and bar.most == 7
+    with pytest.raises(ZeroDivisionError):
+        fetch.in_time(time.monotonic() + 9, bar, divmod, 7, 0)
+    with pytest.raises(DataError, match="there takes too long: .* in 120 s, and 20,000 bytes a second"):
+        fetch.in_time(time.monotonic() + 0.01, bar, late.wait, timeout=9)
+    assert bar.most == -1  # which ends the download at its next bytes
+    late.set()
+
+
+def test_as_many_bytes_as_a_set_can_have_are_taken_and_one_more_is_not():
+    with fetch.Bar(total=1, file=io.StringIO()) as bar:
+        bar.most, bar.address = 10, "there"
+        for taken in fetch.Bounded(io.BytesIO(bytes(11)), "there", 10).read, bar.update:
+            taken(4), taken(6)
+            with pytest.raises(DataError, match="there .* more than 10 bytes"):
+                taken(1)
+
+
 def test_no_more_is_taken_from_a_server_that_never_ends_than_a_set_can_have(cache, server, monkeypatch, capsys):
     monkeypatch.setattr("data_scripts.fetch.SPARE", 2**22)
     code = main(["mnist"], served_by(server, "mnist", "endless"))
@@ -289,7 +324,7 @@ def test_ctrl_c_while_storing_leaves_nothing_half_written(cache, tmp_path, capsy
         return {"X_train": np.zeros(1000, np.uint8), "Y_train": Interrupting()}
     sources = {"mnist": TINY["mnist"]._replace(convert=half)}
     assert main(["mnist", "--from", str(write(tmp_path / "copy", FILES["mnist"]))], sources) == 130
-    assert "interrupted" in capsys.readouterr().err
+    assert "interrupted; nothing of mnist was stored" in capsys.readouterr().err
     assert everything_in(cache) == []
 
 
@@ -370,6 +405,15 @@ def test_a_changed_byte_in_an_archive_is_found_in_the_file_that_it_belongs_to(ca
     code = main(["cifar10", "--from", str(path)], TINY)
     assert_refused(code, capsys, "a.tar.gz: cifar-10-batches-bin/data_batch_5.bin",
                    hashlib.sha256(good).hexdigest(), hashlib.sha256(bad).hexdigest())
+
+
+def test_a_member_of_an_archive_that_is_longer_shorter_or_as_long_is_told_its_length(cache, tmp_path, capsys):
+    good = FILES["cifar10"]["data_batch_5.bin"]
+    for bad, found in ((good + b"\0", "more than 12,292 bytes"), (good[:-1], "found 12,291 bytes"),
+                       (good[:-1] + bytes([good[-1] ^ 1]), "found 12,292 bytes")):
+        path = write(tmp_path, {"a.tar.gz": archive(FILES["cifar10"] | {"data_batch_5.bin": bad})}) / "a.tar.gz"
+        code = main(["cifar10", "--from", str(path)], TINY)
+        assert_refused(code, capsys, "data_batch_5.bin", "expected 12,292 bytes", found)
 
 
 def test_missing_files_are_named(cache, tmp_path, capsys):
@@ -518,6 +562,11 @@ def test_files_that_are_not_idx_or_not_as_long_as_they_say_or_do_not_fit_togethe
         assert_refused(code, capsys, "train-images-idx3-ubyte", words)
     code = converted_from("mnist", tmp_path, {"train-labels-idx1-ubyte": idx_bytes(np.zeros(5, np.uint8))})
     assert_refused(code, capsys, "(6, 28, 28)", "(5,)")
+    for part, wrong in ("images", np.zeros((6, 28, 28, 1), np.uint8)), ("images", np.zeros((6, 784), np.uint8)), (
+            "labels", np.zeros((6, 1), np.uint8)):
+        name = f"train-{part}-idx{3 if part == 'images' else 1}-ubyte"
+        code = converted_from("mnist", tmp_path, {name: idx_bytes(wrong)})
+        assert_refused(code, capsys, "train: images of shape", str(wrong.shape), "do not belong together")
 
 
 def test_the_channels_of_a_record_are_red_then_green_then_blue_row_by_row():
@@ -693,6 +742,15 @@ def test_what_a_kill_between_two_renames_left_aside_is_put_back(tmp_path):
     fetch.os.replace(stored, fetch.aside(stored))
     fetch.recover(stored)
     assert everything_in(tmp_path) == ["some", "some/X.npy"]
+
+
+def test_what_a_kill_after_the_second_rename_left_aside_is_no_hindrance_to_the_next_change(tmp_path):
+    stored = tmp_path / "some"
+    for number in range(3):
+        fetch.store({"X": np.full(3, number)}, True, stored)
+        if number == 0:
+            shutil.copytree(stored, fetch.aside(stored))
+    assert everything_in(tmp_path) == ["some", "some/X.npy", "some/complete"] and np.load(stored / "X.npy")[0] == 2
 
 
 def test_a_stored_set_that_was_cut_short_is_not_in_place(cache, tmp_path, capsys):

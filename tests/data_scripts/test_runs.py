@@ -133,6 +133,34 @@ def test_so_many_images_are_the_first_ones_of_every_part():
     assert jobs.key(job) == "digits, 256 images, Adam, 2 epochs, seed 0" and jobs.job_of({**made, "came": 2}) == job
 
 
+def test_a_record_says_all_that_a_run_was_made_with(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    job = jobs.job("mlp_5x30", "digits", "Adam", 4, (("lr", 0.00316),), 2, whole=True, images=130)
+    arrays, made = jobs.perform(job)
+    assert jobs.key(job) == "digits, whole, 130 images, Adam, lr 0.00316, 2 epochs, seed 4"
+    assert jobs.job_of(made) == job and made["settings"] == {"lr": 0.00316} and made["came"] == 2
+    assert (made["batch"], made["optimizer"], made["threads"], made["net"]) == (128, "adam", "3", "5 × 30 tanh")
+    assert arrays["step rate"][0] == np.float32(0.00316)
+    quick = jobs.job("leaving_a_sharp_minimum", "digits", None, 2, quick=True)
+    assert jobs.key(quick) == "digits, quick, seed 2" and jobs.key((*quick[:7], False, None)) == "digits, seed 2"
+
+
+def test_what_a_run_is_made_with_is_its_code_and_that_of_what_takes_over(monkeypatch):
+    monkeypatch.setitem(EXPERIMENTS, "made up", of_two(afresh=False))
+    network = EXPERIMENTS["made up"].network
+    assert jobs.code(a_job("first", name="made up")) == (training.train, newton_rate_printed, network)
+    assert jobs.code(a_job("two", name="made up")) == (training.train, newton_rate_printed, network,
+                                                       training.train_in_two, gradient_descent)
+    assert jobs.code(jobs.job("spectrum", "digits", None, 0)) == (MEASUREMENTS["spectrum"].function,)
+
+
+def test_a_run_that_ends_before_another_method_would_take_over_is_of_the_first_alone(monkeypatch):
+    monkeypatch.setitem(EXPERIMENTS, "made up", of_two(afresh=False, after=5))
+    alone, seen = (jobs.perform(a_job(label, 2, "made up"))[0] for label in ("first", "two"))
+    assert len(seen["training loss"]) == 3
+    same(seen, alone)
+
+
 def of_two(afresh, after=1, rate=None):
     """A method that learns its rate for some epochs, and gradient descent after it."""
     then = Then("gradient_descent", {"lr": rate}, after, afresh)
@@ -308,14 +336,14 @@ def test_a_method_gets_fewer_epochs_where_all_its_seeds_would_take_longer():
 
 def test_what_was_never_timed_is_timed_by_an_epoch_and_then_held_to_its_minutes(tmp_path):
     def run(minutes):
-        return runs.run("mlp_5x30", "digits", ["Adam"], [0, 1], 50, at_a_time=1, folder=tmp_path, checkpoints=tmp_path,
+        return runs.run("mlp_5x30", "digits", ["Adam"], [0, 1], 5, at_a_time=1, folder=tmp_path, checkpoints=tmp_path,
                         images=128, minutes=minutes)
 
     assert run(1e-9) == 0
     one = ["digits, 128 images, Adam, 1 epochs, seed 0", "digits, 128 images, Adam, 1 epochs, seed 1"]
     assert list(records.read(tmp_path / "mlp_5x30.npz")["runs"]) == one
     assert run(60) == 0
-    more = [run for run in records.read(tmp_path / "mlp_5x30.npz")["runs"] if "50 epochs" in run]
+    more = [run for run in records.read(tmp_path / "mlp_5x30.npz")["runs"] if "5 epochs" in run]
     assert len(more) == 2
 
 
@@ -344,17 +372,76 @@ def test_within_the_spread_of_the_seeds_nobody_is_ahead():
         comparing.lines("any", "mnist", record=record)
 
 
-def test_a_stale_run_that_comes_out_again_is_stale_no_longer_and_another_is_made_again(tmp_path):
+def test_a_stale_run_that_comes_out_again_is_stale_no_longer(tmp_path):
     file = tmp_path / "mlp_5x30.npz"
     right, how = jobs.perform(a_job("Adam", 2)[:7] + (False, 128))
     name = jobs.key(jobs.job_of(how))
-    for factor, left in (1.0, []), (1.1, [name]):
-        records.write(file, {"runs": {name: right | {"training loss": right["training loss"] * np.float32(factor)}},
-                             "made": {name: how | {"digest": "of old"}}})
-        assert renewing.stale("mlp_5x30", tmp_path) == [name]
-        assert renewing.confirm("mlp_5x30", folder=tmp_path) == left == renewing.stale("mlp_5x30", tmp_path)
-    assert renewing.confirm("mlp_5x30", True, tmp_path) == [] == renewing.stale("mlp_5x30", tmp_path)
+    records.write(file, {"runs": {name: right}, "made": {name: how | {"digest": "of old"}}})
+    assert renewing.stale("mlp_5x30", tmp_path) == [name]
+    assert renewing.confirm("mlp_5x30", folder=tmp_path) == [] == renewing.stale("mlp_5x30", tmp_path)
     same(records.read(file)["runs"][name], right)
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A record of two runs, one of them of a method that there is no more, and what repeating one gives."""
+    monkeypatch.setitem(EXPERIMENTS, "made up", of_two(afresh=False, after=2))
+    asked = []
+
+    def write(loss, again, label="two"):
+        how = {"set": "digits", "seed": 1, "settings": {"lr": 0.1}, "epochs": 9, "whole": False, "images": None,
+               "experiment": "made up", "date": "2020-01-01", "digest": "of old"}
+        arrays = {"training loss": np.array(loss), "step": np.arange(9), "seconds": np.array([1.0])}
+        records.write(tmp_path / "made up.npz", {"runs": {"run": arrays}, "made": {"run": how | {"method": label}}})
+
+        def perform(job):
+            asked.append(job)
+            return arrays | {"training loss": np.array(again), "step": np.arange(3), "seconds": np.array([7.0, 8.0])
+                             }, how | {"method": label, "digest": "new", "date": "2026-07-07"}
+
+        monkeypatch.setattr(renewing, "perform", perform)
+
+    return write, asked, lambda: records.read(tmp_path / "made up.npz"), tmp_path
+
+
+def test_what_it_cost_and_which_steps_were_kept_may_be_otherwise_and_the_record_says_when_it_was_repeated(kept):
+    write, asked, record, folder = kept
+    write([3.0, 2.0, 1.0], [3.0, 2.00001])
+    assert renewing.confirm("made up", folder=folder) == []
+    made = record()["made"]["run"]
+    assert (made["digest"], made["confirmed"], made["date"]) == ("new", "2026-07-07", "2020-01-01")
+    assert record()["runs"]["run"]["seconds"].tolist() == [1.0] and len(record()["runs"]["run"]["step"]) == 9
+    assert [job[5] for job in asked] == [3], "two epochs, and one of the method that takes over"
+
+
+@pytest.mark.parametrize("again", [[3.0, 2.001], [3.0, 2.0, 1.0, 0.5]])
+def test_a_run_that_comes_out_otherwise_or_gets_further_has_to_be_made_again(kept, again):
+    write, asked, record, folder = kept
+    write([3.0, 2.0, 1.0], again)
+    before = record()
+    assert renewing.confirm("made up", folder=folder) == ["run"] == renewing.stale("made up", folder)
+    assert record()["made"] == before["made"]
+    assert renewing.confirm("made up", True, folder) == []
+    assert [job[5] for job in asked] == [3, 3, 9] and record()["made"]["run"]["date"] == "2026-07-07"
+    assert record()["runs"]["run"]["training loss"].tolist() == again
+
+
+def test_a_run_of_a_method_that_there_is_no_more_is_stale_and_left_and_of_no_record_nothing_is(kept):
+    write, asked, record, folder = kept
+    write([3.0], [3.0], label="gone")
+    assert renewing.confirm("made up", True, folder) == ["run"] == renewing.stale("made up", folder)
+    assert asked == [] and renewing.confirm("other", folder=folder) == [] == renewing.stale("other", folder)
+
+
+def test_a_measurement_is_repeated_whole_and_once(tmp_path, monkeypatch):
+    job, asked = jobs.job("leaving_a_sharp_minimum", "digits", None, 0, quick=True), []
+    arrays, how = jobs.perform(job)
+    records.write(tmp_path / f"{job[0]}.npz", {"runs": {"run": arrays | {"noise": arrays["noise"] + 1}},
+                                               "made": {"run": how | {"digest": "of old"}}})
+    monkeypatch.setattr(renewing, "perform", lambda job: asked.append(job) or (arrays, how))
+    assert renewing.confirm(job[0], folder=tmp_path) == ["run"]
+    assert renewing.confirm(job[0], True, tmp_path) == [] and asked == [job, job]
+    same(records.read(tmp_path / f"{job[0]}.npz")["runs"]["run"], arrays)
 
 
 # ------------------------------------------------------------------------------------------------- the command
