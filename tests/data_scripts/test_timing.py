@@ -71,6 +71,7 @@ def test_the_products_of_a_gradient_are_all_of_its_multiplications(name, monkeyp
 def test_a_median_is_over_the_turns_without_the_first_and_everybody_has_turns(monkeypatch):
     clock = iter(np.arange(0, 1e6, 0.05))
     monkeypatch.setattr(turns.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(turns.time, "sleep", lambda seconds: None)
     calls = {"a": 0, "b K-FAC": 0}
 
     def step(name):
@@ -79,6 +80,27 @@ def test_a_median_is_over_the_turns_without_the_first_and_everybody_has_turns(mo
     found = turns.medians({name: partial(step, name) for name in calls}, seconds=3, least=4)
     assert found["a"] == pytest.approx(0.05 / 4) and found["b K-FAC"] == pytest.approx(0.05 / 10)  # a step took 50 ms
     assert calls["a"] >= 3 + 4 * 5 and calls["b K-FAC"] >= 3 + 10 * 5
+
+
+def test_before_a_turn_is_measured_there_is_a_rest_and_a_step_and_before_the_first_turn_three(monkeypatch):
+    """A step takes a second, in the first turn a minute; the first step of all, and the one after a rest, an hour."""
+    now, told = [0.0], []
+
+    def sleep(seconds):
+        assert seconds == turns.REST == 0.15
+        told.append("rest")
+
+    def step(name):
+        told.append(name)
+        whole = told.count("rest")
+        now[0] += 3600 if told[-2:-1] in (["rest"], []) else 60 if whole in (1, 2) else 1
+
+    monkeypatch.setattr(turns.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(turns.time, "sleep", sleep)
+    found = turns.medians({name: partial(step, name) for name in "ab"}, seconds=0, least=2)
+    assert told[:6] == ["a"] * 3 + ["b"] * 3
+    assert told[6:] == ["rest", "a", "a", "rest", "b", "b"] * 3  # a turn of one step, as one takes so long
+    assert found == {"a": 1.0, "b": 1.0}
 
 
 @pytest.mark.skipif(not started(), reason="there is no Numba, or it is switched off")
