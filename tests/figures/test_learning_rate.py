@@ -2,11 +2,14 @@
 from importlib import import_module
 from itertools import combinations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from figures import rate_cifar100, rate_free, rate_on_boston, rate_on_mnist, rate_over_time_boston
+from data_scripts.experiments import EXPERIMENTS
+from data_scripts.runs import searching
+from figures import lenet_on_cifar10, rate_cifar100, rate_free, rate_on_boston, rate_on_mnist, rate_over_time_boston
 from figures.making import adaptive_rate
 from figures.making.parameters import parameters
 from figures.making.records import RECORDS, recorded
@@ -356,6 +359,67 @@ def test_rate_free_ten_seeds_of_each_and_the_passes_are_as_many_as_it_says(array
 def test_rate_free_a_recorded_run_comes_out_again(method):
     again = rate_free.runs("digits")[f"houses: {method}, seed 0"]()
     assert_allclose(again["loss"], recorded("rate_free")[f"houses: {method}, seed 0"]["loss"], rtol=0.05)
+
+
+# ---------------------------------------------------------------------------------------------- lenet_on_cifar10
+
+LEARNED = ["second order, printed; 0", "second order, printed; 1"]
+OTHERS = ["fixed", "fixed, lr 0.1", "Adam, lr 0.001"]
+
+
+@pytest.mark.parametrize("quantity, sign", [("training loss", 1), ("test loss", 1), ("test accuracy", -1)])
+def test_lenet_on_cifar10_adam_and_fixed_rates_go_lower_from_the_second_epoch_on(quantity, sign, arrays):
+    drawn = arrays("lenet_on_cifar10")
+    for learned in LEARNED:
+        curve = sign * drawn[f"{learned}: {quantity}"][0]
+        for other in OTHERS:
+            assert np.all(curve[2:] > sign * drawn[f"{other}: {quantity}"][:, 2:len(curve)])
+    ends = [sign * drawn[f"{other}: {quantity}"][:, -1] for other in OTHERS]
+    assert ends[2].max() < min(ends[0].min(), ends[1].min())
+
+
+def test_lenet_on_cifar10_after_one_epoch_the_learned_rate_is_ahead_of_the_one_it_began_with(arrays):
+    drawn = arrays("lenet_on_cifar10")
+    fixed = drawn["fixed: training loss"][:, 1]
+    for learned, same_seed in zip(LEARNED, fixed):
+        assert same_seed - 0.1 < drawn[f"{learned}: training loss"][0, 1] < same_seed
+
+
+def test_lenet_on_cifar10_it_climbs_past_the_fixed_rate_at_which_the_net_diverges_at_once(arrays):
+    drawn = arrays("lenet_on_cifar10")
+    gone = recorded("lenet")[lenet_on_cifar10.SETTING.format(lenet_on_cifar10.TOO_LARGE, 2, 0)]
+    assert len(gone["training loss"]) == 1
+    assert_allclose(gone["step rate"], drawn["too large"])
+    for learned in LEARNED:
+        assert drawn[f"{learned}: rate"].max() > 1.5 * drawn["too large"]
+        assert drawn[f"{learned}: training loss"][0, 4:].max() > 2.29
+    assert drawn[f"{LEARNED[0]}: rate"][0, -1] > 0.6 and drawn[f"{LEARNED[0]}: epoch"][0, -1] > 7.9
+    fallen, epoch = drawn[f"{LEARNED[1]}: rate"][0], drawn[f"{LEARNED[1]}: epoch"][0]
+    assert 0.025 < fallen[epoch > 3].min() < 0.04 and 4 < epoch[-1] < 5
+    assert drawn[f"{LEARNED[1]}: training loss"].shape == (1, 5)
+
+
+def test_lenet_on_cifar10_in_eight_epochs_none_overfits(arrays):
+    drawn = arrays("lenet_on_cifar10")
+    for name in lenet_on_cifar10.DRAWN:
+        assert np.all(drawn[f"{name}: test loss"] - drawn[f"{name}: training loss"] < 0.1)
+
+
+def test_lenet_on_cifar10_the_numbers_are_those_of_the_search():
+    known, epochs = recorded("lenet"), EXPERIMENTS["lenet"].search_epochs
+    for label, lr in ("fixed", 0.1), ("Adam", 0.001):
+        assert searching("lenet", "cifar10", label, known, epochs) == ([], (("lr", lr),))
+        assert f"{label}, lr {lr:g}" in lenet_on_cifar10.DRAWN
+
+
+def test_lenet_on_cifar10_the_dotted_line_is_the_rate_that_is_too_large_and_the_cross_where_a_run_ends(arrays):
+    drawn = arrays("lenet_on_cifar10")
+    figure = lenet_on_cifar10.draw(**drawn)
+    ax = next(ax for ax in figure.axes if ax.get_ylabel() == "rate")
+    assert [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == ":"] == [drawn["too large"]]
+    cross, = (line for line in ax.lines if line.get_marker() == "x")
+    assert cross.get_xdata()[0] == drawn[f"{LEARNED[1]}: epoch"][0, -1]
+    plt.close(figure)
 
 
 # -------------------------------------------------------------------------------------------- the records, repeated
