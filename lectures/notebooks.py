@@ -108,7 +108,7 @@ def home(name):
 
 def lecture(number):
     """The file of the lecture of that number, "03" or 3."""
-    found = [file for file in quoting.files() if str(number).isdigit() and file.name[:2] == f"{int(number):02}"]
+    found = [file for file in quoting.files() if str(number).isdecimal() and file.name[:2] == f"{int(number):02}"]
     if not found:
         there = ", ".join(file.name[:2] for file in quoting.files())
         raise ValueError(f"there is no lecture {number!r}; there is {there}")

@@ -172,12 +172,12 @@ def number(words, file=None):
 
 
 def stacked(name, pattern, array):
-    """The arrays of all runs of a record that a pattern fits, one under the other."""
+    """The arrays of all runs of a record that a pattern fits, one under the other; or of the run of that very name."""
     if not (ROOT / "figures" / "records" / f"{name}.npz").exists():
         raise ValueError(f"there is no record {name!r} to quote")
     record = loaded(name)
     runs = record.get("runs", record)
-    chosen = [runs[run] for run in runs if run == pattern or fnmatchcase(run, pattern)]
+    chosen = [runs[run] for run in runs if fnmatchcase(run, pattern)] if pattern not in runs else [runs[pattern]]
     if not chosen:
         raise ValueError(f"no run of the record {name!r} is called {pattern!r}; there is {', '.join(list(runs)[:8])}")
     try:

@@ -61,6 +61,115 @@ def test_a_changed_loop_is_what_the_package_runs_from_then_on(put_back):
     np.testing.assert_allclose(after - start, 2 * (before - start))
 
 
+MADE_UP = """# 1 A title
+
+First words, [a link](../x.md) and ![a picture](../y.png).
+<!-- code: numopt.optimizers.momentum -->
+old
+<!-- end -->
+Words between, of <!-- number: a; b; c; d; e -->1.5<!-- end -->.
+
+<!-- figure: zigzag -->
+old
+<!-- end -->
+
+The last words,
+on two lines.
+"""
+
+
+def test_all_the_words_are_there_in_their_order_before_between_and_after_the_loops_and_pictures(tmp_path):
+    file = tmp_path / "01-made-up.md"
+    file.write_text(MADE_UP, encoding="utf-8")
+    opening, first, loop, between, picture, last = cells(file)
+    assert "".join(opening["source"]).endswith("from lectures.notebooks import show, use")
+    assert "".join(first["source"]) == ("# 1 A title\n\nFirst words, [a link](../x.md) and ![a picture](../y.png).")
+    assert "".join(between["source"]) == "Words between, of 1.5."
+    assert last["source"] == ["The last words,\n", "on two lines."]
+    assert [cell["cell_type"] for cell in (opening, first, loop, between, picture, last)] == [
+        "code", "markdown", "code", "markdown", "code", "markdown"]
+    assert picture["source"] == ['show("zigzag")'] and "old" not in "".join(loop["source"])
+    assert loop["outputs"] == [] and loop["execution_count"] is None and "outputs" not in last
+    whole = json.loads(notebooks.notebook(file))
+    assert (whole["nbformat"], whole["nbformat_minor"]) == (4, 5)
+    assert whole["metadata"]["kernelspec"]["name"] == "python3" and notebooks.notebook(file).endswith("}\n")
+
+
+@pytest.mark.parametrize("file", quoting.files(), ids=lambda file: file.stem)
+def test_no_word_of_a_lecture_is_lost(file):
+    text = file.read_text(encoding="utf-8")
+    prose = quoting.QUOTATION.sub(lambda found: "" if found[2] in ("code", "figure") else found[4], text).split()
+    told = " ".join("".join(cell["source"]) for cell in cells(file) if cell["cell_type"] == "markdown")
+    assert told.split() == [word for word in " ".join(prose).split()]
+
+
+def test_what_is_put_in_place_is_there_under_every_name_that_anybody_imported_it_by(put_back, monkeypatch):
+    from figures import nesterov_step
+    from numopt import kernels, networks
+    from numopt.kernels import vectors
+    before = networks.Dense.backward
+    monkeypatch.setattr(nesterov_step, "under_another_name", optimizers.momentum, raising=False)
+
+    def momentum(problem, theta):
+        return "other"
+
+    assert notebooks.use(momentum, "numopt.optimizers.momentum:momentum") is momentum
+    assert sys.modules["numopt.optimizers.momentum"].momentum is optimizers.momentum is momentum
+    assert nesterov_step.under_another_name is momentum and nesterov_step.momentum is momentum
+
+    def backward(self):
+        return "other"
+
+    notebooks.use(backward, "numopt.networks.layers:Dense.backward")
+    assert networks.Dense.backward is backward is not before
+
+    def adam(theta):
+        return "kernel"
+
+    adam.__module__ = "numopt.kernels.vectors"
+    notebooks.use(adam)
+    assert vectors.adam is adam and kernels is not None
+    kernel = vectors.momentum
+    assert notebooks.use(kernel, "numopt.kernels.vectors:momentum") is kernel.numpy is vectors.momentum
+
+
+def test_a_picture_is_computed_with_the_parameters_that_are_given_and_drawn_large_enough(monkeypatch):
+    from io import BytesIO
+    from types import ModuleType
+
+    import figures
+    from matplotlib.image import imread
+    shown, given = [], []
+    there = ModuleType("IPython.display")
+    there.Image, there.display = bytes, shown.append
+    whole = ModuleType("IPython")
+    whole.get_ipython = lambda: None
+    monkeypatch.setitem(sys.modules, "IPython", whole)
+    monkeypatch.setitem(sys.modules, "IPython.display", there)
+
+    def compute(**parameters):
+        given.append(parameters)
+        return {"size": 2}
+
+    def draw(size):
+        import matplotlib.pyplot as plt
+        return plt.subplots(figsize=(size, 1))[0]
+
+    script = ModuleType("made_up")
+    script.compute, script.draw = compute, draw
+    monkeypatch.setattr(figures, "load", lambda name: script if name == "made_up" else None)
+    notebooks.show("made_up", gamma=3)
+    assert given == [{"gamma": 3}] and imread(BytesIO(shown[0])).shape[:2] == (90, 180)
+
+
+def test_a_lecture_is_found_by_its_number_however_it_is_written():
+    for number in "03", "3", 3:
+        assert notebooks.lecture(number).name == "03-momentum.md"
+    for number in "x", "-3", "0", 99, "³":
+        with pytest.raises(ValueError, match=f"there is no lecture {number!r}; there is 01, 02, .*14$"):
+            notebooks.lecture(number)
+
+
 def test_a_notebook_of_a_lecture_that_is_not_is_refused(tmp_path, capsys):
     assert main(["notebook", "99", "--out", str(tmp_path / "new")]) == 1
     assert "there is no lecture '99'; there is 01, 02" in capsys.readouterr().err

@@ -102,6 +102,110 @@ def test_a_number_that_is_not_one_is_refused(words, trouble):
         quoting.number(words)
 
 
+RUNS = {"lr [0.1], seed 0": {"x": np.array([4.0, 1.0, 9.0]), "one": np.array([0.25])},
+        "lr [0.1], seed 1": {"x": np.array([2.0, 3.0, 5.0]), "one": np.array([0.5])},
+        "lr 0, seed 0": {"x": np.array([7.0, 7.0, 8.0]), "one": np.array([1.0])},
+        "what?": {"x": np.array([1.0, 1.0, 1.0])}, "whats": {"x": np.array([6.0, 6.0, 6.0])}}
+
+
+@pytest.mark.parametrize("pattern, reductions, number", [
+    ("lr [0.1], seed 0", "last", 9), ("lr [0.1], seed 0", "first", 4), ("lr [0.1], seed 0", "least", 1),
+    ("lr [0.1], seed 0", "most", 9), ("lr [0.1], seed 0", "mean", 14 / 3), ("lr [0.1], seed 0", "median", 4),
+    ("lr [0.1], seed 0", "size", 3), ("lr [0.1], seed 0", "last percent", 900), ("what?", "mean", 1),
+    ("lr 0, seed 0", "last", 8), ("lr [[]0.1], seed *", "last mean", 7), ("lr [[]0.1], seed *", "first median", 3),
+    ("*, seed 0", "last most", 9), ("*, seed [01]", "first size", 3), ("lr*", "least", 1), ("wh*", "mean", 3.5)])
+def test_a_run_is_meant_by_its_own_name_whatever_letters_are_in_it_and_several_by_a_pattern(
+        pattern, reductions, number, monkeypatch):
+    monkeypatch.setattr(quoting, "loaded", lambda name: {"runs": RUNS, "made": {}})
+    assert float(quoting.number(f"rate_lenet; {pattern}; x; {reductions}; .6f")) == pytest.approx(number, abs=1e-6)
+
+
+def test_a_number_of_a_run_that_is_no_dictionary_is_named_without_an_array(monkeypatch):
+    monkeypatch.setattr(quoting, "loaded", lambda name: {"compile": 21.25, "pair": [3.0, 4.0]})
+    assert quoting.number("timing; compile; ; ; .2f") == quoting.number("timing; compile; ; mean; .2f") == "21.25"
+    assert quoting.number("timing; pair; ; last first; .1f") == "4.0"
+
+
+def test_what_there_is_is_said_where_a_run_is_not_there(monkeypatch):
+    monkeypatch.setattr(quoting, "loaded", lambda name: {f"run {k}": {"x": np.ones(1)} for k in range(12)})
+    with pytest.raises(ValueError, match="is called 'no'; there is run 0, .*, run 7$"):
+        quoting.number("timing; no; x; last; .2f")
+
+
+MODULE = """
+def outer(x):
+    def inner(y):
+        return y
+    return inner
+
+
+class Outer:
+    def outer(self):
+        \"\"\"Only this.\"\"\"
+
+    @property
+    def two(self):
+        \"\"\"First.\"\"\"
+        return 2
+
+    def outer_too(self):
+        return 3
+
+
+@one
+@two(
+    3)
+def decorated():
+    \"\"\"What
+    it does.\"\"\"
+
+    return 4
+"""
+
+
+def test_a_definition_comes_with_its_decorators_and_without_docstrings_but_where_nothing_else_is_there(monkeypatch):
+    monkeypatch.setattr(quoting, "source_of", lambda module: MODULE if module == "made.up" else None)
+    assert quoting.definition("made.up.decorated") == "@one\n@two(\n    3)\ndef decorated():\n\n    return 4"
+    assert quoting.definition("made.up.Outer.two") == "@property\ndef two(self):\n    return 2"
+    assert quoting.definition("made.up.Outer.outer") == 'def outer(self):\n    """Only this."""'
+    assert quoting.definition("made.up.Outer.outer_too") == "def outer_too(self):\n    return 3"
+    assert quoting.definition("made.up.Outer").splitlines() == [
+        "class Outer:", "    def outer(self):", '        """Only this."""', "", "    @property", "    def two(self):",
+        "        return 2", "", "    def outer_too(self):", "        return 3"]
+    for name in "made.up.outer.inner.y", "made.up.two", "made.up":
+        monkeypatch.setattr(quoting, "import_module", lambda module: None)
+        with pytest.raises(ValueError, match=f"there is no definition '{name}' to quote"):
+            quoting.definition(name)
+
+
+def test_every_page_is_looked_at_lectures_solutions_and_the_readme():
+    names = {file.relative_to(quoting.ROOT).as_posix() for file in quoting.pages()}
+    there = {file.relative_to(quoting.ROOT).as_posix() for file in quoting.HERE.rglob("*.md")
+             if "assignments" not in file.parts}
+    assert names == there | {"README.md"} and len(quoting.pages()) == len(names)
+
+
+@pytest.mark.parametrize("text", [
+    "<!-- code: a -->", "x <!-- end -->", "<!-- code: a --><!-- figure: b --><!-- end -->",
+    "<!-- number: a --> 1 <!-- end --> <!-- end -->"])
+def test_markers_that_do_not_fit_are_said_with_the_page(text):
+    with pytest.raises(ValueError, match="^01-x.md: a marker is not closed by <!-- end -->, or closed twice$"):
+        quoting.rewritten(quoting.HERE / "01-x.md", text)
+
+
+def test_other_comments_are_no_markers_and_words_around_quotations_stay():
+    text = "a <!-- note: x --> b <!-- number: timing; compile; ; ; .1f -->old<!-- end --> c"
+    new = quoting.rewritten(quoting.HERE / "01-x.md", text)
+    assert re.fullmatch(r"a <!-- note: x --> b <!-- number: timing; compile; ; ; \.1f -->[\d.]+<!-- end --> c", new)
+    assert quoting.quoted(text, "number") == ["timing; compile; ; ; .1f"] and quoting.quoted(text, "code") == []
+
+
+def test_a_link_goes_up_as_far_as_its_page_is_deep():
+    assert quoting.to("a/b.py", quoting.README) == "a/b.py"
+    assert quoting.to("a/b.py", quoting.HERE / "01-x.md") == "../a/b.py"
+    assert quoting.to("a/b.py", quoting.HERE / "solutions" / "01-x.md") == "../../a/b.py"
+
+
 @pytest.fixture
 def page(tmp_path, monkeypatch):
     """A place with one lecture, which the command takes for all there is."""
