@@ -290,6 +290,18 @@ def test_on_the_cnn_every_first_order_method_is_far_ahead_of_nltgcr_after_four_e
     assert ours.max() + 1 < started.min() and started.max() < 2.5
 
 
+def test_on_the_cnn_the_start_makes_no_difference_at_the_numbers_that_the_search_finds_with_it_and_without():
+    runs, searched = recorded("cnn"), EXPERIMENTS["cnn"].search_epochs
+    for label in "nlTGCR", "nlTGCR, start":
+        assert searching("cnn", "cifar10", label, runs, searched, images=10000) == (
+            [], (("lr", 0.32), ("damping", 10.0)))
+    without, with_it = (ends("cnn", f"cifar10, 10000 images, {method}, lr 0.32, damping 10, 30 epochs")
+                        for method in ("nlTGCR", "nlTGCR, start"))
+    assert with_it.min() < without.max() and without.min() < with_it.max()  # the seeds overlap
+    assert abs(with_it - without).max() < 0.02                              # and each differs by less than they do
+    assert abs(without[0] - without[1]) > 0.02
+
+
 def test_on_the_resnet_the_learned_rate_comes_to_the_same_zone_from_three_starts_which_is_not_0_05():
     runs = recorded("resnet")
     rates = [runs[f"cifar10, 10000 images, second order, printed{run}, 2 epochs, seed {seed}"]["step rate"]
