@@ -16,4 +16,4 @@ def assert_callers_change_with(made_of, callers):
 
 
 def test_files_with_twins_that_call_the_tiles_change_with_them():
-    assert_callers_change_with("tiles", {"convolution", "dense", "pixels"})
+    assert_callers_change_with("tiles", {"convolution", "dense", "pixels", "winograd"})
