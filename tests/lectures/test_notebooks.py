@@ -142,9 +142,6 @@ def test_a_picture_is_computed_with_the_parameters_that_are_given_and_drawn_larg
     shown, given = [], []
     there = ModuleType("IPython.display")
     there.Image, there.display = bytes, shown.append
-    whole = ModuleType("IPython")
-    whole.get_ipython = lambda: None
-    monkeypatch.setitem(sys.modules, "IPython", whole)
     monkeypatch.setitem(sys.modules, "IPython.display", there)
 
     def compute(**parameters):
