@@ -97,7 +97,8 @@ def curved_iterates(A, b, x=None, preconditioner=None, theta=None):
     rounding, x_before, r_before = Rounding(A, b, theta), x, b if x is None else None
     if x is None and rounding.is_all(b):
         return
-    for x, r, p, curvature in conjugate_gradient_iterates(A, b, x, preconditioner):
+    for iterate in conjugate_gradient_iterates(A, b, x, preconditioner):
+        x, r, p, curvature = iterate
         if rounding.may_be(curvature, p):
             if not rounding.is_curved(p, curvature):
                 x = np.zeros_like(b) if x_before is None else vector(x_before)
@@ -105,7 +106,7 @@ def curved_iterates(A, b, x=None, preconditioner=None, theta=None):
                 if rounding.has_share(x, r, p):
                     yield Iterate(x, r, p, 0.0)
                 return
-        yield Iterate(x, r, p, curvature)
+        yield iterate
         if rounding.is_all(r):
             return
         x_before, r_before = x, r
