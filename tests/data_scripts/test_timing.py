@@ -5,6 +5,7 @@ import sys
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from figures import timing as figure
 from figures.making.records import read
 from figures.making.style import METHODS as LOOKS
 from numopt import optimizers
-from numopt.kernels.twins import Kernel, started
+from numopt.kernels.twins import Kernel, reads, started
 from numopt.networks import cnn, lenet, mlp, resnet18
 from numopt.optimizer import optimizer
 from numopt.optimizers import adam, natural_gradient, nltgcr_fisher, rmsprop
@@ -111,6 +112,144 @@ def test_the_time_to_compile_is_that_of_every_kernel(monkeypatch):
         compiled = [found for found in vars(sys.modules[module]).values() if hasattr(found, "signatures")]
         called = [found for found in compiled if found.__name__.endswith("_compiled") or "nogil" in found.targetoptions]
         assert called and [function for function in called if not function.signatures] == []
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """Who takes turns, kept and not timed: a step of each takes half a second."""
+    taken = []
+
+    def medians(contestants, seconds, least=5):
+        taken.append((dict(contestants), seconds, least))
+        return dict.fromkeys(contestants, 0.5)
+
+    for module in timing, side_by_side:
+        monkeypatch.setattr(module, "medians", medians)
+    return taken
+
+
+def test_an_epoch_is_as_many_steps_as_batches_of_fifty_thousand_and_the_fastest_of_several_forms(timed, monkeypatch):
+    made = []
+    monkeypatch.setattr(timing, "contestant", lambda *how: made.append((how[0], how[1], how[4])) or (lambda: None))
+    monkeypatch.setattr(timing, "torch_contestants", lambda name, X, Y: [
+        ("Adam", None), ("Adam", None), ("RMSProp", None), ("RMSProp", None)])
+    monkeypatch.setattr(timing, "loops", lambda: {("CNN", "Adam"): 7.0})
+    monkeypatch.setattr(timing, "numbers", lambda shape: (None, None))
+    seen = timing.epochs(True, 2.0)
+    assert seen[("CNN", "Adam", "Python")] == 7.0 and timing.STEPS == -(-50_000 // timing.BATCH)
+    others = {key: epoch for key, epoch in seen.items() if key[2] != "Python"}
+    assert set(others) == {(name, method, form) for name in timing.NETS for method in timing.METHODS
+                           for form in ("NumPy", "compiled")} | {
+        (name, method, "PyTorch") for name in timing.NETS for method in ("Adam", "RMSProp")}
+    assert set(others.values()) == {0.5 * 391} and [seconds for _, seconds, _ in timed] == [2.0] * 3
+    assert made == [(name, method, compiled) for name in timing.NETS for method in timing.METHODS
+                    for compiled in (False, True)]
+
+
+def test_of_several_forms_the_fastest_is_told(monkeypatch):
+    monkeypatch.setattr(timing, "medians", lambda contestants, seconds: {
+        key: 1.0 + key[2] for key in reversed(contestants)})
+    monkeypatch.setattr(timing, "contestant", lambda *how: None)
+    monkeypatch.setattr(timing, "numbers", lambda shape: (None, None))
+    monkeypatch.setattr(timing, "loops", dict)
+    monkeypatch.setattr(timing, "torch_contestants", lambda *how: [("Adam", None), ("Adam", None), ("RMSProp", None)])
+    seen = timing.epochs(True, 1.0)
+    assert seen[("CNN", "Adam", "PyTorch")] == 391 and seen[("CNN", "RMSProp", "PyTorch")] == 3 * 391
+    assert all(key[2] != "PyTorch" for key in timing.epochs(False, 1.0))
+
+
+def test_plain_python_is_timed_on_a_small_net_and_told_for_as_many_multiplications_as_the_real_one_has(timed):
+    found = timing.loops(3.0)
+    (contestants, seconds, _), = timed
+    assert seconds == 3.0 and list(contestants) == ["Adam", "RMSProp", "nlTGCR", "natural gradient"]
+    small, large = ([(o, i, 1) for i, o in zip(sizes, sizes[1:])] for sizes in (timing.SMALL, timing.NETS["2x90 MLP"]))
+    for method, products in {"Adam": 0, "RMSProp": 0, "nlTGCR": 1, "natural gradient": 10}.items():
+        times = element_loops.multiplications(large, 1, products) / element_loops.multiplications(small, 1, products)
+        assert found["2x90 MLP", method] == pytest.approx(0.5 * 391 * times)
+        assert len(contestants[method]()) == mlp(timing.SMALL).size
+
+
+def test_a_convolution_is_used_at_every_place_of_its_image():
+    net = cnn()
+    used = timing.matrices("CNN")
+    assert [place for _, _, place in used] == [32 * 32, 16 * 16, 1]  # a border keeps the size, pooling halves it
+    assert [(o, i) for o, i, _ in used] == [(W.shape[0], W.shape[1] - 1) for W in net.blocks(net.initial(0))]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_contestant_is_a_run_of_its_method_in_its_own_form(compiled, monkeypatch):
+    seen = []
+
+    def method(risk, theta):
+        seen.append((reads(), risk.batch_size, theta.dtype))
+        while True:
+            seen.append(reads())
+            yield theta
+
+    before = reads()
+    monkeypatch.setitem(timing.METHODS, "made up", method)
+    monkeypatch.setitem(timing.NETS, "2x90 MLP", (6, 4, 3))
+    step = timing.contestant("2x90 MLP", "made up", np.zeros((200, 6), np.float32), np.zeros(200, int), compiled)
+    step(), step()
+    assert seen == [(before if compiled else True, 128, np.float32)] + [before if compiled else True] * 2
+    assert reads() == before
+
+
+def test_products_are_told_in_milliseconds_of_what_their_name_says(timed, monkeypatch):
+    monkeypatch.setattr(timing, "NETS", {"small": (6, 4, 10), "CNN": None})
+    monkeypatch.setattr(timing, "IMAGES", 150)
+    solved = []
+    monkeypatch.setattr(timing, "conjugate_gradient", lambda A, b, steps: solved.append((reads(), steps)))
+    found = timing.products(False, 2.0)
+    assert found == dict.fromkeys([
+        "Fisher solve, digits net, compiled", "Fisher solve, digits net, NumPy", "Fisher solve, small, compiled",
+        "Fisher solve, small, NumPy", "matrix products of a gradient, small", "Gauss-Newton product, small"], 500.0)
+    (contestants, seconds, _), = timed
+    for name, step in contestants.items():
+        assert (step() is None) == ("Gauss" not in name)
+    assert solved == [(reads(), 10), (True, 10)] * 2 and seconds == 2.0
+
+
+def test_kernels_and_batches_are_timed_in_their_units(timed, monkeypatch):
+    monkeypatch.setattr(timing.Kernel, "known", [kernel for kernel in Kernel.known if kernel.__name__ == "relu"])
+    monkeypatch.setattr(kernel_timing, "cases", lambda: {"relu": {"four million numbers": (np.ones(3),)}})
+    assert timing.loops_of_kernels(0.1) == {"relu, four million numbers": [500.0, 500.0]}
+    (contestants, seconds, _), = timed
+    assert list(contestants) == ["NumPy", "compiled"] and seconds == 0.1
+    relu, = timing.Kernel.known
+    assert [step.func for step in contestants.values()] == [relu.numpy, relu.compiled]
+    taken = []
+    monkeypatch.setattr(timing.np.random, "default_rng", lambda seed: SimpleNamespace(standard_normal=np.empty))
+    monkeypatch.setattr(timing, "EmpiricalRisk", lambda net, X, Y, batch_size, seed: taken.append(
+        (len(X), batch_size)) or type("risk", (), {"loss": staticmethod(taken.append)}))
+    assert timing.batches() == 0.5 * 391 and timed[-1][2] == 50
+    timed[-1][0]["batch"](), timed[-1][0]["batch"]()
+    assert taken == [(50_000, 128), 1, 2]
+
+
+def test_what_is_beside_ours_is_the_fastest_of_its_forms_or_not_there(timed, monkeypatch):
+    monkeypatch.setattr(side_by_side, "numbers", lambda shape: (None, None))
+    monkeypatch.setattr(side_by_side, "medians", lambda contestants, seconds: {
+        key: {"ours": 0.25, "PyTorch 0": 3.0, "PyTorch 1": 2.0}[key] for key in contestants})
+    monkeypatch.setattr(side_by_side, "adam_step", lambda net, X, Y, batch: None)
+    monkeypatch.setattr(torch_nets, "steps", lambda make, X, Y, batch: [None, None])
+    both = side_by_side.beside_torch("x", lambda: None, None, (4, 8), True, 1.0)
+    assert both == {f"Adam, x, batch {batch} | PyTorch": [250.0, 2000.0] for batch in (4, 8)}
+    alone = side_by_side.beside_torch("x", lambda: None, None, (4,), False, 1.0)
+    assert alone["Adam, x, batch 4 | PyTorch"][0] == 250.0 and np.isnan(alone["Adam, x, batch 4 | PyTorch"][1])
+    text = "\n".join(side_by_side.report({"BFGS": {"b": [3.0, 4.0], "a": [1.0, np.nan]}, "two": {"c": [1.0, 0.0]}}))
+    assert [line.split() for line in text.splitlines()[2:]] == [
+        ["a", "1.000", "nan", "nan"], ["b", "3.000", "4.000", "0.75"], ["c", "1.000", "0.000", "nan"]]
+    assert side_by_side.report({}) == []
+
+
+def test_the_minimum_is_where_no_derivative_is_larger_than_asked_for():
+    start = np.tile([-1.2, 1.0], 2)
+    counts = [side_by_side.to_the_minimum(start, tolerance) for tolerance in (1e-2, 1e-5, 1e-8)]
+    assert counts == sorted(counts) and counts[0] < counts[2]
+    run = optimizers.bfgs(side_by_side.Function(side_by_side.rosen, jac=side_by_side.rosen_der), start)
+    sizes = [np.abs(side_by_side.rosen_der(theta)).max() for theta in islice(run, counts[1])]
+    assert sizes[-1] < 1e-5 <= sizes[-2] and side_by_side.to_the_minimum(start) == counts[1]
 
 
 def test_the_table_has_every_net_and_method_and_says_what_was_measured_with():
