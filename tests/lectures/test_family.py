@@ -55,6 +55,66 @@ def test_a_step_that_asks_for_more_says_so_and_so_does_a_method_that_keeps_nothi
     assert family.row("adahessian", heads)[3:] == ["1 gradient, 1 product", "$m$, $v$"]
 
 
+def test_what_a_step_asks_for_is_counted_over_forty_of_them_and_on_a_network_usual_steps_count(monkeypatch):
+    from numopt.optimizer import optimizer
+    steps = []
+
+    @optimizer
+    def changing(problem, theta, *, t=0, pairs=(), v=0.0, history=None):
+        for t, loss in problem.losses(after=t):
+            steps.append(t)
+            for _ in range(41 if t == 40 else 2 if t % 2 else 1):
+                v = loss.gradient(theta)
+            pairs, history = (*pairs, v)[:1], [v, history and 0]
+            yield theta
+
+    monkeypatch.setattr(numopt.optimizers, "changing", changing, raising=False)
+    alone, vectors, kept = family.counted("changing", on_a_network=False)
+    assert alone == {"gradients": (20 * 2 + 19 + 41) / 40, "products": 0, "values": 0}
+    assert steps == list(range(1, 41)) and vectors == 1 and kept == ["pairs", "v", "history"]
+    assert family.counted("changing", on_a_network=True)[0]["gradients"] == 2.0
+    monkeypatch.setattr(numopt.optimizers, "of_squares", numopt.optimizers.gauss_newton, raising=False)
+    assert family.counted("of_squares", on_a_network=True)[0] == {}
+
+
+def test_one_is_told_as_one_and_more_as_more(monkeypatch):
+    heads = "", "a step costs", "it remembers"
+    for counts, words in {(1, 0, 0): "1 gradient", (2, 1, 0): "2 gradients, 1 product", (0, 0, 1.5): "1.5 values",
+                          (1.04, 0, 0): "1 gradient", (0, 0, 0): ""}.items():
+        asked = dict(zip(("gradients", "products", "values"), counts))
+        monkeypatch.setattr(family, "counted", lambda name, on_a_network, asked=asked: (asked, 1, ["v", "pairs"]))
+        assert family.row("adam", heads)[1:] == [words, "$v$, `pairs`"]
+
+
+def test_a_card_s_own_cells_stay_and_rows_that_are_no_methods_too():
+    lines = ["| method | length limited | curvature from | structure | over time | own |", "|---|---|---|---|---|---|",
+             "| `adam` | old | old | old | old | mine |", "| adam | a | b | c | d | e |",
+             "| `other` | a | b | c | d | e |"]
+    head, rule, adam, plain, other = unified.filled(lines)
+    row = unified.row("adam")
+    assert unified.split(adam) == ["`adam`", *(row[head] for head in unified.HEADS), "mine"]
+    assert [head, rule, plain, other] == [lines[0], lines[1], *lines[3:]]
+    with pytest.raises(ValueError):
+        list(unified.filled([*lines[:2], "| `adam` | a | b |"]))
+    with pytest.raises(ValueError, match="a card has the columns length limited"):
+        list(unified.filled(["| method | length limited |"]))
+
+
+def test_in_the_table_of_all_methods_those_that_differ_over_time_alone_stand_in_one_row():
+    heads, rule, *rows = unified.table()
+    assert len(heads) == len(rule) == 5
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row[0])]
+    assert sorted(named) == sorted(numopt.optimizers.__all__) and len({row[1:4] for row in rows}) == len(rows)
+    for row in rows:
+        groups = [re.findall(r"`(\w+)`", group) for group in row[0].split("; ")]
+        times = [list(unified.row(name).values()) for group in groups for name in group]
+        assert {tuple(cells[:3]) for cells in times} == {row[1:4]}
+        told = [{list(unified.row(name).values())[3] for name in group} for group in groups]
+        assert all(len(time) == 1 for time in told) and len(set(map(tuple, told))) == len(told)
+        said = [time.pop() or "–" for time in told]
+        assert row[4] == ("" if set(said) == {"–"} else "; ".join(said))
+
+
 def test_the_command_finds_nothing_to_do_where_every_method_is_quoted():
     assert all(file.read_text(encoding="utf-8") == text for file, text in family.new().items())
 

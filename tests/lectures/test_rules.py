@@ -114,6 +114,46 @@ def test_what_is_wrong_is_found(old, new, fault, made_up):
     assert found and any(re.search(fault, each) for each in found), found
 
 
+def lines_of(text, count):
+    """The text with as many lines as that."""
+    rest = len(text.splitlines()) - 110
+    return text.replace(110 * "A line.\n", (count - rest) * "A line.\n")
+
+
+def test_as_much_as_is_allowed_is_allowed_and_one_more_or_less_is_not(made_up):
+    for count, fault in (150, None), (149, "149 lines, and not 150 to 400"), (400, None), (401, "401 lines"):
+        found = made_up(lines_of(GOOD, count))
+        assert found == [] if fault is None else len(found) == 1 and fault in found[0]
+    claim = "- **Momentum is quick.** [`test_momentum`](../tests/test_here.py)\n"
+    assert made_up(GOOD.replace(5 * claim, 4 * claim + "\n")) == ["it has 4 claims with a test; 5 at least"]
+    for more in 3, 4:
+        exercises = "".join(f"**1.{k}** ★★★ *(code)* Do it.\n\n" for k in range(5, 5 + more))
+        solved = SOLVED + "".join(f"## 1.{k}\n\nThus. [`test_momentum`](../../tests/test_here.py)\n\n"
+                                  for k in range(5, 5 + more))
+        found = made_up(GOOD.replace("## Sources", exercises + "## Sources"), solved)
+        assert found == ([] if more == 3 else ["it has 8 exercises, and not 4 to 7"])
+    hints = "".join(f"<details><summary>Hint {k}</summary>Think.</details>\n" for k in range(3, 5))
+    third, fourth = hints.splitlines(keepends=True)
+    assert made_up(GOOD.replace("again.</details>\n", "again.</details>\n" + third)) == []
+    found = made_up(GOOD.replace("again.</details>\n", "again.</details>\n" + hints))
+    assert len(found) == 1 and "hints of" in found[0]
+    same = GOOD.replace("★★★", "★").replace("★★", "★")
+    assert made_up(same) == ["its exercises do not become harder: [1, 1, 1, 1]"]
+    assert made_up(GOOD.replace("A line.\n", "[here](#sources) [there](https://x.y/z.md) [gone](gone.md)\n", 1)) == [
+        "the link gone.md leads nowhere"]
+
+
+def test_a_figure_of_two_lectures_need_not_be_shown_before_both_are_there(monkeypatch, tmp_path):
+    file = tmp_path / "03-momentum.md"
+    file.write_text("", encoding="utf-8")
+    monkeypatch.setattr(rules.reading, "figures", lambda: {3: ["one", "both"]})
+    monkeypatch.setattr(rules.reading, "lectures_of", lambda name: [3] if name == "one" else [3, 4])
+    for there, missing in ({3: file}, {"one"}), ({3: file, 4: file}, {"one", "both"}):
+        monkeypatch.setattr(rules.reading, "pages", lambda there=there: there)
+        found = [fault for fault in rules.quoted_nowhere() if fault.startswith("no lecture shows")]
+        assert set(found) == {f"no lecture shows {name}" for name in missing}
+
+
 def test_an_exercise_has_a_solution_and_its_solution_a_test(made_up):
     assert made_up(GOOD, SOLVED.replace("## 1.4", "## 1.5")) == [
         "exercise 1.4 has no solution in solutions/01-made-up.md"]
