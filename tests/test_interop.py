@@ -35,6 +35,22 @@ def test_it_stops_at_the_gradient_that_tol_names():
     assert found.nit == 11                              # 2 · 0.5¹¹ is the first below 1e-3
 
 
+def test_what_is_asked_for_without_a_word_is_what_the_docstring_says_and_a_limit_that_is_met_is_met():
+    """1000 steps, and no derivative above 1e-5; a derivative of just gtol, a change of just ftol are enough."""
+    slow = minimize(bowl, [1.0], jac=slope, method=scipy_method(gradient_descent, lr=1e-4))
+    assert slow.nit == 1000 and slow.status == 1 and "1000 steps of maxiter" in slow.message
+    usual = minimize(bowl, [1.0], jac=slope, method=scipy_method(gradient_descent, lr=0.5))
+    assert usual.nit == 17  # 0.5¹⁷ is the first below 1e-5
+    exact = minimize(bowl, [1.0], jac=slope, method=scipy_method(gradient_descent, lr=0.5), options={"gtol": 0.125})
+    assert exact.nit == 3 and exact.message == "no derivative is larger than gtol = 0.125"
+    change = minimize(bowl, [1.0], jac=slope, method=scipy_method(gradient_descent, lr=0.5),
+                      options={"ftol": (0.25**2 - 0.25**3) / 2, "gtol": 0.0})
+    assert change.nit == 3 and change.success and "changed by no more than ftol" in change.message
+    rising = minimize(bowl, [1.0], jac=slope, method=scipy_method(gradient_descent, lr=2.5),
+                      options={"ftol": 1e-3, "maxiter": 4})
+    assert rising.nit == 4 and rising.status == 1, "a rise is no end"
+
+
 def test_it_passes_args_on_and_counts_its_calls():
     found = minimize(bowl, [1.0, -2.0], args=(3.0,), jac=slope, method=scipy_method(gradient_descent, lr=0.5))
     assert_allclose(found.x, 3, atol=1e-5)

@@ -345,6 +345,46 @@ def test_a_run_that_became_infinite_on_its_way_is_told_to_take_shorter_steps():
         path(run, 5)
 
 
+def test_a_number_that_is_remembered_and_is_none_ends_the_run_and_an_infinite_one_does_not():
+    @optimizer
+    def remembering(problem, theta, *, t=0, best=inf, worst=0.0):
+        for t, loss in problem.losses(after=t):
+            worst = nan if t == 3 else worst
+            yield theta
+
+    run = remembering(BOWL, START)
+    assert len(path(run, 2)) == 3 and run["best"] == inf
+    with pytest.raises(Diverged, match="remembering became non-finite at step 3: worst, which it remembers, is not a"):
+        next(remembering(BOWL, START, t=2))
+
+    @optimizer
+    def forgetful(problem, theta, *, t=0, worst=np.float32(0)):
+        for t, loss in problem.losses(after=t):
+            worst = np.float32(nan) if t == 3 else worst
+            yield theta
+
+    run = forgetful(BOWL, START)
+    with pytest.raises(Diverged, match="at step 3: worst") as error:
+        path(run, 5)
+    assert error.value.t == 3 and run["t"] == 2 and run["worst"] == 0
+
+
+def test_the_letter_of_a_gradient_in_another_basis_counts_too_and_a_loss_in_an_array():
+    for name, value in ("g_hat", np.array([1.0, inf])), ("g", np.array([[nan]])), ("f", np.array(inf)), (
+            "f", np.float32(nan)), ("f", -inf):
+        @optimizer
+        def loop(problem, theta, *, t=0):
+            f = g = g_hat = 0.0
+            for t, loss in problem.losses(after=t):
+                wrong = value if t == 2 else 1.0
+                f, g, g_hat = (wrong if letter == name else 1.0 for letter in ("f", "g", "g_hat"))
+                yield theta + 0 * bool(f is g is g_hat)
+
+        what = "loss" if name == "f" else "gradient"
+        with pytest.raises(Diverged, match=f"loop became non-finite at step 2: the {what} was infinite or undefined"):
+            path(loop(BOWL, START), 3)
+
+
 @pytest.mark.parametrize("error", [OverflowError("too large"), np.linalg.LinAlgError("Eigenvalues did not converge"),
                                    FloatingPointError("undefined")])
 def test_numbers_that_become_too_large_within_a_step_end_as_diverged(error):

@@ -261,6 +261,8 @@ def test_a_record_is_shown_as_a_table_without_the_middle_of_many_rows():
     assert head.split() == ["step", "t", "seconds", "loss"] and why == "it took the 3 steps it was given"
     assert [row.split()[-1] for row in rows] == ["0.5", "0.125", "0.03125", "0.0078125"]
     assert len({len(line) for line in (head, *rows)}) == 1
+    assert len(repr(record(halving(), steps=11)).splitlines()) == 14 and "more" not in repr(record(halving(), steps=11))
+    assert "... 3 more ..." in repr(record(halving(), steps=12))
     head, *rows, why = repr(record(halving(), steps=99)).splitlines()
     assert len(rows) == 11 and rows[5] == "... 90 more ..." and rows[-1].split()[0] == "99"
     assert len(repr(record(halving(), steps=11)).splitlines()) == 14 and "... 3 more ..." in repr(

@@ -84,6 +84,38 @@ def test_one_cycle_is_that_of_pytorch():
         descent.step(), theirs.step()
 
 
+def test_the_shortest_and_the_widest_that_a_schedule_can_be_made_of():
+    """All of the steps may rise and fall; a cycle may be of two steps, and begin at its top, or end there."""
+    triangle = warmup_stable_decay(1.0, 6, 2, 4)
+    assert_allclose([triangle(t) for t in range(1, 8)], [1 / 3, 2 / 3, 0.75, 0.5, 0.25, 0, 0], atol=1e-12)
+    falling = warmup_stable_decay(1.0, 4, 0, 4, least=0.2)
+    assert_allclose([falling(t) for t in range(1, 6)], [0.8, 0.6, 0.4, 0.2, 0.2])
+    with pytest.raises(ValueError, match="rise and fall are 3 and 4 steps, and there are 6"):
+        warmup_stable_decay(1.0, 6, 3, 4)
+    end = 1 / 25 * 1e-4
+    assert_allclose([one_cycle(1.0, 2)(t) for t in (1, 2, 3)], [1, end, end])
+    level = one_cycle(1.0, 9, share=0.0)
+    assert_allclose([level(t) for t in (1, 5, 9)], [1, (1 + end) / 2, end])
+    for schedule_of in (lambda steps: one_cycle(1.0, steps)), (lambda steps: one_cycle(1.0, 9, share=steps)):
+        with pytest.raises(ValueError):
+            schedule_of(1)
+
+
+def test_the_numbers_that_need_not_be_given_are_those_of_who_is_quoted():
+    """Of PyTorch: StepLR, ReduceLROnPlateau, OneCycleLR."""
+    assert reduce_on_plateau.__init__.__defaults__ == (0.1, 10, 1e-4)
+    assert step.__defaults__ == (0.1,) and one_cycle.__defaults__ == (0.3, 1 / 25, 1e-4)
+    assert cosine.__defaults__ == warmup_stable_decay.__defaults__ == (0.0,)
+
+
+def test_after_a_cut_the_waiting_begins_anew():
+    lr, cuts = reduce_on_plateau(1.0, factor=0.5, patience=3), []
+    for value in [1.0] * 10:
+        lr.saw(value)
+        cuts.append(lr.reductions)
+    assert cuts == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3]
+
+
 def test_a_warm_up_rises_along_a_line_to_the_rate_and_then_follows_it_from_its_start():
     assert_allclose(rates(warm_up(1.0, steps=3), 6), [0.25, 0.5, 0.75, 1, 1, 1])
     assert_allclose(rates(warm_up(exponential(8.0, 0.5), steps=1), 4), [4, 8, 4, 2])
