@@ -20,7 +20,7 @@ import numpy as np
 
 from numopt.kernels.moments import averaged
 from numopt.linalg.norms import finite, finite_inner, norm, unit
-from numopt.linalg.roots import cholesky, divided, inverse_root, newton_schulz, solved
+from numopt.linalg.roots import cholesky, divided, eigh, inverse_root, newton_schulz, orthogonal_factor, solved
 from numopt.linalg.systems import damped
 from numopt.optimizer import optimizer
 from numopt.schedules import schedule
@@ -195,8 +195,8 @@ def soap(problem, theta, *, lr=3e-3, beta1=0.95, beta2=0.95, eps=1e-8, weight_de
         if t == 1:
             Q_L, Q_R = eigenvectors(L), eigenvectors(R)
         elif (t - 1) % every == 0:
-            Q_L = [np.linalg.qr(L_i @ Q_i).Q for L_i, Q_i in zip(L, Q_L)]
-            Q_R = [np.linalg.qr(R_i @ Q_i).Q for R_i, Q_i in zip(R, Q_R)]
+            Q_L = [orthogonal_factor(L_i @ Q_i) for L_i, Q_i in zip(L, Q_L)]
+            Q_R = [orthogonal_factor(R_i @ Q_i) for R_i, Q_i in zip(R, Q_R)]
         yield theta
 
 
@@ -317,4 +317,4 @@ def lengthened(D, onto):
 
 def eigenvectors(L):
     """Of every matrix its eigenvectors, those of the largest eigenvalues first."""
-    return [np.ascontiguousarray(np.linalg.eigh(L_i).eigenvectors[:, ::-1]) for L_i in L]
+    return [np.ascontiguousarray(eigh(L_i)[1][:, ::-1]) for L_i in L]

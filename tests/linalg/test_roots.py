@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.linalg import inverse_root, inverse_root_newton, newton_schulz
 from numopt.linalg.norms import NotFinite
-from numopt.linalg.roots import INVERSES, NARROW, cholesky, inverse, solved
+from numopt.linalg.roots import INVERSES, NARROW, cholesky, eigh, inverse, orthogonal_factor, solved
 from tests.linalg.test_systems import EPS, low_rank, symmetric
 
 
@@ -63,6 +63,38 @@ def test_roots_that_there_are_not_are_refused():
             root(np.ones((2, 3)), 2)
     with pytest.raises(ValueError, match="add damping"):
         inverse_root_newton(np.diag([1.0, 0.0]), 2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 2, NARROW, NARROW + 1, 2 * NARROW])
+def test_eigenvectors_and_orthogonal_factors_have_the_precision_of_their_matrix(n, dtype):
+    A = symmetric(np.linspace(-3, 10, n)).astype(dtype)
+    before, M = A.copy(), np.random.default_rng(0).standard_normal((n, n)).astype(dtype)
+    eigenvalues, V = eigh(A)
+    assert_allclose(eigenvalues, np.linspace(-3, 10, n), atol=300 * EPS[dtype])
+    assert_allclose(A @ V, V * eigenvalues, atol=300 * EPS[dtype])
+    assert_allclose(V.T @ V, np.eye(n), atol=300 * EPS[dtype])
+    Q = orthogonal_factor(M)
+    R = Q.T @ M
+    assert V.dtype == Q.dtype == eigenvalues.dtype == dtype and Q.flags.c_contiguous
+    assert_allclose(Q.T @ Q, np.eye(n), atol=300 * EPS[dtype])
+    assert_allclose(np.tril(R, -1), 0, atol=3000 * EPS[dtype])
+    assert_allclose(Q, np.linalg.qr(M.astype(float)).Q, atol=3e4 * EPS[dtype])  # with the same signs
+    assert_array_equal(A, before)
+
+
+def test_of_columns_that_depend_on_each_other_the_orthogonal_factor_is_orthogonal_all_the_same():
+    """As those of SOAP's matrices do at first: the squares of its singular values, as in CholeskyQR, would be lost."""
+    random = np.random.default_rng(0)
+    M = (random.standard_normal((300, 20)) @ random.standard_normal((20, 300))).astype(np.float32)
+    Q = orthogonal_factor(M)
+    assert_allclose(Q.T @ Q, np.eye(300), atol=1e-5)
+    assert_allclose(np.tril(Q.T @ M, -1), 0, atol=1e-3)
+    with pytest.raises(np.linalg.LinAlgError):
+        np.linalg.cholesky(M.T @ M)
+    for refused in (eigh, orthogonal_factor):
+        with pytest.raises(NotFinite):
+            refused(np.where(np.eye(300), np.nan, M).astype(np.float32))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -183,6 +215,10 @@ def test_the_newton_iteration_takes_no_more_steps_than_it_is_allowed():
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 MISTAKES = [
+    ("orthogonal_factor", "the factor of the transposed matrix",
+     "lapack.sgeqrf(finite(A,",
+     "lapack.sgeqrf(finite(A.T,",
+     "test_eigenvectors_and_orthogonal_factors_have_the_precision_of_their_matrix"),
     ("inverse_root", "the root, not its inverse",
      "eigenvalues**(-1 / p)",
      "eigenvalues**(1 / p)",
