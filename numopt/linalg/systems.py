@@ -264,8 +264,7 @@ def damped(A, damping):
         raise ValueError(f"damping must be a number or have shape ({n},), and has shape {np.shape(damping)}")
     damping = np.asarray(damping, precision(A))
     if isinstance(A, np.ndarray):
-        B = A.astype(np.result_type(A, damping))
-        B[np.diag_indices(n)] += damping
+        (B := A.astype(np.result_type(A, damping)))[np.diag_indices(n)] += damping
         return B
     B = Operator(lambda v: A @ v + damping * v, lambda v: A.T @ v + damping * v, A.shape, damping.dtype)
     if damping.ndim == 0:

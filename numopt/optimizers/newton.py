@@ -188,7 +188,8 @@ def preconditioner(loss, theta, damping):
     """
     if not hasattr(loss, "per_example_gradients"):
         return None
-    squares = (loss.per_example_gradients(theta)**2).mean(axis=0) + damping
+    rows = loss.per_example_gradients(theta)
+    squares = np.einsum("ei,ei->i", rows, rows) / len(rows) + damping
     return diags_array(np.where(squares > 0, squares, 1)**-0.75)
 
 
