@@ -391,13 +391,16 @@ def kept(tmp_path, monkeypatch):
     def write(loss, again, label="two"):
         how = {"set": "digits", "seed": 1, "settings": {"lr": 0.1}, "epochs": 9, "whole": False, "images": None,
                "experiment": "made up", "date": "2020-01-01", "digest": "of old"}
-        arrays = {"training loss": np.array(loss), "step": np.arange(9), "seconds": np.array([1.0])}
+        arrays = {"training loss": np.array(loss), "step": np.arange(9), "seconds": np.array([1.0]),
+                  "step loss": np.arange(9.0), "step rate": np.ones(9), "processor": np.array([1.0])}
         records.write(tmp_path / "made up.npz", {"runs": {"run": arrays}, "made": {"run": how | {"method": label}}})
 
         def perform(job):
             asked.append(job)
-            return arrays | {"training loss": np.array(again), "step": np.arange(3), "seconds": np.array([7.0, 8.0])
-                             }, how | {"method": label, "digest": "new", "date": "2026-07-07"}
+            cost = {"seconds": np.array([7.0, 8.0]), "processor": np.array([7.0, 8.0]), "step": np.array([0, 7]),
+                    "step loss": np.array([0, 7.0]), "step rate": np.array([1, 2.0])}
+            return arrays | cost | {"training loss": np.array(again)}, how | {
+                "method": label, "digest": "new", "date": "2026-07-07"}
 
         monkeypatch.setattr(renewing, "perform", perform)
 

@@ -12,7 +12,7 @@ from numopt.data import digits
 from numopt.linalg import lanczos, slq
 from numopt.networks import lenet1
 from numopt.optimizers import gradient_descent
-from numopt.problems import Function, MiniBatch
+from numopt.problems import Function, MiniBatch, Quadratic
 from numopt.record import path
 
 START, TRAINED = 0, 1
@@ -67,6 +67,33 @@ def test_eigenvalue_spectrum_the_nets_are_those_that_the_caption_names(arrays):
     assert drawn["eigenvalues"].shape == (2, 974) and drawn["size"] == 14_950
     assert_allclose(drawn["weights"].sum(axis=1), 1)
     assert drawn["nodes"].shape == (2, eigenvalue_spectrum.PROBES * eigenvalue_spectrum.LANCZOS_STEPS)
+
+
+@pytest.mark.parametrize("probes", [1, 3])
+def test_eigenvalue_spectrum_of_known_matrices_the_weighted_nodes_are_the_eigenvalues(probes, monkeypatch):
+    """The mean is exact with any probe; with as many steps as different eigenvalues, each of them is a node."""
+    spectra = np.array([1.0, -2, 0.5, 4, 1, 1]), np.array([3.0, 3, 0, 0, 7, -1])
+    bowl, asked = Quadratic(np.eye(6)), []
+
+    def nets(data, images):
+        asked.append((data, images))
+        return bowl, np.zeros(6), np.ones(6)
+
+    monkeypatch.setattr(bowl, "hessian", lambda theta: np.diag(spectra[int(theta[0])]))
+    for name, value in {"nets": nets, "PROBES": probes, "LANCZOS_STEPS": 4}.items():
+        monkeypatch.setattr(eigenvalue_spectrum, name, value)
+    drawn = eigenvalue_spectrum.some_products("digits")
+    assert drawn["nodes"].shape == drawn["weights"].shape == (2, 4 * probes) and drawn["size"] == 6
+    for nodes, weights, spectrum in zip(drawn["nodes"], drawn["weights"], spectra):
+        assert_allclose(weights.sum(), 1)
+        for k in 1, 2, 3:
+            assert_allclose(weights @ nodes**k, np.mean(spectrum**k), rtol=1e-8)
+        assert_allclose(nodes.reshape(probes, 4), np.tile(sorted(set(spectrum)), (probes, 1)), atol=1e-9)
+    exact = eigenvalue_spectrum.every_eigenvalue("digits")
+    assert_allclose(exact["eigenvalues"], np.sort(spectra, axis=1))
+    assert_allclose(exact["loss"], [0, 3])
+    assert_allclose(exact["theta"], [np.zeros(6), np.ones(6)])
+    assert asked == [("digits", False), ("digits", True)]
 
 
 def test_eigenvalue_spectrum_it_is_that_of_the_hessian_at_the_recorded_weights():
