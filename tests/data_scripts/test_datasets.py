@@ -517,6 +517,12 @@ def test_a_beginning_that_is_not_as_many_whole_records_as_its_name_says_is_refus
         assert_refused(code, capsys, "test_batch_first3.bin", "9,219 bytes")
 
 
+def test_what_is_named_as_a_beginning_and_is_as_long_as_the_whole_or_has_nothing_is_none(cache, tmp_path, capsys):
+    for n in 4, 0:
+        code = main(["cifar10", "--from", str(prefix_copy(tmp_path / f"{n}", n)), "--prefix"], TINY)
+        assert_refused(code, capsys, "has no test_batch.bin")
+
+
 def test_a_known_beginning_must_have_its_sum(cache, tmp_path, capsys):
     sources = {"cifar10": TINY["cifar10"]._replace(
         prefixes={"test_batch.bin": (File("test_batch_first3.bin", 3 * 3073, 64 * "0"),)})}
