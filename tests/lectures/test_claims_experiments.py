@@ -290,6 +290,15 @@ def test_on_the_cnn_every_first_order_method_is_far_ahead_of_nltgcr_after_four_e
     assert ours.max() + 1 < started.min() and started.max() < 2.5
 
 
+def test_on_the_cnn_with_all_images_nltgcr_has_a_larger_loss_after_eight_epochs_than_adam_after_one():
+    ours, right = (ends("cnn", "cifar10, nlTGCR, lr 0.32, damping 10, 8 epochs", of)
+                   for of in ("training loss", "test accuracy"))
+    adam = [recorded("cnn")[f"cifar10, Adam, 30 epochs, seed {seed}"] for seed in (0, 1)]
+    assert all(each["training loss"][1] < ours.min() for each in adam)
+    assert all(each["test accuracy"][1] > right.max() for each in adam)
+    assert ends("cnn", "cifar10, momentum, lr 0.01, 8 epochs").max() < ours.min() - 0.5
+
+
 def test_on_the_cnn_the_start_makes_no_difference_at_the_numbers_that_the_search_finds_with_it_and_without():
     runs, searched = recorded("cnn"), EXPERIMENTS["cnn"].search_epochs
     for label in "nlTGCR", "nlTGCR, start":
@@ -315,6 +324,14 @@ def test_on_the_resnet_the_learned_rate_comes_to_the_same_zone_from_three_starts
         learned, fixed = (runs[f"cifar10, 10000 images, {method}, 2 epochs, seed {seed}"]["processor"] for method in (
             "second order, printed", "fixed"))
         assert 2.5 < learned[-1] / fixed[-1] < 3.5 and learned[-1] / 2 > 120            # "three times as long"
+
+
+def test_on_the_resnet_momentum_and_a_probe_make_no_difference_and_adam_at_a_tenth_is_behind_the_learned_rate():
+    printed, momentum, probe, adam = (ends("resnet", f"cifar10, 10000 images, {method}, 2 epochs") for method in (
+        "second order, printed", "second order, momentum", "second order, probe", "Adam"))
+    for other in momentum, probe:
+        assert other.min() < printed.max() and printed.min() < other.max()
+    assert adam.min() > max(printed.max(), momentum.max(), probe.max())
 
 
 def test_on_the_cnn_kfac_is_ahead_of_adam_after_equal_epochs_and_with_its_own_damping_after_equal_seconds():
