@@ -332,6 +332,8 @@ def test_on_the_resnet_momentum_and_a_probe_make_no_difference_and_adam_at_a_ten
     for other in momentum, probe:
         assert other.min() < printed.max() and printed.min() < other.max()
     assert adam.min() > max(printed.max(), momentum.max(), probe.max())
+    lower = recorded("resnet")["cifar10, 10000 images, Adam, lr 0.001, 2 epochs, seed 0"]["training loss"][-1]
+    assert lower < min(printed.min(), adam.min()) - 0.3
 
 
 def test_on_the_cnn_kfac_is_ahead_of_adam_after_equal_epochs_and_with_its_own_damping_after_equal_seconds():
@@ -346,6 +348,11 @@ def test_on_the_cnn_kfac_is_ahead_of_adam_after_equal_epochs_and_with_its_own_da
             assert 4 < its["processor"][-1] / 4 / (adam["processor"][-1] / 30) < 6        # "five or so of Adam's"
             assert its["test accuracy"].max() < adam["test accuracy"].max() + 0.01
     assert last == {"K-FAC": [14, 14], "K-FAC, damping 0.001": [29, 28]}
+    ends_of_others = [ends("cnn", f"cifar10, 10000 images, {each}, 30 epochs") for each in (
+        "Adam", "momentum, lr 0.01", "RMSProp, lr 0.0032", "nlTGCR, lr 0.32, damping 10")]
+    assert ends("cnn", "cifar10, 10000 images, K-FAC, damping 0.001, 30 epochs").max() < np.min(ends_of_others) / 2
+    for seed in 0, 1:
+        assert runs[f"cifar10, 10000 images, K-FAC, damping 0.001, 30 epochs, seed {seed}"]["test loss"].argmin() == 2
     net = EXPERIMENTS["cnn"].network((32, 32, 3), 10)
     assert max(i for layer in net.layers for _, i in layer.shapes) == 2_049
     jobs, found = searching("cnn", "cifar10", "K-FAC", runs, EXPERIMENTS["cnn"].search_epochs, images=10000)
