@@ -109,6 +109,16 @@ def test_a_digest_goes_through_other_names_and_through_modules(tmp_path, monkeyp
     assert found(ONE, OTHER.replace("+ 3", "+ 4")) == usual == found(ONE, OTHER)
 
 
+def test_a_digest_goes_through_what_a_package_hands_on_under_another_name(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(digests, "OURS", (*digests.OURS, "handing_on"))
+    (tmp_path / "handing_on.py").write_text("from numopt.networks import mlp as method\n\n\ndef outer():\n"
+                                            "    return method\n")
+    texts = {}
+    digests.follow("handing_on", "outer", texts)
+    assert ("numopt.networks.models", "mlp") in texts
+
+
 def test_all_code_of_ours_counts_in_a_digest():
     from data_scripts.experiments import EXPERIMENTS
     texts = {}
