@@ -1,0 +1,54 @@
+"""What graders take and write, from both sides of each border."""
+import codecs
+from pathlib import Path
+
+import pytest
+
+from lectures.coursework import bounds, reports, submissions
+from lectures.coursework.blanks import Unusable
+
+
+def test_what_a_spreadsheet_takes_for_a_formula_is_told_as_text():
+    for sign in "=+-@\t\r":
+        assert reports.safe(f"{sign}1") == f"'{sign}1"
+    assert reports.safe("1=2") == "1=2" and reports.safe("") == ""
+
+
+def test_two_of_one_name_are_told_apart_also_where_capitals_are_no_difference():
+    told = reports.told_apart([{"submission": name} for name in ("hw", "hw", "one", "ONE", "a b", "a_b")], [
+        Path(f"/x/{k}/hw") for k in range(6)])
+    names = [report["submission"] for report in told]
+    assert names == ["0/hw", "1/hw", "one", "ONE (2)", "a b", "a_b (2)"]
+    assert len({reports.file_name(name) for name in names}) == 6 and reports.file_name("Ä b.PY") == "__b.py.md"
+
+
+def test_as_many_files_as_there_may_be_are_read_and_one_more_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(submissions, "MOST", 3)
+    for k in range(3):
+        (tmp_path / f"{k}").mkdir()
+        (tmp_path / f"{k}" / "adaptive.py").write_text(f"x = {k}\n")
+    assert len(submissions.handed_in(tmp_path, {"adaptive.py"})) == 3
+    (tmp_path / "adaptive.py").write_text("x = 3\n")
+    with pytest.raises(Unusable, match="more than 3 files"):
+        submissions.handed_in(tmp_path, {"adaptive.py"})
+
+
+@pytest.mark.parametrize("text", ["a = 1\nb = 'ä'\n", "a = 1\r\nb = 'ä'\r\n", "a = 1\rb = 'ä'\r"])
+def test_a_text_is_read_with_any_line_ends_and_any_mark_of_its_order(text):
+    for mark, coding in ((b"", "utf-8"), (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
+                         (codecs.BOM_UTF16_BE, "utf-16-be")):
+        assert submissions.text_of("x.py", mark + text.encode(coding)) == "a = 1\nb = 'ä'\n"
+
+
+def test_a_folder_is_heavy_by_its_files_or_by_their_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounds, "FILES", 3)
+    monkeypatch.setattr(bounds, "WRITTEN", 10_000)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "one").write_bytes(bytes(10))
+    (tmp_path / "two").touch()
+    assert not bounds.heavy(tmp_path)  # a folder and two files
+    (tmp_path / "three").touch()
+    assert bounds.heavy(tmp_path)
+    (tmp_path / "three").unlink()
+    (tmp_path / "deep" / "one").write_bytes(bytes(10_001))
+    assert bounds.heavy(tmp_path)
