@@ -216,8 +216,8 @@ def test_the_newton_iteration_takes_no_more_steps_than_it_is_allowed():
 
 MISTAKES = [
     ("orthogonal_factor", "the factor of the transposed matrix",
-     "lapack.sgeqrf(finite(A,",
-     "lapack.sgeqrf(finite(A.T,",
+     "lapack.sgeqrf(A,",
+     "lapack.sgeqrf(A.T,",
      "test_eigenvectors_and_orthogonal_factors_have_the_precision_of_their_matrix"),
     ("inverse_root", "the root, not its inverse",
      "eigenvalues**(-1 / p)",
