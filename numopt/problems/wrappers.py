@@ -1,8 +1,10 @@
 """A problem changed a little: gradients clipped, noisy or gathered from pieces, a price for large θ.   Lecture 13."""
 import copy
+from math import inf
 
 import numpy as np
 
+from numopt.linalg.norms import norm, unit
 from numopt.linalg.operators import Symmetric
 from numopt.linalg.systems import damped
 from numopt.problems.functions import whole_number
@@ -96,9 +98,13 @@ class Clipped(Wrapped):
 
     def gradient(self, theta):
         g = self.problem.gradient(theta)
+        length = norm(g if self.norm is None else g.astype(float))  # in double precision single squares do not overflow
+        if not length < inf and not np.isfinite(g).all():
+            return g  # which ends a run; infinity cut down to size would not
         if self.norm is None:
             return np.clip(g, -self.element, self.element)
-        length = np.linalg.norm(g.astype(float)).item()  # in double precision, where the squares do not overflow
+        if length == inf:
+            return self.norm * unit(g)
         return g * (self.norm / length) if length > self.norm else g
 
 
@@ -188,6 +194,13 @@ class Pieces(Objective):
         for loss in self.losses_of_pieces[1:]:
             g += loss.gradient(theta)
         return g / len(self.losses_of_pieces)
+
+    @property
+    def smooth(self):
+        return Pieces([loss.smooth for loss in self.losses_of_pieces])
+
+    def proximal(self, theta, lr):
+        return self.losses_of_pieces[0].proximal(theta, lr)  # the price is that of each piece
 
     def curvature(self, name, theta):
         matrices = [getattr(loss, name)(theta) for loss in self.losses_of_pieces]

@@ -4,8 +4,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from numopt.networks import mlp
-from numopt.optimizers import adam, newton_cg
-from numopt.problems import Accumulated, EmpiricalRisk, Quadratic
+from numopt.optimizers import adam, newton_cg, proximal_descent
+from numopt.problems import Accumulated, EmpiricalRisk, Lasso, Quadratic
 from numopt.record import path
 
 RANDOM = np.random.default_rng(0)
@@ -52,6 +52,13 @@ def test_it_keeps_single_precision_and_what_it_is_around():
     assert gathered.loss(1).gradient(START.astype(np.float32)).dtype == np.float32
     assert gathered.whole.value(START) == risk(8).whole.value(START)
     assert_allclose(path(newton_cg(Accumulated(Quadratic(np.eye(2)), 3), [1.0, 2.0]), 1)[-1], 0, atol=1e-8)
+
+
+def test_a_price_with_a_kink_is_met_in_pieces_as_in_one():
+    gathered, whole = Accumulated(Lasso(risk(8), 0.1), 3), Lasso(risk(24), 0.1)
+    ends = [path(proximal_descent(problem, START, lr=0.5), 12)[-1] for problem in (gathered, whole)]
+    assert_allclose(*ends, atol=1e-12)
+    assert (ends[0] == 0).any()
 
 
 @pytest.mark.parametrize("pieces", [0, -1, 1.5, True, "2"])

@@ -1,13 +1,22 @@
 """Problems made of other problems: clipped gradients, prices for large parameters, and noise."""
 import copy
+import pkgutil
+from importlib import import_module
+from itertools import product
+from math import inf, nan
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+import numopt.problems
 from numopt.networks import Dense, Network, SquaredError, linear, mlp
+from numopt.optimizer import Diverged
+from numopt.optimizers import adam, gradient_descent, lbfgs, sign_descent, steepest_descent
 from numopt.problems import (
-    Beale, Clipped, Counted, EmpiricalRisk, Lasso, MiniBatch, Noisy, Objective, Quadratic, Ridge, Wrapped)
+    Accumulated, Beale, Clipped, Counted, EmpiricalRisk, Lasso, MiniBatch, Noisy, Objective, Quadratic, Ridge, Tilted,
+    Wrapped)
+from numopt.record import path
 
 RANDOM = np.random.default_rng(4)
 X, LABELS = RANDOM.standard_normal((23, 4)), RANDOM.integers(3, size=23)
@@ -61,6 +70,28 @@ def test_a_gradient_whose_square_overflows_is_clipped_all_the_same(how):
     g = Clipped(Slope(3e30, -4e30, dtype=np.float32), **how).gradient(np.zeros(2, np.float32))
     assert g.dtype == np.float32
     assert_allclose(g, [0.6, -0.8] if "norm" in how else [0.5, -0.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("number", [2, 4, 9])
+@pytest.mark.parametrize("dtype, size", [(np.float32, 3e38), (float, 1e200), (float, 1.7e308)])
+@pytest.mark.filterwarnings("error")
+def test_a_gradient_of_the_largest_numbers_there_are_is_clipped_to_the_same_length(number, dtype, size):
+    slope = Slope(*size * np.append(-1, np.ones(number - 1)), dtype=dtype)
+    signs = np.append(-1, np.ones(number - 1))
+    assert_allclose(Clipped(slope, norm=2).gradient(np.zeros(number, dtype)), 2 * signs / np.sqrt(number), rtol=1e-6)
+    assert_array_equal(Clipped(slope, element=2).gradient(np.zeros(number, dtype)), 2 * signs)
+
+
+@pytest.mark.parametrize("how", ["norm", "element"])
+@pytest.mark.parametrize("dtype", [np.float32, float])
+@pytest.mark.parametrize("number", [1, 3, 9])
+@pytest.mark.parametrize("wrong", [inf, -inf, nan])
+@pytest.mark.filterwarnings("error")
+def test_a_derivative_that_is_not_finite_is_so_after_clipping_as_before(how, dtype, number, wrong):
+    for i in 0, -1:
+        g = np.linspace(-3, 3, number, dtype=dtype)
+        g[i] = wrong
+        assert_array_equal(Clipped(Slope(*g, dtype=dtype), **{how: 0.5}).gradient(np.zeros(number, dtype)), g)
 
 
 def test_clipping_leaves_the_value_and_the_curvature_alone():
@@ -148,6 +179,76 @@ def test_proximal_steps_end_where_no_direction_goes_down():
     assert np.abs(slope[2:]).max() < 0.2
     for v in RANDOM.standard_normal((50, 4)):
         assert lasso.value(w + 1e-3 * v) > lasso.value(w)
+
+
+# ------------------------------------------------------------------------------------ what is not finite stays so
+
+AROUND = {  # each wrapper, in every way that it goes
+    "Wrapped": Wrapped, "Counted": Counted, "Ridge": lambda problem: Ridge(problem, 0.1),
+    "Lasso": lambda problem: Lasso(problem, 0.1), "Noisy": lambda problem: Noisy(problem, 0.1),
+    "Tilted": lambda problem: Tilted(problem, np.array([0.1, -0.1, 0.2])),
+    "Accumulated": lambda problem: Accumulated(problem, 1),
+    "Accumulated in two": lambda problem: Accumulated(problem, 2),
+    "Clipped by element": lambda problem: Clipped(problem, element=0.5),
+    "Clipped by norm": lambda problem: Clipped(problem, norm=0.5)}
+
+
+def test_all_wrappers_there_are_stand_in_the_table():
+    modules = [import_module(f"numopt.problems.{each.name}") for each in pkgutil.iter_modules(numopt.problems.__path__)]
+    known = {name for module in modules for name, each in vars(module).items()
+             if isinstance(each, type) and issubclass(each, Wrapped)}
+    assert {name.split()[0] for name in AROUND} == known
+
+
+class Spoilt(Quadratic):
+    """A bowl of which from the mini-batch `first` on the value f or the gradient g is not finite."""
+
+    def __init__(self, question, wrong, where, first=3):
+        super().__init__(np.diag([1.0, 2.0, 3.0]))
+        self.question, self.wrong, self.where, self.first, self.t = question, wrong, where, first, 0
+
+    def loss(self, t):
+        loss = copy.copy(self)
+        loss.t = t
+        return loss
+
+    def value(self, theta):
+        return self.wrong if self.question == "f" and self.t >= self.first else super().value(theta)
+
+    def gradient(self, theta):
+        g = np.array(super().gradient(theta))
+        if self.question == "g" and self.t >= self.first:
+            g[self.where] = self.wrong
+        return g
+
+    def value_and_gradient(self, theta):
+        return self.value(theta), self.gradient(theta)
+
+
+SPOILT = [*product("g", (inf, -inf, nan), (0, 2, slice(None))), *product("f", (inf, -inf, nan), (0,))]
+
+
+@pytest.mark.parametrize("outer", AROUND)
+def test_what_is_not_finite_stays_so_through_all_wrappers_around_each_other(outer):
+    theta = np.array([0.3, -0.2, 0.1])
+    for inner, (question, wrong, where) in product(AROUND, SPOILT):
+        loss = AROUND[outer](AROUND[inner](Spoilt(question, wrong, where))).loss(3)
+        one = loss.value(theta) if question == "f" else loss.gradient(theta)
+        other = loss.value_and_gradient(theta)["fg".index(question)]
+        assert not np.isfinite(one).all() and not np.isfinite(other).all(), (inner, question, wrong, where)
+
+
+@pytest.mark.parametrize("wrap", AROUND)
+def test_through_every_wrapper_a_loss_or_a_gradient_that_is_not_finite_ends_a_run_at_its_step(wrap):
+    step = 2 if wrap == "Accumulated in two" else 3
+    for question, wrong, where in SPOILT:
+        for method in (gradient_descent, sign_descent, adam, lbfgs) if question == "g" else (steepest_descent, lbfgs):
+            run = method(AROUND[wrap](Spoilt(question, wrong, where)), [0.3, -0.2, 0.1])
+            before = path(run, step - 1)[-1]
+            with pytest.raises(Diverged, match=f"at step {step}: ") as error:
+                next(run)
+            assert error.value.t == step and run["t"] == step - 1
+            assert_array_equal(run.theta, before)
 
 
 # ---------------------------------------------------------------------------------------------------- all the others
@@ -274,6 +375,10 @@ def test_a_wrapped_problem_says_what_is_changed_and_what_is_inside():
 
 
 MISTAKES = [
+    ("Clipped.gradient", "infinity is cut down to size as any number is",
+     "if not length < inf and",
+     "if False and",
+     "test_a_derivative_that_is_not_finite_is_so_after_clipping_as_before"),
     ("Clipped.gradient", "† min(g, th), which leaves -100 as it is",
      "np.clip(g, -self.element, self.element)",
      "np.minimum(g, self.element)",
