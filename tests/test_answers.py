@@ -1,4 +1,5 @@
 """What a problem answers that is no answer, and what is no start: every registered method refuses it in clear words."""
+from itertools import islice
 from math import nan
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from numopt import optimizers
+from numopt.answers import LookedAt
 from numopt.optimizer import Diverged
 from numopt.record import path
 from tests.optimizers.test_edges import START, Wrong
@@ -152,6 +154,18 @@ def test_a_start_is_a_vector_of_real_numbers_in_whatever_form_or_refused(name):
 def test_a_value_that_is_not_a_number_is_no_reason_for_a_step(name):
     with pytest.raises(Diverged):
         steps(name, Strange("value", lambda f: nan), most=3)
+
+
+def test_from_the_second_answer_on_a_problem_is_asked_itself():
+    bowl = Strange()
+    (_, first), (_, second) = islice(LookedAt(bowl).losses(), 2)
+    assert first is second  # as the bowl is one and the same at every step
+    for question in "value", "gradient", "hessian":
+        assert getattr(first, question) != getattr(bowl, question)
+        getattr(first, question)(START)
+        assert getattr(first, question) == getattr(bowl, question)
+    (_, first), (_, second) = islice(LookedAt(Wrong({})).losses(), 2)
+    assert isinstance(first, LookedAt) and type(second) is Wrong
 
 
 def test_residuals_and_their_derivatives_are_as_many():

@@ -77,14 +77,26 @@ def test_an_array_that_claims_to_be_longer_or_shorter_than_its_bytes_is_refused_
     good = header((1,), "<f8") + bytes(8)
     archive(tmp_path / "run.npz", {"array0.npy": good})
     assert load(tmp_path / "run.npz") == {"t": 1}
-    archive(tmp_path / "run.npz", {"array0.npy": header(shape, kind) + bytes(8)})
-    with pytest.raises(ValueError, match="is not a whole checkpoint"):
-        load(tmp_path / "run.npz")
+    for content in [bytes(8)] + [b""] * (kind == "<U0" and max(shape) > 3):  # of texts without letters any number
+        archive(tmp_path / "run.npz", {"array0.npy": header(shape, kind) + content})
+        with pytest.raises(ValueError, match="is not a whole checkpoint"):
+            load(tmp_path / "run.npz")
 
 
 def test_a_compressed_archive_is_refused_before_it_is_unpacked(tmp_path):
     archive(tmp_path / "bomb.npz", {"array0.npy": header((10**6,)) + bytes(8 * 10**6)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(ValueError, match="is compressed"):
+        load(tmp_path / "bomb.npz")
+
+
+def test_an_archive_whose_arrays_are_all_the_same_bytes_is_refused(tmp_path):
+    archive(tmp_path / "bomb.npz", {"array0.npy": header((1000,)) + bytes(8000)})
+    assert load(tmp_path / "bomb.npz") == {"t": 1}
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "a") as stream:
+        known = stream.getinfo("array0.npy")
+        stream.filelist += [known] * 10  # in the list of what there is, and once in the file
+        stream._didModify = True
+    with pytest.raises(ValueError, match="holds more than it is long"):
         load(tmp_path / "bomb.npz")
 
 
@@ -161,6 +173,8 @@ def test_what_is_more_than_a_pipe_holds_waits_for_whoever_reads(tmp_path):
     another = os.open(tmp_path / "pipe", os.O_WRONLY)  # without one who writes a pipe is at its end
 
     def read_it():
+        for _ in range(4095):  # the rest of a page, so that whoever writes has to wait for a while
+            read.append(os.read(reading, 1))
         while part := os.read(reading, 2**16):
             read.append(part)
 
@@ -221,8 +235,9 @@ def test_what_a_killed_writer_left_goes_with_the_next_one_and_what_a_living_one_
         subprocess.run([sys.executable, "-c", KILLED, str(file)], cwd=Path(__file__).parents[1], check=False)
         assert len(os.listdir(tmp_path)) == 2 and load(file) == {"t": 0}
     with checkpoint.temporary(file, None) as (stream, name):
-        others = [tmp_path / other for other in (".run.npz.part", ".other.npz.0123456789abcdef.part",
-                                                 ".run.npz.0123456789abcdef.kept", "xrun.npz.0123456789abcdef.part")]
+        others = [tmp_path / other for other in (
+            ".run.npz.part", ".other.npz.0123456789abcdef.part", ".run.npz.0123456789abcdef.kept",
+            ".run.npz.notes.part", "xrun.npz.0123456789abcdef.part")]
         for other in others:
             other.touch()
         save(file, t=2)

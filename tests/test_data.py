@@ -127,6 +127,16 @@ def test_channels_of_constant_images_have_their_value_as_mean_and_sd_0():
     assert np.allclose(mean, [0, 0.2, 1]) and np.allclose(sd, 0, atol=1e-8)
 
 
+def test_a_channel_that_is_constant_in_what_is_trained_on_becomes_0_there(kept):
+    file = kept / "cifar10" / "X_train.npy"
+    X = np.load(file)
+    X[..., 1] = 51
+    np.save(file, X)
+    green = data.cifar10()
+    assert green.sd[1] == 1 and np.isfinite(green.X_test).all()
+    assert not green.X_train[..., 1].any() and green.X_test[..., 1].any()
+
+
 def test_half_black_and_half_white_has_mean_and_sd_one_half():
     images = np.zeros((1000, 8, 8, 1), np.uint8)
     images[::2] = 255

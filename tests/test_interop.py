@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize, rosen, rosen_der, rosen_hess, rosen_hess_prod
 
-from numopt.interop import scipy_method
+from numopt.interop import Minimized, scipy_method
 from numopt.optimizers import adam, gradient_descent, natural_gradient
 from numopt.problems import Rosenbrock
 from numopt.record import path
@@ -55,6 +55,18 @@ def test_it_passes_args_on_and_counts_its_calls():
     found = minimize(bowl, [1.0, -2.0], args=(3.0,), jac=slope, method=scipy_method(gradient_descent, lr=0.5))
     assert_allclose(found.x, 3, atol=1e-5)
     assert found.nfev == found.njev == found.nit + 1    # once at each iterate, and at the start
+
+
+def test_at_a_theta_that_somebody_may_write_into_nothing_is_remembered():
+    problem, x = Minimized(bowl, (), slope, None, None), np.array([3.0, 4.0])
+    for size in 1, 2:
+        x[:] = 3 * size, 4 * size
+        assert problem.value(x) == 12.5 * size**2
+        assert_array_equal(problem.gradient(x), x)
+    x.flags.writeable = False
+    for _ in range(3):
+        problem.value(x), problem.gradient(x)
+    assert problem.counts == {"fun": 3, "jac": 3, "hess": 0}
 
 
 def test_without_derivatives_it_takes_differences_and_says_what_they_cost():

@@ -12,7 +12,7 @@ from numopt.networks import SquaredError, mlp
 from numopt.optimizer import memory_names, optimizer
 from numopt.problems import LeastSquares, MiniBatch, Quadratic
 from numopt.problems.wrappers import Wrapped
-from numopt.view import CURVATURES, EXAMPLE, INNER, LENGTHS, OVER_TIME, STRUCTURES, cells, place, powers, turns
+from numopt.view import CURVATURES, EXAMPLE, INNER, LENGTHS, OVER_TIME, STRUCTURES, Place, cells, place, powers, turns
 
 METHODS = [name for name in numopt.optimizers.__all__
            if place(getattr(numopt.optimizers, name)).structure != INNER]
@@ -228,6 +228,13 @@ def test_coordinates_may_be_changed_as_far_as_the_structure_says_and_no_further(
         other = steps(name, Changed(problem, T=T, sides=sides), T.T @ START, 4, **given(name) | remembered(name, T))
         same[kind] = np.linalg.norm(other @ T.T - path) < 1e-4 * np.linalg.norm(path)
     assert same == {kind: kind in KINDS[turns(place(method(name)))] for kind in KINDS}
+
+
+def test_a_length_of_each_number_knows_the_axes_whatever_the_structure():
+    for length, structure, known in (
+            ("each", "LI", "signs"), ("each number at most", "cI", "signs"),
+            ("each number at most", "diagonal by layer", "layer signs"), ("whole", "LI", "turns")):
+        assert turns(Place(length, "", structure)) == known
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -216,8 +216,8 @@ def residual(loss, theta, kind):
     if kind not in ("jacobian", "residuals"):
         return -finite(loss.gradient(theta), "the gradient")
     if not hasattr(loss, "residuals"):
-        raise NotImplementedError(f"{kind!r} is for a system of equations f(θ) = 0 that answers residuals(theta) and "
-                                  "jacobian(theta), as those of numopt.systems do; without it, r is minus the gradient")
+        raise NotImplementedError(f"{kind!r} is for a system of equations f(θ) = 0 that answers residuals(theta) "
+                                  "and jacobian(theta), as numopt.problems.Bratu does; others have r = −∇f")
     r = -finite(loss.residuals(theta), "the vector of residuals")
     if r.shape != theta.shape:
         raise ValueError(f"there are {r.size} equations for {theta.size} unknowns, and must be as many: "

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.linalg import (
     balanced, column_norms, conjugate_gradient, conjugate_gradient_iterates, finite, forcing, gcr, hutchinson_trace,
-    inverse_root, inverse_root_newton, lanczos, newton_schulz, norm, power_iteration, power_of_two, reach, scale, slq,
-    steihaug, to_radius, truncated_conjugate_gradient, unit, widest)
+    inner, inverse_root, inverse_root_newton, lanczos, newton_schulz, norm, power_iteration, power_of_two, reach, scale,
+    slq, steihaug, to_radius, truncated_conjugate_gradient, unit, widest)
 
 FAR = [(np.float32, 1e-42), (np.float32, 1e-30), (np.float32, 1e-20), (np.float32, 1.0), (np.float32, 1e19),
        (np.float32, 1e36), (np.float64, 1e-310), (np.float64, 1e-200), (np.float64, 1.0), (np.float64, 1e160),
@@ -32,6 +32,17 @@ def test_three_four_five_in_any_units(dtype, size):
     assert unit(v).dtype == dtype
     assert_allclose(column_norms(np.array([[3 * size, 1.0, 0.0], [4 * size, 1.0, 0.0]], dtype)),
                     [5 * size, math.sqrt(2), 1], rtol=digits)
+
+
+@pytest.mark.parametrize("dtype, size", [(np.float32, 1.03e-21), (np.float64, 1.03e-160)])
+def test_of_many_small_numbers_the_squares_may_have_few_digits_and_their_sum_all(dtype, size):
+    v = np.full(100_000, size, dtype)
+    assert_allclose([norm(v) / size, inner(v, v) / size / size], [math.sqrt(100_000), 100_000], rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [2.0**-60, 2.0**60])
+def test_an_inner_product_of_singles_that_are_far_from_1_is_in_double_precision(size):
+    assert inner(size * np.float32([4097, 1]), size * np.float32([4097, -4096 * 4098])) == size * size
 
 
 def test_the_length_may_be_too_large_for_the_precision_and_the_direction_is_there_all_the_same():

@@ -31,7 +31,8 @@ def test_what_rounding_of_theta_has_left_of_a_gradient_is_solved_by_no_step():
         A, theta = symmetric([1.0, 2, 0, 0], seed), vector(4, seed)
         g = 1e-16 * np.abs(A) @ np.abs(theta) * vector(4, seed + 1)
         for solve in conjugate_gradient, lambda A, g, theta: steihaug(A, g, 1.0, theta=theta):
-            assert_array_equal(solve(A, g, theta=theta), 0)
+            for unit in 2.0**-600, 1.0, 2.0**600:
+                assert_array_equal(solve(unit * A, unit * g, theta=theta), 0)
 
 
 def test_a_curvature_is_rounding_beside_the_numbers_that_cancel_in_it_whatever_the_units():
@@ -43,6 +44,7 @@ def test_a_curvature_is_rounding_beside_the_numbers_that_cancel_in_it_whatever_t
             rounding = Rounding(M, np.ones(2), None)
             assert not rounding.is_curved(flat, 1e-16) and not rounding.is_curved(flat, -1e-16)
             assert rounding.is_curved(other, other @ A @ other) and rounding.is_curved(flat, 1e-13)
+            assert rounding.is_curved(flat, -1e-13)
             assert_allclose(absolute(M, flat), np.abs(A) @ flat)
 
 
@@ -52,6 +54,19 @@ def test_of_second_differences_which_are_no_array_what_cancels_is_found_as_well(
     A = 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)
     assert_allclose(absolute(aslinearoperator(A), np.ones(n)), absolute(A, np.ones(n)))
     assert_array_equal(absolute(A, np.ones(n))[1:-1], 4)
+
+
+@pytest.mark.parametrize("make", [np.asarray, aslinearoperator], ids=["array", "operator"])
+def test_what_cancels_in_no_order_is_found_nearly(make):
+    for seed in range(20):
+        A, v = symmetric([1.0, 2, 3, 4], seed), np.abs(vector(4, seed))
+        found, right = absolute(make(A), v), np.abs(A) @ v
+        assert (found <= right * (1 + 1e-12)).all() and (found >= 0.4 * right).all()
+
+
+def test_where_the_bound_on_rounding_is_no_number_nothing_is_called_rounding():
+    rounding = Rounding(1e200 * np.eye(2), np.ones(2), np.full(2, 1e200))
+    assert rounding.short == np.inf and not rounding.is_all(np.ones(2))
 
 
 def test_a_small_curvature_of_a_parameter_in_small_units_is_none():

@@ -272,6 +272,14 @@ def test_lanczos_ends_where_a_matrix_has_no_more_eigenvalues_in_either_precision
         assert_allclose(eigvalsh_tridiagonal(alpha, beta), range(rank + 1), atol=1e3 * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("dtype, small", [(np.float32, 1e-4), (np.float64, 1e-9)])
+def test_rounding_is_no_eigenvalue_beside_a_large_one_also_where_a_small_one_came_last(dtype, small):
+    A = np.diag([1, small, *[0] * 4]).astype(dtype)
+    for seed in range(20):
+        alpha, beta, _ = lanczos(A, vector(6, seed).astype(dtype), 6)
+        assert_allclose(eigvalsh_tridiagonal(alpha, beta), [0, small, 1], atol=100 * np.finfo(dtype).eps)
+
+
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 MISTAKES = [

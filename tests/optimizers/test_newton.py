@@ -485,6 +485,9 @@ def test_the_gain_ratio_is_one_where_the_model_is_right_or_all_is_rounding():
     assert gain_ratio(5.0, 5.0, 1e-30, float) == pytest.approx(1)
     for f_new, predicted in ((np.inf, 1.0), (np.nan, 1.0), (4.0, -1.0), (4.0, np.nan)):
         assert gain_ratio(5.0, f_new, predicted, float) == -np.inf
+    for f, predicted in ((np.nan, 1.0), (np.inf, 1.0), (5.0, np.inf)):  # of a model that is none there is no share
+        with pytest.raises(FloatingPointError, match="a model is made where f is finite"):
+            gain_ratio(f, 4.0, predicted, float)
     assert gain_ratio(0.0, 0.0, 0.0, float) == -np.inf
     for unit in 1e-30, 1e30:  # what is rounding goes by f
         assert gain_ratio(5 * unit, 6 * unit, unit, float) == pytest.approx(-1)

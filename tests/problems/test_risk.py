@@ -315,6 +315,14 @@ def test_value_and_gradient_share_one_forward_pass_at_any_theta():
         assert_array_equal(g, objective.gradient(THETA))
 
 
+def test_the_whole_keeps_its_forward_pass_if_it_is_one_batch_and_none_of_several():
+    for batch_size, passes in (len(X), 1), (len(X) - 1, 4):
+        network, theta = watched()[0], read_only(THETA)
+        whole = Whole(network, X, LABELS, batch_size)
+        whole.value(theta), whole.gradient(theta)
+        assert network.passes == passes and (whole.batches[0]._kept is None) == (passes == 4)
+
+
 def ask_everything(batch, theta):
     return [batch.value(theta), batch.gradient(theta), *batch.value_and_gradient(theta),
             *(getattr(batch, kind)(theta) @ V for kind in KINDS), batch.per_example_gradients(theta)]

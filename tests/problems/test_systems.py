@@ -4,13 +4,13 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import integrate, optimize
 from scipy.special import lambertw
 from scipy.stats import special_ortho_group
 
 from numopt.optimizers import gauss_newton, gradient_descent, nltgcr
-from numopt.problems import Bratu, Counted, HEquation, LennardJones, System
+from numopt.problems import Bratu, Counted, HEquation, LennardJones, System, piece_of_lattice
 from numopt.record import path
 
 SYSTEMS = [Bratu(4), Bratu(5, alpha=3.0, lam=2.0), HEquation(7, 0.5), HEquation(10, 0.99)]
@@ -229,6 +229,14 @@ def test_a_piece_of_the_lattice_has_all_its_atoms_and_no_two_nearer_than_neighbo
     distances = np.array([np.linalg.norm(a - b) for a, b in combinations(x, 2)])
     assert len(x) == atoms
     assert_allclose(distances.min(), 2**(1 / 6))
+    assert (LennardJones(atoms).minimum is None) == (atoms == 108)
+
+
+@pytest.mark.parametrize("middle", [0.0, 0.5])
+def test_of_atoms_as_far_from_the_middle_it_is_always_the_same_ones_that_are_taken(middle):
+    for atoms in (3, 6, 15, 42):  # each in the midst of a shell
+        more = piece_of_lattice(atoms + 1, middle)
+        assert_array_equal(piece_of_lattice(atoms, middle), more[:3 * atoms])
 
 
 def test_a_start_is_a_value_that_nobody_can_write_into():
