@@ -150,8 +150,8 @@ class Lasso(Wrapped):
         return self.problem.smooth
 
     def proximal(self, theta, lr):
-        """argmin over x of lr · strength ‖x‖₁ + ½‖x − θ‖²: soft thresholding."""
-        return np.sign(theta) * np.maximum(np.abs(theta) - lr * self.strength, 0)
+        """argmin over x of lr · strength ‖x‖₁ + ½‖x − θ‖²: soft thresholding; after it that of a Lasso inside."""
+        return self.problem.proximal(np.sign(theta) * np.maximum(np.abs(theta) - lr * self.strength, 0), lr)
 
 
 class Accumulated(Wrapped):

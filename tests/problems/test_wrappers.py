@@ -166,6 +166,15 @@ def test_soft_thresholding_minimises_the_price_and_the_squared_distance():
         assert_allclose(lasso.proximal(np.array([theta]), lr), [best], atol=1e-9)
 
 
+def test_of_two_prices_with_a_kink_both_are_met():
+    theta = np.array([0.3, -0.2, 0.05])
+    one = Lasso(Quadratic(np.diag([1.0, 2, 3])), 0.5)
+    for two in (Lasso(Lasso(one.problem, 0.2), 0.3), Lasso(Ridge(Lasso(one.problem, 0.1), 0.0), 0.4), Ridge(one, 0.0)):
+        assert_allclose(two.value(theta), one.value(theta))
+        assert_allclose(two.smooth.gradient(theta), one.smooth.gradient(theta))
+        assert_allclose(two.proximal(theta, 0.3), one.proximal(theta, 0.3), atol=1e-15)
+
+
 def test_proximal_steps_end_where_no_direction_goes_down():
     # At the minimum the slope of the loss is −strength sign(w) where w ≠ 0, and at most the strength where w = 0.
     y = X @ [1.0, -2.0, 0.0, 0.0] + 0.05 * RANDOM.standard_normal(23)
