@@ -65,7 +65,7 @@ def test_the_outer_products_of_all_examples_are_shared_out_where_blas_has_one_th
 
 @needs_numba
 @pytest.mark.parametrize("dtype", PRECISIONS)
-@pytest.mark.parametrize("turned", ["nothing", "a", "b", "out", "backwards", "precision"])
+@pytest.mark.parametrize("turned", ["nothing", "a", "b", "out", "backwards", "precision", "between bytes"])
 def test_outer_products_are_the_same_compiled_wherever_the_numbers_stand(turned, dtype, monkeypatch):
     """Where rows of `out` are no rows in the memory, they are not compiled."""
     random, filled = np.random.default_rng(1), []
@@ -84,9 +84,11 @@ def test_outer_products_are_the_same_compiled_wherever_the_numbers_stand(turned,
         out = out[::-1]
     elif turned == "precision":
         out = out.astype(np.longdouble)
+    elif turned == "between bytes":  # which are between one example and the next
+        out = np.zeros(40, [("mark", "u1"), ("numbers", dtype, (30, 101))])["numbers"]
     outer_products(a, b, out[:, :, :-1])
     assert_allclose(out.astype(dtype), expected, rtol=0 if turned != "precision" else 1e-15)
-    assert bool(filled) == (turned not in ("out", "backwards", "precision"))
+    assert bool(filled) == (turned not in ("out", "backwards", "precision", "between bytes"))
     assert not whole[:, :9].any()
 
 

@@ -111,6 +111,16 @@ def test_a_dense_system_is_left_where_the_curvature_is_not_positive_and_that_is_
     assert_array_equal(found, 11 * curvature)
 
 
+@pytest.mark.parametrize("version", ["numpy", pytest.param("compiled", marks=needs_numba)])
+def test_a_dense_system_that_has_no_solution_has_none_either_where_rounding_gives_it_a_curvature(version):
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        Q, lam = np.linalg.qr(random.standard_normal((12, 12)))[0], np.append(np.geomspace(1e-6, 1, 5), np.zeros(7))
+        A = Q * lam @ Q.T
+        b, solve = random.standard_normal(12), getattr(vectors.dense_conjugate_gradient, version)
+        assert solve((A + A.T) / 2, b, 99, 1e-10)[1] <= 0
+
+
 @needs_numba
 @pytest.mark.parametrize("place", [0, 5, 1023, 2000])
 def test_a_residual_that_is_not_a_number_somewhere_has_no_largest_one(place):
