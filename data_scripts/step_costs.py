@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from numopt import optimizers
+from numopt.kernels.sharing import one_thread_of_blas
 from numopt.networks import cnn, lenet, mlp
 from numopt.optimizer import Diverged
 from numopt.problems import Counted, EmpiricalRisk
@@ -41,25 +42,31 @@ def begun(method, risk, theta):
 
 def on_tiny(method):
     """(what it asks for in a step: as many numbers as QUESTIONS, None), or (None, why it takes none on a large net)."""
+    with one_thread_of_blas():  # what it takes to switch between one and more is not the method's
+        try:
+            questions(method)  # nor is what is loaded at its first use
+            tracemalloc.start()
+            asked = questions(method)
+            _, most = tracemalloc.get_traced_memory()
+        except (NotImplementedError, ValueError, TypeError) as error:
+            return None, str(error).split("; ")[0].split(": ")[0]
+        finally:
+            tracemalloc.stop()
+    if most > 8 * mlp(TINY).size**2:
+        return None, "a matrix with a row for every weight"
+    return asked, None
+
+
+def questions(method):
+    """How many values, gradients and products it asks for in a step, after the first."""
     net, random = mlp(TINY), np.random.default_rng(SEED)
     problem = Counted(EmpiricalRisk(net, random.standard_normal((40, TINY[0])), np.arange(40) % TINY[-1], 10, SEED))
-    why = None
-    tracemalloc.start()
-    try:
-        steps = forever(method, problem, net.initial(SEED))
+    steps = forever(method, problem, net.initial(SEED))
+    next(steps)
+    before = [problem.counts[question] for question in QUESTIONS]
+    for _ in range(STEPS):
         next(steps)
-        before = [problem.counts[question] for question in QUESTIONS]
-        for _ in range(STEPS):
-            next(steps)
-        asked = [(problem.counts[question] - count) / STEPS for question, count in zip(QUESTIONS, before)]
-    except (NotImplementedError, ValueError, TypeError) as error:
-        why = str(error).split("; ")[0].split(": ")[0]
-    finally:
-        _, most = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    if most > 8 * net.size**2:
-        why = "a matrix with a row for every weight"
-    return (None, why) if why else (asked, None)
+    return [(problem.counts[question] - count) / STEPS for question, count in zip(QUESTIONS, before)]
 
 
 def forever(method, problem, theta):

@@ -49,13 +49,14 @@ def orthogonal_factor(A):
         return np.ascontiguousarray(lapack.sorgqr(reflections, lengths, lwork=64 * len(A), overwrite_a=1)[0])
 
 
-WIDE = 1024
+WIDE = 1024  # rows
 
 
 def threads_for(A):
     """One thread for SciPy's LAPACK, but where there is much to do: its own stay awake afterwards, beside NumPy's.
 
-    On two cores a step of K-FAC on LeNet took more than twice as long with them.
+    On two cores a step of K-FAC on LeNet took more than twice as long with them, and a step of Shampoo on a layer of
+    3,073 inputs, with its eigenvectors, takes half as long again without.
     """
     return one_thread_of_blas() if len(A) < WIDE else nullcontext()
 

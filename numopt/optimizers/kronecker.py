@@ -247,7 +247,7 @@ def between(L, W, R):
 
 
 def between_inverses(G_chol, W, A_chol):
-    """The vector of the matrices G_i⁻¹ W_i A_i⁻¹, from the Cholesky factors of G_i and A_i: no inverse is formed."""
+    """The vector of the matrices G_i⁻¹ W_i A_i⁻¹, from the Cholesky factors of G_i and A_i."""
     return flat(solved(G_i, solved(A_i, W_i.T).T) for G_i, W_i, A_i in zip(G_chol, W, A_chol, strict=True))
 
 

@@ -332,6 +332,21 @@ def test_who_takes_a_step_on_a_net_and_what_it_asks_for_is_found_out(method, ask
         assert_allclose(found, asked)  # of a run that breaks off at the third step, three for two
 
 
+def test_what_a_method_loads_at_its_first_use_is_not_taken_for_a_matrix_of_all_weights():
+    loaded = []
+
+    @optimizer
+    def first_use_descent(problem, theta, *, t=0):
+        """Needs a large table from its fifth step on, which stays for all runs."""
+        for t, loss in problem.losses(after=t):
+            if t == 5 and not loaded:
+                loaded.append(np.zeros(10**6))
+            theta = theta - 0.1 * loss.gradient(theta)
+            yield theta
+
+    assert step_costs.on_tiny(first_use_descent) == ([0.0, 1.0, 0.0], None) and loaded
+
+
 def test_the_cost_of_each_method_is_measured_beside_adam_and_a_method_that_ends_begins_again(monkeypatch):
     clock = iter(range(10**6))
     monkeypatch.setattr(step_costs.time, "perf_counter", lambda: next(clock))

@@ -405,6 +405,16 @@ def test_lenet_on_cifar10_in_eight_epochs_none_overfits(arrays):
         assert np.all(drawn[f"{name}: test loss"] - drawn[f"{name}: training loss"] < 0.1)
 
 
+@pytest.mark.parametrize("seed", lenet_on_cifar10.SEEDS)
+def test_lenet_on_cifar10_a_learned_step_costs_six_forward_passes_and_as_many_backward(seed):
+    runs = recorded("lenet")
+    learned, fixed = (runs[lenet_on_cifar10.SETTING.format(method, lenet_on_cifar10.EPOCHS, seed)]
+                      for method in ("second order, printed", "fixed"))
+    epochs = min(len(learned["forward"]), len(fixed["forward"])) - 1
+    assert learned["forward"][epochs] == 6 * fixed["forward"][epochs] > 0
+    assert learned["backward"][epochs] == fixed["backward"][epochs] > 0
+
+
 def test_lenet_on_cifar10_the_numbers_are_those_of_the_search():
     known, epochs = recorded("lenet"), EXPERIMENTS["lenet"].search_epochs
     for label, lr in ("fixed", 0.1), ("Adam", 0.001):
