@@ -127,4 +127,4 @@ CURVATURES = "hessian", "gauss_newton", "fisher", "sampled_fisher", "empirical_f
 CHECKS = {"value": checked_value, "gradient": checked_gradient, "value_and_gradient": checked_both,
           "sampled_gradient": checked_gradient, **dict.fromkeys(CURVATURES, checked_matrix),
           "residuals": checked_residuals, "jacobian": checked_rows, "per_example_gradients": checked_rows,
-          "fisher_rows": checked_rows, "kronecker_factors": checked_factors}
+          "fisher_rows": checked_rows, "fisher_moments": checked_gradient, "kronecker_factors": checked_factors}

@@ -164,9 +164,9 @@ class Drawing(Wrapped):
         self.drawn.append(tuple(seed))
         return self.problem.kronecker_factors(theta, seed=seed, **how)
 
-    def fisher_rows(self, theta, seed=None, **how):
+    def fisher_moments(self, theta, *along, seed=None, **how):
         assert tuple(seed) == self.drawn[-1]  # the labels of the factors
-        return self.problem.fisher_rows(theta, seed=seed, **how)
+        return self.problem.fisher_moments(theta, *along, seed=seed, **how)
 
 
 @pytest.mark.parametrize("name, how, every", [

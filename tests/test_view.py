@@ -58,6 +58,10 @@ class Changed(Wrapped):
     def fisher_rows(self, theta, **how):
         return sqrt(self.a) * self.problem.fisher_rows(self.T @ theta, **how) @ self.T
 
+    def fisher_moments(self, theta, U_G, U_A, **how):
+        U = block_diag(*map(np.kron, U_G, U_A))
+        return ((self.fisher_rows(theta, **how) @ U)**2).sum(axis=0) / self.problem.n
+
     def kronecker_factors(self, theta, **how):
         factors = self.problem.kronecker_factors(self.T @ theta, **how)
         sides = self.sides or [(np.eye(len(G)), np.eye(len(A))) for A, G in factors]

@@ -84,8 +84,16 @@ class Conv2D(Dense):
 
     def example_gradients(self, x, dy, dw):
         """The derivatives by [W | b] of each example, written into a row of dw."""
-        each = convolution_by_weights_of_each(x, dy, self.k, self.stride, self.padding, self.bias)
+        each = self.by_weights_of_each(x, dy)
         dw.reshape(each.shape)[:] = each
+
+    def example_moments(self, x, dy, L, R):
+        """The sum over the examples of the squares of Lᵀ M R, with the derivatives M by [W | b] of each."""
+        each = self.by_weights_of_each(x, dy)
+        return ((L.T @ (each @ R))**2).sum(axis=0)
+
+    def by_weights_of_each(self, x, dy):
+        return convolution_by_weights_of_each(x, dy, self.k, self.stride, self.padding, self.bias)
 
     def kronecker_factors(self, x, dy, n, form):
         """A and G of the patches."""

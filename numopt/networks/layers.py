@@ -160,6 +160,11 @@ class Dense(Layer):
         if self.bias:
             dw[:, :, -1] = dy
 
+    def example_moments(self, x, dy, L, R):
+        """The sum over the examples of the squares of Lᵀ dy [x 1]ᵀ R, without any of these matrices."""
+        xR = x @ R[:-1] + R[-1] if self.bias else x @ R
+        return ((dy @ L)**2).T @ xR**2
+
     def kronecker_factors(self, x, dy, n, form):
         """A and G, the second moments of the inputs [x 1] and of the derivatives dy of one example's loss.
 

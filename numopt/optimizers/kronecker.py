@@ -130,7 +130,7 @@ def ekfac(problem, theta, *, lr=0.1, damping=1e-3, beta=0.95, every=10, labels="
         A, G = average(A, A_t, eps), average(G, G_t, eps)
         if t <= 3 or t % every == 0:
             U_A, U_G = eigenvectors(A), eigenvectors(G)
-        s_t = moments(U_G, loss.fisher_rows(theta, seed=[seed, t], labels=labels), U_A) / loss.n
+        s_t = loss.fisher_moments(theta, U_G, U_A, seed=[seed, t], labels=labels)
         s = eps * s + (1 - eps) * s_t
         d = divided(between(transposed(U_G), loss.blocks(g), U_A), s, damping)
         theta = theta - lr(t) * between(U_G, loss.blocks(d), transposed(U_A))
@@ -253,13 +253,6 @@ def between_inverses(G_chol, W, A_chol):
 
 def transposed(Q):
     return [Q_i.T for Q_i in Q]
-
-
-def moments(L, rows, R):
-    """The sum over the rows of the squares of L_iᵀ W_i R_i, as one vector; the W_i are the matrices of a row."""
-    ends = np.cumsum([len(L_i) * len(R_i) for L_i, R_i in zip(L, R)])
-    W = [part.reshape(-1, len(L_i), len(R_i)) for part, L_i, R_i in zip(np.split(rows, ends[:-1], axis=1), L, R)]
-    return flat(((L_i.T @ W_i @ R_i)**2).sum(axis=0) for L_i, W_i, R_i in zip(L, W, R))
 
 
 def average(old, new, beta):

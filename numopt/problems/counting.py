@@ -43,7 +43,8 @@ class Counted(Wrapped):
     yourself, ask of `problem.problem`, or it counts too.
     """
 
-    COUNTS_AS = {"residuals": "values", "jacobian": "gradients", "per_example_gradients": "gradients"}
+    COUNTS_AS = {"residuals": "values", "jacobian": "gradients", "per_example_gradients": "gradients",
+                 "fisher_rows": "gradients", "fisher_moments": "gradients"}
 
     def __init__(self, problem):
         super().__init__(problem)

@@ -246,6 +246,17 @@ class MiniBatch(Objective):
         dz = self.derivatives_at(self.forward(theta)[0], seed, labels)
         return np.concatenate([self.per_example_gradients(theta, dz_k) for dz_k in dz])
 
+    def fisher_moments(self, theta, U_G, U_A, seed=None, labels="sampled"):
+        """(1/n) Σ (U_Gᵀ ∇W U_A)² over the fisher_rows, whose matrices are ∇W, for a U_G and a U_A of each of these."""
+        z, saved, _ = self.forward(theta)
+        s = np.zeros(self.size, z.dtype)
+        for dz in self.derivatives_at(z, seed, labels):
+            _, pairs = self.network.pairs(theta, saved, dz, inputs=False)
+            with self.network.threads():
+                for (layer, x, dy), s_i, L, R in zip(pairs, self.blocks(s), U_G, U_A, strict=True):
+                    s_i += layer.example_moments(x, dy, L, R)
+        return s / self.n
+
     def accuracy(self, theta):
         """The share of examples whose largest output is that of their label, or of their largest target."""
         if self.network.output_size == 1:

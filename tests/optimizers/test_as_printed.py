@@ -57,7 +57,7 @@ class OfStep(Objective):
 
     def __init__(self, all, t):
         self.all, self.g, self.h, self.c = all, all.G[t], all.C[t], all.f[t]
-        self.kronecker_factors, self.fisher_rows = lambda *_, **__: all.F[t], lambda *_, **__: all.rows[t]
+        self.kronecker_factors, self.rows = lambda *_, **__: all.F[t], all.rows[t]
 
     def value(self, theta):
         return self.c + (self.g @ theta).item()
@@ -68,6 +68,9 @@ class OfStep(Objective):
 
     def hessian(self, theta):
         return np.diag(self.h)
+
+    def fisher_moments(self, theta, U_G, U_A, **how):
+        return ((self.rows @ block_diag(*map(np.kron, U_G, U_A)))**2).mean(axis=0)
 
 
 def weights(beta):

@@ -783,13 +783,13 @@ def test_between_renewals_ekfac_keeps_its_eigenvectors_and_not_its_moments():
 
 MISTAKES = [
     ("ekfac", "eigenvalues that are K-FAC's",
-     "moments(U_G, loss.fisher_rows(theta, seed=[seed, t], labels=labels), U_A) / loss.n",
+     "loss.fisher_moments(theta, U_G, U_A, seed=[seed, t], labels=labels)",
      "flat(np.outer(*(np.diag(U.T @ B @ U) for U, B in pair)) for pair in (zip((U_G[i], U_A[i]), (G[i], A[i])) "
      "for i in range(len(A))))",
      "test_ekfac_is_nearer_to_the_fisher_matrix_than_kfac_always"),
     ("ekfac", "* the labels are those of the data",
-     "seed=[seed, t], labels=labels), U_A)",
-     "seed=[seed, t], labels='data'), U_A)",
+     "U_G, U_A, seed=[seed, t], labels=labels)",
+     "U_G, U_A, seed=[seed, t], labels='data')",
      "test_ekfac_is_nearer_to_the_fisher_matrix_than_kfac_always"),
     ("ekfac", "the way back is the way there",
      "between(U_G, loss.blocks(d), transposed(U_A))",

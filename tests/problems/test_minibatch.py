@@ -288,6 +288,7 @@ def test_what_is_drawn_with_a_seed_is_a_function_of_that_seed_alone_also_where_i
     ways = [lambda loss, seed: loss.fisher(theta, samples=1, seed=seed) @ v,
             lambda loss, seed: Whole(loss.network, loss.X, loss.Y).fisher(theta, samples=1, seed=seed) @ v,
             lambda loss, seed: loss.sampled_gradient(theta, seed), lambda loss, seed: loss.fisher_rows(theta, seed),
+            lambda loss, seed: loss.fisher_moments(theta, *eyes(loss.network), seed),
             lambda loss, seed: loss.kronecker_factors(theta, seed)[0][1]]
     for way in ways:
         drawn = [way(loss, seed) for seed in (0, 1, [0, 1], [2, 1], [1, 2])]
@@ -311,6 +312,28 @@ def test_the_labels_of_one_example_are_the_same_for_its_fisher_matrix_and_its_gr
     for (A, G), here in zip(factors, block_slices(loss.network)):
         row = loss.fisher_rows(theta)[0][here]
         assert_allclose(np.kron(G, A), np.outer(row, row), rtol=1e-10, atol=1e-14)
+
+
+def eyes(network):
+    """For every weight matrix the axes as they are: on its left, and on its right."""
+    return zip(*((np.eye(o), np.eye(i)) for layer in network.layers for o, i in layer.shapes))
+
+
+@pairs(SMALL)
+@pytest.mark.parametrize("labels", ["sampled", "exact", "data"])
+def test_the_moments_along_products_of_axes_are_those_of_the_rows(network, labels):
+    loss, theta = made(network)
+    random = np.random.default_rng(2)
+    L, R = zip(*((random.standard_normal((len(W), len(W))), random.standard_normal((W.shape[1], W.shape[1])))
+                 for W in loss.blocks(theta)))  # any matrices, not only orthogonal ones
+    rows = loss.fisher_rows(theta, seed=[4, 1], labels=labels)
+    assert labels != "sampled" or len(rows) == loss.n
+    expected = sum((block_diag(*map(np.kron, L, R)).T @ row)**2 for row in rows) / loss.n
+    s = loss.fisher_moments(theta, L, R, seed=[4, 1], labels=labels)
+    assert_allclose(s, expected, rtol=1e-9, atol=1e-12 * expected.max())
+    for side in (L, R[:-1]), (L + L[:1], R):
+        with pytest.raises(ValueError):
+            loss.fisher_moments(theta, *side)
 
 
 def test_the_gradient_of_drawn_labels_is_a_function_of_its_seed():
