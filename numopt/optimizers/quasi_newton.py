@@ -131,7 +131,8 @@ def bfgs_update(M, s, y):
     if M is None:
         M = (s @ y) / (y @ y) * np.eye(len(s), dtype=s.dtype)
     My, ys = M @ y, y @ s
-    return M + (1 + y @ My / ys) / ys * np.outer(s, s) - (np.outer(s, My) + np.outer(My, s)) / ys
+    sMy = np.outer(s, My)
+    return M + (1 + y @ My / ys) / ys * np.outer(s, s) - (sMy + sMy.T) / ys
 
 
 def two_loops(pairs, g):
