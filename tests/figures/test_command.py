@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import figures
-from figures.making import records, rendering
+from figures.making import command, records, rendering
 from figures.making.command import main
 from figures.making.parameters import asked, like, parameters, spelt
 
@@ -79,6 +79,36 @@ def folder(tmp_path):
     return command
 
 
+def loaded(name, file, text, monkeypatch):
+    """A script as figures.NAME, in this process."""
+    file.write_text(text, encoding="utf-8")
+    specification = importlib.util.spec_from_file_location(f"figures.{name}", file)
+    script = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(script)
+    monkeypatch.setitem(sys.modules, f"figures.{name}", script)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys):
+    """A function that runs the command on figures of their own in this process: (its answer, stdout, stderr)."""
+    def here(*arguments, **scripts):
+        (tmp_path / "making").mkdir()
+        shutil.copy(rendering.HERE / "making" / "lectures.mplstyle", tmp_path / "making")
+        for name, text in scripts.items():
+            loaded(name, tmp_path / f"{name}.py", text, monkeypatch)
+        monkeypatch.setattr(rendering, "HERE", tmp_path)
+        monkeypatch.setattr(records, "RECORDS", tmp_path / "records")
+        monkeypatch.setattr(command, "sweep", lambda function, jobs, **how: [(job, function(job)) for job in jobs])
+        monkeypatch.chdir(tmp_path)
+        try:
+            answer = main([*arguments])
+        except SystemExit as refusal:
+            answer = refusal.code
+        return answer, *capsys.readouterr()
+
+    return here
+
+
 def files(folder):
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
 
@@ -126,13 +156,16 @@ def test_neither_the_style_nor_a_file_of_the_package_is_a_figure():
 
 # ---------------------------------------------------------------------------- what it leaves, and answers
 
-def test_a_figure_that_fails_does_not_stop_the_others(folder, tmp_path):
-    done = subprocess.run(**folder("-j", "2", a_line=GOOD, broken=BROKEN, c_line=GOOD, no_python="def compute(:"))
+@linux
+def test_a_figure_that_fails_or_whose_process_is_killed_does_not_stop_the_others(folder, tmp_path):
+    scripts = {"a_line": GOOD, "broken": BROKEN, "killed": KILLED, "no_python": "def compute(:", "z_line": GOOD}
+    done = subprocess.run(**folder("-j", "1", **scripts))
     assert done.returncode == 1
-    assert files(tmp_path / "figures" / "out") == ["a_line.png", "c_line.png"]
-    assert sorted(Path(line).stem for line in done.stdout.split()) == ["a_line", "c_line"]
+    assert files(tmp_path / "figures" / "out") == ["a_line.png", "z_line.png"]
+    assert sorted(Path(line).stem for line in done.stdout.split()) == ["a_line", "z_line"]
     assert "numopt.optimizer.Diverged: adam became non-finite at step 7" in done.stderr
-    assert "SyntaxError" in done.stderr and "2 of 4 failed: broken, no_python" in done.stderr
+    assert "killed: its process died, killed by SIGKILL" in done.stderr
+    assert "SyntaxError" in done.stderr and "3 of 5 failed: broken, killed, no_python" in done.stderr
 
 
 def workers_of(process):
@@ -174,13 +207,6 @@ def test_no_process_outlives_the_command(kill, folder, tmp_path):
     assert files(tmp_path / "pictures") == []
 
 
-@linux
-def test_a_process_that_is_killed_fails_its_own_figure_only(folder, tmp_path):
-    done = subprocess.run(**folder("-j", "1", "--out", "pictures", a_line=GOOD, killed=KILLED, z_line=GOOD))
-    assert done.returncode == 1 and files(tmp_path / "pictures") == ["a_line.png", "z_line.png"]
-    assert "killed: its process died, killed by SIGKILL" in done.stderr and "1 of 3 failed: killed" in done.stderr
-
-
 def test_a_terminal_without_the_letters_and_a_reader_who_has_had_enough_are_no_errors(folder):
     command = folder("--list", **{f"line{k}": GOOD.replace("A line.", "γ − 1.\n\nLecture 1." + 90 * " ")
                                   for k in range(900)})
@@ -200,10 +226,10 @@ def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_computed(
     assert "no file can be written there" in capsys.readouterr().err
 
 
-def test_a_folder_below_a_file_is_said_before_anything_is_computed(folder, tmp_path):
+def test_a_folder_below_a_file_is_said_before_anything_is_computed(here, tmp_path):
     (tmp_path / "file").touch()
-    refused = subprocess.run(**folder("--out", "file/below", endless=ENDLESS))
-    assert refused.returncode == 2 and "--out file/below: no file can be written there" in refused.stderr
+    answer, _, said = here("--out", "file/below", endless=ENDLESS)
+    assert answer == 2 and "--out file/below: no file can be written there" in said
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="signals of this kind are those of Unix")
@@ -267,9 +293,9 @@ WITH = GOOD.replace("def compute():", f"def compute({KEYWORDS}):").replace(
     "np.arange(3.0)", "np.linspace(low, 1, points)[{'line': slice(None)}[kind]]")
 
 
-def test_other_parameters_go_to_a_file_of_another_name(folder, tmp_path):
-    done = subprocess.run(**folder("line", "--set", "low=-1", "--set", "points=4", "--out", "pictures", line=WITH))
-    assert done.returncode == 0 and files(tmp_path / "pictures") == ["line-points=4-low=-1.0.png"]
+def test_other_parameters_go_to_a_file_of_another_name(here, tmp_path):
+    answer, *_ = here("line", "--set", "low=-1", "--set", "points=4", "--out", "pictures", line=WITH)
+    assert answer == 0 and files(tmp_path / "pictures") == ["line-points=4-low=-1.0.png"]
 
 
 def test_a_parameter_that_is_as_usual_changes_nothing():
@@ -302,14 +328,14 @@ def test_what_is_refused_is_a_line_and_nothing_is_drawn(capsys, tmp_path):
     assert not (tmp_path / "pictures").exists()
 
 
-def test_what_a_figure_cannot_draw_is_said_in_a_line(folder):
-    refused = subprocess.run(**folder("line", "--set", "kind=dots", line=WITH))
-    assert refused.returncode == 1 and "line: there is no picture with kind=dots: KeyError: 'dots'" in refused.stderr
-    assert "Traceback" not in refused.stderr
+def test_what_a_figure_cannot_draw_is_said_in_a_line(here):
+    answer, _, said = here("line", "--set", "kind=dots", "--out", "pictures", line=WITH)
+    assert answer == 1 and "line: there is no picture with kind=dots: KeyError: 'dots'" in said
+    assert "Traceback" not in said
 
 
-def test_list_of_a_name_says_its_parameters(folder):
-    said = subprocess.run(**folder("line", "--list", line=WITH)).stdout
+def test_list_of_a_name_says_its_parameters(here):
+    _, said, _ = here("line", "--list", line=WITH)
     assert "--set points=3, low=0.0, kind=line, shares=0.1,0.2, grid=True" in said
 
 
@@ -362,7 +388,7 @@ def test_a_picture_of_many_bytes_has_a_palette_and_looks_the_same(monkeypatch, t
         assert (before.mode, after.mode) == ("RGBA", "P") and before.info["dpi"] == after.info["dpi"]
         apart = np.abs(np.asarray(before.convert("RGB"), float) - np.asarray(after.convert("RGB"), float))
     assert len(few.read_bytes()) < len(whole.read_bytes()) / 2 and apart.mean() < 1 and apart.max() < 64
-    with Image.open(rendering.render("zigzag", tmp_path, transparent=True)) as without_a_ground:
+    with Image.open(rendering.render("nesterov_step", tmp_path, transparent=True)) as without_a_ground:
         assert without_a_ground.mode == "RGBA"
 
 
@@ -440,11 +466,7 @@ def test_a_record_is_made_once_and_drawn_from_until_it_is_made_again(folder, tmp
 @pytest.fixture
 def line(tmp_path, monkeypatch):
     """The script above as figures.line, with a place for its record."""
-    (tmp_path / "line.py").write_text(RECORDED, encoding="utf-8")
-    specification = importlib.util.spec_from_file_location("figures.line", tmp_path / "line.py")
-    script = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(script)
-    monkeypatch.setitem(sys.modules, "figures.line", script)
+    loaded("line", tmp_path / "line.py", RECORDED, monkeypatch)
     monkeypatch.setattr(records, "RECORDS", tmp_path / "records")
     monkeypatch.setattr(records, "PARTS", tmp_path / "parts")
     monkeypatch.chdir(tmp_path)
@@ -481,11 +503,11 @@ def test_what_another_version_of_the_script_has_left_is_not_used(line, tmp_path)
 @pytest.mark.parametrize("arguments, said", [
     (["zigzag", "--recompute"], "nothing is recorded of zigzag"), (["zigzag", "--data", "digits"], "needs --recompute"),
     (["line", "--recompute", "--data", "iris"], "cannot be made from 'iris'; it can be from digits, boston")])
-def test_what_cannot_be_recomputed_is_refused_with_the_reason(arguments, said, folder):
-    refused = subprocess.run(**folder(*arguments, line=RECORDED, zigzag=GOOD))
-    assert refused.returncode == 2 and said in refused.stderr
+def test_what_cannot_be_recomputed_is_refused_with_the_reason(arguments, said, here):
+    answer, _, words = here(*arguments, line=RECORDED, zigzag=GOOD)
+    assert answer == 2 and said in words
 
 
-def test_without_its_record_a_figure_says_how_to_make_it(folder):
-    refused = subprocess.run(**folder("line", line=RECORDED))
-    assert refused.returncode == 1 and "make it with python -m figures line --recompute" in refused.stderr
+def test_without_its_record_a_figure_says_how_to_make_it(here):
+    answer, _, said = here("line", "--out", "pictures", line=RECORDED)
+    assert answer == 1 and "make it with python -m figures line --recompute" in said and "Traceback" not in said
