@@ -19,6 +19,8 @@ from numopt.problems.shapes import Landscape, Plane, fixed
 
 def grid(objective, x, y):
     """The values of a function of two numbers for a contour plot: [j, i] is the value at (x[i], y[j])."""
+    if type(objective) is Quadratic and objective.size == 2:  # all at once
+        return objective.values(np.stack(np.meshgrid(x, y), axis=-1))
     return np.array([[objective.value(np.array([a, b], float)) for a in x] for b in y])
 
 
@@ -51,6 +53,11 @@ class Quadratic(Landscape):
     def value(self, theta):
         theta = vector(self, theta)
         return (0.5 * theta @ (self.A @ theta) - self.b @ theta + self.c).item()
+
+    def values(self, thetas):
+        """At many points, whose coordinates stand along the last axis: to the bit the same."""
+        rows, columns = thetas[..., None, :], thetas[..., None]
+        return (0.5 * rows @ (self.A @ columns))[..., 0, 0] - (self.b @ columns)[..., 0] + self.c
 
     def gradient(self, theta):
         theta = vector(self, theta)

@@ -15,15 +15,19 @@ from numopt.problems import MiniBatch
 MOVING = ["learning_rate_step", "matrices", "momentum", "race", "saddle", "zigzag"]
 
 
-@pytest.fixture
-def parts(monkeypatch):
-    """A function that gives (figure, show, number of frames) of a figure's moving picture, without drawing any."""
-    for script in (moving, learning_rate_step, matrices, race, zigzag):
-        monkeypatch.setattr(script, "animation", lambda figure, show, frames: (figure, show, frames))
+@pytest.fixture(scope="module")
+def parts(arrays):
+    """A function that gives (figure, show, number of frames) of a figure's moving picture, without drawing any: of its
+    own arrays, and then for all tests the same, or of those that it is given."""
+    known = {}
 
-    def of(script, **arrays):
-        with figures.drawing():
-            return script.animate(**arrays)
+    def of(script, **given):
+        if given or script not in known:
+            with figures.drawing(), pytest.MonkeyPatch.context() as patch:
+                for each in (moving, learning_rate_step, matrices, race, zigzag):
+                    patch.setattr(each, "animation", lambda figure, show, frames: (figure, show, frames))
+                known[script] = script.animate(**given or arrays(script.__name__.split(".")[-1]))
+        return known[script]
 
     return of
 
@@ -39,7 +43,7 @@ def test_these_figures_move():
 @pytest.mark.parametrize("script", [saddle, momentum], ids=["saddle", "momentum"])
 def test_the_last_frame_is_the_picture_and_the_first_its_beginning(script, parts, arrays):
     computed = arrays(script.__name__.split(".")[-1])
-    figure, show, frames = parts(script, **computed)
+    figure, show, frames = parts(script)
     with figures.drawing():
         whole = data(script.draw(**computed))
     show(0)
@@ -52,7 +56,7 @@ def test_the_last_frame_is_the_picture_and_the_first_its_beginning(script, parts
 
 def test_zigzag_goes_along_its_steps_without_haste_and_ends_as_the_still_picture(parts, arrays):
     gamma, descent = arrays("zigzag").values()
-    figure, show, frames = parts(zigzag, gamma=gamma, descent=descent)
+    figure, show, frames = parts(zigzag)
     line, *corners = (line for line in figure.axes[0].lines if len(line.get_xdata()) > 2)
     for frame in (0, 10, 25, frames - 2):
         show(frame)
@@ -113,8 +117,8 @@ def pixels(figure):
 
 
 @pytest.mark.parametrize("script", [zigzag, saddle, momentum], ids=["zigzag", "saddle", "momentum"])
-def test_a_loop_takes_ten_to_twenty_seconds(script, parts, arrays):
-    *_, frames = parts(script, **arrays(script.__name__.split(".")[-1]))
+def test_a_loop_takes_ten_to_twenty_seconds(script, parts):
+    *_, frames = parts(script)
     assert 40 <= frames + moving.PAUSE <= 140 and 9 <= (frames + moving.PAUSE) / moving.A_SECOND <= 20
 
 
@@ -160,7 +164,7 @@ def test_learning_rate_step_over_other_rates_and_none_that_are_outside(arrays):
 
 def test_learning_rate_step_its_curves_are_the_loss_along_the_gradient(arrays, parts):
     computed = arrays("learning_rate_step")
-    figure, show, frames = parts(learning_rate_step, **computed)
+    figure, show, frames = parts(learning_rate_step)
     show(frames - 1)
     assert_array_equal(figure.axes[0].lines[0].get_ydata(), computed["curves"][-1])
     assert_allclose(computed["curves"][:, 0], 1, atol=0.1)              # a short step changes little

@@ -14,27 +14,34 @@ from numopt.kernels.twins import Kernel
 @pytest.fixture
 def drawn(arrays, tmp_path, monkeypatch):
     """A function that draws a figure, from arrays that are computed once for all tests, and gives the bytes."""
-    def draw(name, folder):
+    def draw(name):
         computed = arrays(name)
         monkeypatch.setattr(figures.load(name), "compute", lambda: computed)
-        return figures.render(name, tmp_path / folder).read_bytes()
+        return figures.render(name, tmp_path).read_bytes()
 
     return draw
 
 
+@pytest.fixture(scope="module")
+def before():
+    """The bytes that were drawn of a figure before, by its name."""
+    return {}
+
+
 @pytest.mark.parametrize("name", figures.names())
-def test_the_picture_in_the_repository_is_what_it_draws(name, drawn):
+def test_the_picture_in_the_repository_is_what_it_draws(name, drawn, before):
     there, here = rendering.DRAWN_WITH.read_text(encoding="utf-8").strip(), rendering.drawn_with()
     if there != here or Kernel.reading:
         pytest.skip(f"to the byte only with {there}, and compiled; here is {here}")
-    assert drawn(name, "here") == (figures.RENDERED / f"{name}.png").read_bytes(), (
+    before[name] = drawn(name)
+    assert before[name] == (figures.RENDERED / f"{name}.png").read_bytes(), (
         f"look at it: python -m figures {name}; and if it is as it should be: python -m figures {name} --maintain")
 
 
 @pytest.mark.parametrize("name", ["rate_momentum", "zigzag", "saddle"])
-def test_it_draws_the_same_bytes_twice(name, drawn):
-    first = drawn(name, "first")
-    assert first[:8] == b"\x89PNG\r\n\x1a\n" and first == drawn(name, "second")
+def test_it_draws_the_same_bytes_twice(name, drawn, before):
+    first = before.get(name) or drawn(name)
+    assert first[:8] == b"\x89PNG\r\n\x1a\n" and first == drawn(name)
 
 
 def test_what_the_solver_of_the_layout_adds_up_in_another_order_moves_nothing(monkeypatch):

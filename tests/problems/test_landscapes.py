@@ -182,11 +182,12 @@ def test_where_the_slope_is_zero_and_there_is_no_minimum(f, theta, signs):
     assert_allclose(np.sign(np.linalg.eigvalsh(f.hessian(theta))), signs)
 
 
-def test_grid_has_the_value_at_x_i_y_j_in_row_j_and_column_i():
+@pytest.mark.parametrize("f", [Booth(), Quadratic([[2, 1], [1, 4]], [1, -3], 0.5)], ids=["Booth", "quadratic"])
+def test_grid_has_the_value_at_x_i_y_j_in_row_j_and_column_i(f):
     x, y = [0, 1, 2], [5, 7]
-    values = grid(Booth(), x, y)
+    values = grid(f, x, y)
     assert values.shape == (2, 3)
-    assert all(values[j, i] == Booth().value([x[i], y[j]]) for i in range(3) for j in range(2))
+    assert all(values[j, i] == f.value([x[i], y[j]]) for i in range(3) for j in range(2))
 
 
 def test_the_minimizer_of_a_quadratic_is_where_A_theta_is_b():
