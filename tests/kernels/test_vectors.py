@@ -37,7 +37,7 @@ CASES = {
                                  for x, r, p, Ap in long_vectors(a)),
     "least_residual": lambda a: ((a(n), a(n), *pairs_of(n, k, a), 0.01 * np.tril(a(known, known), -1), skipped)
                                  for n, k, known, skipped in [(1, 0, 0, 0), (40, 7, 0, 2), (1000, 3, 3, 0),
-                                                              (2537, 10, 9, 1)]),
+                                                              (40, 3, 0, 3), (40, 2, 1, 5), (2537, 10, 9, 1)]),
     "dense_conjugate_gradient": lambda a: ((positive(n, a), size * a(n), most, tolerance)
                                            for n, steps in [(1, 1), (9, 5), (33, 7)]
                                            for size, most, tolerance in [(1, steps, 1e-3), (1, 30, 0.5), (1, 30, 0.1),

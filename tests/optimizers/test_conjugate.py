@@ -172,6 +172,15 @@ def test_it_starts_afresh_every_n_steps_and_where_gradients_are_far_from_orthogo
     assert sum(np.array_equal(p, -g) for _, g, p in directions(never, 40)) <= 14 + 3
 
 
+@pytest.mark.parametrize("overlap, second", [(0.5, [-1.0, -0.5]), (0.51, [-2.0, -0.5])])
+def test_gradients_that_overlap_by_exactly_so_much_are_far_from_orthogonal(overlap, second):
+    # g₀ = (½, 0) and g = (½, ½): gᵀg₀ = ½ gᵀg, and the β of Fletcher and Reeves is 2
+    slope = Function(lambda x: 0.0, lambda x: np.array([0.5, 0.5 * (x[0] != 0)]))
+    run = nonlinear_cg(slope, [0.0, 0.0], formula="fletcher_reeves", overlap=overlap,
+                       search=lambda loss, theta, p, f, g, alpha: Step(1.0, f, g))
+    assert_array_equal(path(run, 2)[1:], [[-0.5, 0], second])
+
+
 def test_the_steps_meet_the_strong_wolfe_conditions_with_a_tenth_of_the_slope():
     valley = Rosenbrock(4)
     run, x = nonlinear_cg(valley, valley.start), valley.start
