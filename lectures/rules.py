@@ -37,9 +37,20 @@ def drift(text, file):
 
 
 def dead_links(text, file):
+    """A link to a file that is not there, or to a section that its page has not."""
     for _, target in LINK.findall(without_code(text)):
-        if not re.match(r"https?://|#", target) and not (file.parent / target.split("#")[0]).exists():
+        if re.match(r"https?://", target):
+            continue
+        place, _, section = target.partition("#")
+        page = file.parent / place if place else file
+        if not page.exists() or section and section not in sections(page.read_text(encoding="utf-8")):
             yield f"the link {target} leads nowhere"
+
+
+def sections(text):
+    """The names by which code hosts link to the sections of a page."""
+    heads = re.findall(r"^#+ (.+)$", without_blocks(text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 def missing_tests(text, file):

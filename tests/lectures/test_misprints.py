@@ -22,6 +22,7 @@ def test_every_misprint_names_its_test_and_every_test_is_named():
     ("| 3.1 | a | b | reading |\n", "has a place"),
     ("| 3.1 | a | b | c | the same |\n", "shown by 'the same'"),
     ("| 3.1 | a | b | c | reading |\n", "no row names test_it"),
+    ("| 3.1 | a | b | c | [`test_it`](../tests/test_other.py) |\n", "no row names test_it"),
 ])
 def test_a_row_without_its_test_is_found(row, fault):
     assert any(fault in found for found in misprints(HEAD + row, PAGE, {"test_it"}))

@@ -20,6 +20,7 @@ By (1.1):
 | a | $\\lvert x\\rvert$ |
 |---|---|
 | $a$ | $b$ |
+| \\$5 | and \\$6 |
 
 ## What goes wrong
 
@@ -50,7 +51,14 @@ By (1.1):
 
 ## Sources
 
-""" + 110 * "A line.\n"
+Their (1.9), and [theirs](http://they.org/gone.md#nowhere), `[code](gone.md)` and
+
+```
+[a block](gone.md)
+## no section
+```
+
+""" + 102 * "A line.\n"
 SOLVED = "".join(f"## 1.{k}\n\nThus. [`test_momentum`](../../tests/test_here.py)\n\n" for k in range(1, 5))
 
 
@@ -84,8 +92,8 @@ def test_nothing_is_wrong_with_a_good_one(made_up):
     ("## The card\n", "## Card\n", "last sections"),
     ("## What goes wrong\n", "## What goes right\n", "What goes wrong"),
     ("## As the sources print it\n", "## As printed\n", "As the sources print it"),
-    (110 * "A line.\n", "", "lines"),
-    (110 * "A line.\n", 360 * "A line.\n", "lines"),
+    (102 * "A line.\n", "", "lines"),
+    (102 * "A line.\n", 352 * "A line.\n", "lines"),
     ("tag{1.1}", "tag{2.1}", "not this lecture's"),
     ("By (1.1)", "By (1.2)", r"no equation \(1.2\)"),
     ("By (1.1)", "$$x \\tag{1.1}$$", r"two equations are \(1.1\)"),
@@ -116,8 +124,8 @@ def test_what_is_wrong_is_found(old, new, fault, made_up):
 
 def lines_of(text, count):
     """The text with as many lines as that."""
-    rest = len(text.splitlines()) - 110
-    return text.replace(110 * "A line.\n", (count - rest) * "A line.\n")
+    rest = len(text.splitlines()) - 102
+    return text.replace(102 * "A line.\n", (count - rest) * "A line.\n")
 
 
 def test_as_much_as_is_allowed_is_allowed_and_one_more_or_less_is_not(made_up):
@@ -139,8 +147,18 @@ def test_as_much_as_is_allowed_is_allowed_and_one_more_or_less_is_not(made_up):
     assert len(found) == 1 and "hints of" in found[0]
     same = GOOD.replace("★★★", "★").replace("★★", "★")
     assert made_up(same) == ["its exercises do not become harder: [1, 1, 1, 1]"]
-    assert made_up(GOOD.replace("A line.\n", "[here](#sources) [there](https://x.y/z.md) [gone](gone.md)\n", 1)) == [
-        "the link gone.md leads nowhere"]
+
+
+@pytest.mark.parametrize("target, there", [
+    ("#sources", True), ("#what-goes-wrong", True), ("#as-the-sources-print-it", True), ("#no-section", False),
+    ("#source", False), ("gone.md", False), ("gone.md#sources", False), ("01-made-up.md#the-card", True),
+    ("01-made-up.md#the-cart", False), ("../tests/test_here.py", True), ("https://x.y/z.md", True),
+    ("solutions/01-made-up.md#by-hand-k-facs-and-by-code", True), ("http://x.y/z.md#a", True),
+    ("httpx/z.md", False), ("solutions", True)])
+def test_a_link_leads_to_a_file_that_is_there_and_to_a_section_of_it(target, there, made_up):
+    found = made_up(GOOD.replace("A line.\n", f"[here]({target})\n", 1),
+                    SOLVED + "## By hand: K-FAC's, and by code\n")
+    assert found == ([] if there else [f"the link {target} leads nowhere"])
 
 
 def test_a_figure_of_two_lectures_need_not_be_shown_before_both_are_there(monkeypatch, tmp_path):
