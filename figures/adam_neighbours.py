@@ -3,7 +3,9 @@
 The same gradients for five loops: 1 and some noise, and at step 300 once 30.  Drawn is the length of each step, in
 units of the rate, with β₂ = 0.99.  RAdam begins with the averaged gradient, then with little, and rises to Adam's
 steps, a warm-up.  Adam forgets the large square by a hundredth of it a step, Yogi by a hundredth of the newest one.
-AdaBelief divides by the noise alone.  Adan looks ahead with the last change, of which the large gradient makes two.
+AdaBelief divides by the noise alone.  Adan looks ahead with the last change, of which the large gradient makes two:
+its steps are short for twice as long as Adam's.  (Short is less than half of what a method's own steps were before.
+With a large gradient of 25 and less AdaBelief's are short for longest, whose steps had been so long.)
 
 Made for this course, after Zaheer et al. (2018), Liu et al. (2020), Zhuang et al. (2020) and Xie et al. (2022).
 Lecture 10.

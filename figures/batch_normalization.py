@@ -1,4 +1,4 @@
-"""With batch normalization a deep net learns from weights of half to eight times Glorot's size, and not without it.
+"""With batch normalization a deep net learns from half to eight times Glorot's weights, and without it from one or two.
 
 Nets of eight hidden layers of 32 units with tanh learn handwritten digits, in mini-batches of 100 at the rate 0.3, from
 Glorot's weights times ½, 1 and 4; once as they are and once normalized before every tanh.  Above, what one unit of the

@@ -1,9 +1,9 @@
 """A cliff throws gradient descent far away; with its gradient clipped it steps down and stays.
 
-The face of the cliff has a slope of 12.5, the land above and below hardly more than 2.  Gradient descent comes down
+The face of the cliff has a slope of 12.5, the land above and below one of less than 3.  Gradient descent comes down
 from above, happens to set foot on the face, and its next step is as long as the face is steep.  Clipped by norm the
 step keeps its direction, clipped by element each of its coordinates is cut; either way it climbs down to the foot,
-where the minimum is.  (From half of the starts on the land above gradient descent steps over the face and is not
+where the minimum is.  (From about half of the starts on the land above gradient descent steps over the face and is not
 thrown; clipped, it is thrown from none.)  Right, one derivative clipped to [−1, 1], and min(g, 1) as Ravasi's lecture
 prints it, which leaves −100 as it is.
 

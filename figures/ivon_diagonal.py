@@ -4,7 +4,8 @@ Softmax regression of 60 examples with 5 inputs and 3 classes, whole batches; IV
 h = 0.1 for each of the 18 weights.  It asks for the gradient beside θ, with noise of the variance 1 / (ess h).  On the
 left ess = 10⁴, as by default here, and it is near; on the right ess = 10, and it is far.  Above, what h is at the end,
 over the diagonal of the Hessian at θ (rings) and over the mean of that diagonal over such noise (dots).  Below, how far
-h is from either, as a share of its length.
+h is from either, as a share of its length.  (Too near, and noise is all there is to learn: with ess = 10⁷ what g is at
+θ, times the noise over its variance, outweighs the curvature, and h stays hundreds of times too large.)
 
 Made for this course, after Shen et al. (2024), Section 3.          Lecture 10.
 """

@@ -5,6 +5,7 @@ triangle is a step at which the rate is cut, a dot one at which it is raised.  D
 with an average of the gradients before, which turns a few steps after the gradient has turned; from then on the two
 agree again, and the rate rises on the way up as it does on the way down.  Compared with the velocity, which turns only
 at the top, the gradient disagrees as long as it goes up.  So the rate, below, stays near where it was, or climbs.
+(Where swings are as short as that average remembers, nothing tells the two: with μ = 0.5 either cuts all the way up.)
 
 Made for this course, after Jacobs (1988) and Hinton (2012), lecture 6d.          Lecture 4.
 """

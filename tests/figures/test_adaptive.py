@@ -30,6 +30,17 @@ def test_turned_valley_momentum_does_not_care_how_it_lies(arrays):
     assert ratio.max() < 1.4 * ratio.min()
 
 
+def test_turned_valley_turned_they_need_half_of_what_one_rate_does_at_100_and_no_less_at_30(arrays):
+    drawn = arrays("turned_valley")
+    turned = dict(zip(drawn["names"], drawn["needed"][1]))
+    for kappa, low, high in ((30, 0.95, 1.5), (100, 0.4, 0.5)):
+        left = np.linalg.norm(turned_valley.START) * ((kappa - 1) / (kappa + 1))**np.arange(1000)  # of its best rate
+        one_rate = np.argmax(left <= turned_valley.NEAR)
+        assert kappa != 100 or one_rate == 233
+        for name in ("adam", "rprop"):
+            assert low < turned[name][drawn["kappas"] == kappa].item() / one_rate < high
+
+
 @pytest.mark.parametrize("start", [(1.0, -0.5), (0.6, 0.8)])
 def test_turned_valley_it_is_the_same_from_other_starts(start, monkeypatch):
     monkeypatch.setattr(turned_valley, "START", np.array(start))
@@ -68,16 +79,29 @@ def test_first_steps_uncorrected_they_grow_to_six_and_a_half_times_the_rate_and_
 
 # ------------------------------------------------------------------------------------------------------ adam_neighbours
 
+def usual_and_short(found):
+    """Of every method its usual step before the large gradient, and for how many steps after it less than half."""
+    usual = {name: np.median(lengths[100:found["at"] - 5]) for name, lengths in found.items() if name != "at"}
+    return usual, {name: np.sum(found[name][found["at"] + 5:] < usual[name] / 2) for name in usual}
+
+
 @pytest.mark.parametrize("changed", [{}, {"seed": 1}, {"seed": 2, "large": 40.0, "steps": 2400},
-                                     {"noise": 0.2, "at": 250}])
+                                     {"noise": 0.2, "at": 250}, {"noise": 0.1}, {"noise": 0.4, "seed": 3}])
 def test_adam_neighbours_after_one_large_gradient_the_steps_of_yogi_stay_short_for_longest(changed):
     found = adam_neighbours.compute(**changed)
-    at = found.pop("at")
-    usual = {name: np.median(lengths[100:at - 5]) for name, lengths in found.items()}
-    short = {name: np.sum(found[name][at + 5:] < usual[name] / 2) for name in found}
+    usual, short = usual_and_short(found)
     assert max(short, key=short.get) == "yogi" and short["yogi"] > 3 * short["adam"] > 0
-    assert usual["adabelief"] > 2.5 * usual["adam"] and usual["adabelief"] == max(usual.values())
+    assert short["yogi"] > short["adabelief"] > short["adan"] > 1.6 * short["adam"] and short["radam"] <= short["adam"]
+    assert usual["adabelief"] > 2 * usual["adam"] and usual["adabelief"] == max(usual.values())
     assert np.median(found["radam"][5:9]) < 0.2 < 0.7 < np.median(found["radam"][:5])
+    assert (np.diff(found["radam"][5:100:10] / found["adam"][5:100:10]) > 0).all(), "a warm-up"
+    assert_allclose(found["radam"][-100:], found["adam"][-100:], rtol=0.02)
+
+
+@pytest.mark.parametrize("large, seed", [(25.0, 0), (25.0, 4), (15.0, 1)])
+def test_adam_neighbours_after_a_gradient_that_is_not_so_large_the_steps_of_adabelief_do(large, seed):
+    _, short = usual_and_short(adam_neighbours.compute(large=large, seed=seed))
+    assert max(short, key=short.get) == "adabelief"
 
 
 # ----------------------------------------------------------------------------------------------- signs_against_velocity
@@ -94,6 +118,14 @@ def test_signs_against_velocity_on_the_way_up_a_rate_is_cut_all_the_way_and_agai
         cut[name], gains[name] = (agree[uphill] < 0).mean(), found[f"{name}: gain"][50:].mean()
     assert cut["delta_bar_velocity"] == 1 and 0.2 < cut["delta_bar_delta"] < 0.6
     assert gains["delta_bar_delta"] > 1.5 * gains["delta_bar_velocity"]
+
+
+@pytest.mark.parametrize("lr, mu, least", [(0.2, 0.95, 0.6), (0.5, 0.9, 0.7), (0.1, 0.5, 1.0), (1.0, 0.5, 1.0)])
+def test_signs_against_velocity_on_short_swings_an_average_of_gradients_cuts_the_rate_as_well(lr, mu, least):
+    found = signs_against_velocity.compute(lr=lr, mu=mu)
+    cut = {name: (found[f"{name}: agree"][found[f"{name}: uphill"] > 0] < 0).mean()
+           for name in signs_against_velocity.LOOPS}
+    assert cut["delta_bar_velocity"] == 1 and cut["delta_bar_delta"] >= least
 
 
 # ---------------------------------------------------------------------------------------------------------- lamb_layers
@@ -132,6 +164,13 @@ def test_ivon_diagonal_h_comes_to_the_mean_of_the_diagonal_over_where_it_asks_an
             off[name, truth] = np.linalg.norm(np.subtract(*late)) / np.linalg.norm(diagonal.mean(axis=0))
     assert off["near", "mean"] < 0.1 and off["near", "diagonal"] < 0.1 and off["far", "mean"] < 0.12
     assert off["far", "diagonal"] > 1.5 * off["far", "mean"]
+
+
+@pytest.mark.parametrize("near, low, high", [(1e5, 0.5, 1.5), (1e7, 100, np.inf)])
+def test_ivon_diagonal_asked_too_near_it_learns_its_own_noise(near, low, high):
+    found = ivon_diagonal.compute(near=near, seed=2, steps=600, every=200, draws=2)
+    share = found["near: h"].sum(axis=1) / found["near: diagonal"].sum(axis=1)
+    assert (share > low).all() and (share < high).all()
 
 
 def test_ivon_diagonal_what_it_is_compared_with_is_the_diagonal_of_the_hessian():

@@ -633,6 +633,12 @@ def test_batch_normalization_it_does_from_half_to_eight_times_glorots_size_and_n
     assert late(0.1) > 0.25 and late(20.0) > 0.25
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_batch_normalization_without_it_from_glorots_size_and_twice_that_but_not_from_half_or_four_times(seed):
+    late = [np.median(batch_normalization.train(False, scale, 200, 0.3, seed)[1][-5:]) for scale in (0.5, 1, 2, 4)]
+    assert max(late[1:3]) < 0.05 and min(late[0], late[3]) > 0.7
+
+
 def test_batch_normalization_all_three_begin_with_the_same_inputs_of_mean_0_and_variance_1(arrays):
     given = arrays("batch_normalization")["given"][1, :, 0]
     assert_allclose(given, np.broadcast_to(given[1], given.shape), atol=2e-3)
