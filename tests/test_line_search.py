@@ -72,6 +72,15 @@ def test_on_a_quadratic_the_exact_step_is_the_closed_form(scale):
     assert_allclose(f, (theta - alpha * g) @ A @ (theta - alpha * g) / 2)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("share, trials", [(0.9, 1), (-0.9, 1), (1.1, 2), (-1.1, 2)])
+def test_a_slope_is_zero_if_it_is_the_root_of_the_precision_of_what_it_was(dtype, share, trials):
+    bend = 4 + 4 * share * np.finfo(dtype).eps**0.5  # so the slope begins at -4 and is zero a little before or behind 1
+    loss = Valley(lambda x: bend * x[0]**2 / 2 - 4 * x[0], lambda x: np.array([bend * float(x[0]) - 4], dtype))
+    exact(loss, np.zeros(1, dtype), np.ones(1, dtype), 0.0, np.full(1, -4, dtype))
+    assert loss.gradients == trials
+
+
 @pytest.mark.parametrize("length, trials", [(0.03, 3), (0.1, 2), (0.3, 2), (1.0, 1), (1.7, 2), (30.0, 2), (1e9, 2)])
 def test_on_a_quadratic_the_second_trial_is_the_answer_unless_the_first_is_ten_times_too_short(length, trials):
     # along p = -length g the minimum is at alpha = 1 / length, and alpha = 1 is tried first
@@ -365,6 +374,8 @@ def test_what_the_caller_knows_is_not_asked_again(search):
     told, asked = rosenbrock(), rosenbrock()
     assert search(told, theta, -g, optimize.rosen(theta), g).alpha == search(asked, theta, -g).alpha
     assert (asked.values, asked.gradients) == (told.values + 1, told.gradients + 1)
+    for half in (optimize.rosen(theta), None), (None, g):
+        assert search(rosenbrock(), theta, -g, *half).alpha == search(asked, theta, -g).alpha
 
 
 @pytest.mark.parametrize("search", SEARCHES)

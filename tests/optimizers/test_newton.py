@@ -489,9 +489,11 @@ def test_the_gain_ratio_is_one_where_the_model_is_right_or_all_is_rounding():
         with pytest.raises(FloatingPointError, match="a model is made where f is finite"):
             gain_ratio(f, 4.0, predicted, float)
     assert gain_ratio(0.0, 0.0, 0.0, float) == -np.inf
-    for unit in 1e-30, 1e30:  # what is rounding goes by f
+    for unit in 1e-30, 1e30:  # what is rounding goes by f, or by its size where it is negative
         assert gain_ratio(5 * unit, 6 * unit, unit, float) == pytest.approx(-1)
-        assert gain_ratio(5 * unit, 5 * unit, 1e-18 * unit, float) == pytest.approx(1, rel=1e-3)
+        for f in 5 * unit, -5 * unit:
+            assert gain_ratio(f, f, 1e-18 * unit, float) == pytest.approx(1, rel=1e-3)
+            assert gain_ratio(f, f, 1e-18 * unit, float) == gain_ratio(abs(f), abs(f), 1e-18 * unit, float)
 
 
 def test_remembering_asks_nothing_twice_at_the_last_two_points():

@@ -1,12 +1,16 @@
 """The defaults are the published ones, whose source is named, and of every other number it is said that it is ours."""
 import inspect
+import pkgutil
 from functools import partial
+from importlib import import_module
+from math import inf
 
+import numpy as np
 import pytest
 
 import numopt.optimizers
-from numopt import line_search, networks, problems, schedules
-from numopt.linalg import roots, systems
+from numopt import line_search, linalg, networks, problems, schedules, searches
+from numopt.linalg import roots, spectra, systems
 
 ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 
@@ -126,19 +130,48 @@ def test_the_tables_speak_of_methods_that_there_are():
     assert {*PUBLISHED, *OURS} <= set(numopt.optimizers.__all__)
 
 
-@pytest.mark.parametrize("function, numbers", [
-    (line_search.backtracking, {"c": 1e-4, "shrink": 0.5}),         # Nocedal and Wright (2006), Algorithm 3.1
-    (line_search.strong_wolfe, {"c1": 1e-4, "c2": 0.9}),            # the same, Section 3.1: Newton and quasi-Newton
-    (systems.truncated_conjugate_gradient, {"eps": 5e-4, "most": 250}),    # Martens (2010), Section 4.4
+CIFAR = {"shape": (32, 32, 3), "classes": 10}
+FUNCTIONS = [
+    (line_search.backtracking, {"c": 1e-4, "shrink": 0.5, "most": 50}),     # Nocedal and Wright (2006), Algorithm 3.1
+    (line_search.strong_wolfe, {"c1": 1e-4, "c2": 0.9, "most": 25}),        # the same, Section 3.1: for Newton's method
+    (systems.truncated_conjugate_gradient, {"eps": 5e-4, "most": 250}),     # Martens (2010), Section 4.4
     (roots.newton_schulz, {"steps": 5, "coefficients": (3.4445, -4.7750, 2.0315)}),        # Jordan et al. (2024)
     (schedules.step, {"factor": 0.1}), (schedules.one_cycle, {"share": 0.3, "first": 1 / 25, "last": 1e-4}),  # PyTorch
     (schedules.reduce_on_plateau, {"factor": 0.1, "patience": 10, "tolerance": 1e-4}),     # PyTorch
     (networks.BatchNorm, {"eps": 1e-5}), (networks.RunningStatistics, {"decay": 0.9}),     # PyTorch: 1 - 0.1
     (networks.LeakyReLU, {"slope": 0.01}), (networks.ELU, {"alpha": 1.0}), (networks.Dropout, {"rate": 0.5}),
-    (problems.Bratu, {"alpha": 0.0, "lam": 0.5})])                                         # He et al. (2024)
+    (networks.cnn, {**CIFAR, "channels": 32}), (networks.lenet, CIFAR),     # Memon et al. (2024), Ravaut and Gorti
+    (networks.lenet1, {"shape": (16, 16, 1), "classes": 10}),               # LeCun et al. (1998)
+    (networks.resnet18, {**CIFAR, "width": 64}),                            # He et al. (2016)
+    (problems.Bratu, {"alpha": 0.0, "lam": 0.5}),                           # He et al. (2024)
+    # These are ours.
+    (line_search.exact, {"most": 50}), (spectra.power_iteration, {"steps": 1000, "tolerance": 1e-4}),
+    (roots.inverse_root_newton, {"steps": 100}), (systems.conjugate_gradient, {"tolerance": 1e-10}),
+    (systems.gcr, {"tolerance": 1e-10}), (systems.steihaug, {"steps": 250}), (searches.best_of_search, {"search": 20}),
+    (problems.differences, {"power": 1 / 3}), (problems.Whole, {"batch_size": 256}), (problems.Plateau, {"edge": 12.0}),
+    (problems.Cliff, {"height": 10.0, "width": 0.02}), (problems.HEquation, {"n": 100, "c": 0.9}),
+    *((landscape, {"size": 2}) for landscape in (problems.Rosenbrock, problems.Rastrigin, problems.Ackley))]
+
+
+@pytest.mark.parametrize("function, numbers", FUNCTIONS)
 def test_searches_schedules_layers_and_inner_iterations_have_the_published_numbers(function, numbers):
     parameters = inspect.signature(function).parameters
     assert {key: parameters[key].default for key in numbers} == numbers
+
+
+def test_no_other_function_has_a_number_but_0_and_1_where_none_is_given():
+    rooms = line_search, schedules, searches, linalg, networks, problems
+    modules = [import_module(f"{room.__name__}.{each.name}" if each else room.__name__) for room in rooms
+               for each in (pkgutil.iter_modules(room.__path__) if hasattr(room, "__path__") else [None])]
+    own = [each for module in modules for each in vars(module).values()
+           if getattr(each, "__module__", None) == module.__name__]
+    functions = [each for some in (own, *(vars(each).values() for each in own if inspect.isclass(each)))
+                 for each in some if inspect.isfunction(each)]
+    found = {(each.__qualname__.removesuffix(".__init__"), key)
+             for each in functions for key, parameter in inspect.signature(each).parameters.items()
+             for value in np.atleast_1d(parameter.default).tolist() if is_number(value) and value not in (0, 1, inf)}
+    assert found == {(function.__qualname__, key) for function, numbers in FUNCTIONS for key, value in numbers.items()
+                     if value not in (0, 1)}
 
 
 def test_conjugate_gradients_look_along_a_line_more_exactly_than_quasi_newton_methods_do():

@@ -1,6 +1,7 @@
 """Lecture 12 in tests: each says something the lecture says."""
 from functools import partial
 from itertools import islice
+from math import inf, nan
 
 import numpy as np
 import pytest
@@ -550,6 +551,25 @@ def test_on_a_convolutional_network_the_start_can_diverge_and_that_is_said():
     assert_array_equal(run.theta, theta)
     assert record(nltgcr_fisher(risk, theta, start=5), steps=3).reason == "diverged"
     assert record(nltgcr_fisher(risk, theta, start=0), steps=3).reason == "steps"
+
+
+@pytest.mark.parametrize("after, goes_on", [(1.0, True), (1.1, False), (nan, False), (inf, False)])
+def test_a_start_that_leads_to_no_lower_loss_is_none(after, goes_on):
+    class Ending(Quadratic):
+        def value(self, theta):
+            return 1.0 if (theta == 1).all() else after
+
+        def value_and_gradient(self, theta):
+            return self.value(theta), self.gradient(theta)
+
+        fisher = Quadratic.hessian
+
+    run = nltgcr_fisher(Ending(np.diag([1.0, 2.0])), np.ones(2), lr=0.0)
+    if goes_on:
+        next(run)
+    else:
+        with pytest.raises(Diverged, match=f"from 1 to {after:g}: leave it out"):
+            next(run)
 
 
 def test_a_start_that_raises_the_loss_by_however_little_is_an_error():
