@@ -332,6 +332,8 @@ def test_a_method_gets_fewer_epochs_where_all_its_seeds_would_take_longer():
     assert epochs("Adam", 2) == 20 and epochs("Adam", 2, (0, 1, 2, 3)) == 10 and epochs("Adam", 2, wanted=5) == 5
     assert epochs("momentum", 2) == 30 and epochs("Adam", 0.01) == 1 and epochs("Adam", np.inf) == 30
     assert epochs("RMSProp", 2) is None and epochs("Adam", 2, images=100) is None
+    record["made"]["digits, Adam, 2 epochs, seed 0"]["came"] = 0  # it diverged at once, and so was not timed
+    assert epochs("Adam", 2) is None
 
 
 def test_what_was_never_timed_is_timed_by_an_epoch_and_then_held_to_its_minutes(tmp_path):
@@ -365,6 +367,8 @@ def test_within_the_spread_of_the_seeds_nobody_is_ahead():
     record = a_record(one=(2, 1.0, [1.0, 1.3]), other=(2, 1.0, [1.2, 1.5]))
     text = "\n".join(comparing.lines("any", "digits", record=record))
     assert text.count("nobody") == 4 and "diverged" not in text
+    tied = comparing.lines("any", "digits", record=a_record(one=(2, 1.0, [1.0, 1.2]), other=(2, 1.0, [1.2, 1.5])))
+    assert tied[-1].count("nobody") == 4
     record["made"]["digits, other, 2 epochs, seed 1"]["came"] = 1
     text = "\n".join(comparing.lines("any", "digits", record=record))
     assert "| other |" not in text and "diverged: other." in text

@@ -417,7 +417,7 @@ import numpy as np
 
 from figures.making.records import recorded
 
-SETS = ("digits", "boston")
+SETS = ("digits", "boston", "mnist")
 SEED = 5
 
 
@@ -502,8 +502,10 @@ def test_what_another_version_of_the_script_has_left_is_not_used(line, tmp_path)
 
 @pytest.mark.parametrize("arguments, said", [
     (["zigzag", "--recompute"], "nothing is recorded of zigzag"), (["zigzag", "--data", "digits"], "needs --recompute"),
-    (["line", "--recompute", "--data", "iris"], "cannot be made from 'iris'; it can be from digits, boston")])
-def test_what_cannot_be_recomputed_is_refused_with_the_reason(arguments, said, here):
+    (["line", "--recompute", "--data", "iris"], "cannot be made from 'iris'; it can be from digits, boston, mnist"),
+    (["line", "--recompute", "--data", "mnist"], "python -m data_scripts mnist")])
+def test_what_cannot_be_recomputed_is_refused_with_the_reason(arguments, said, here, monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMOPT_DATA", str(tmp_path / "no sets"))
     answer, _, words = here(*arguments, line=RECORDED, zigzag=GOOD)
     assert answer == 2 and said in words
 

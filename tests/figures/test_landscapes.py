@@ -1,4 +1,5 @@
 """The figures about the shape of the land show what their captions claim: tested on the arrays that are drawn."""
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -129,6 +130,20 @@ def test_the_paths_lie_on_the_surface(arrays):
     x, y = drawn["noisy"][0].T
     assert_allclose(drawn["f_noisy"][0], 0.5 * x**2 - 0.8 * y**2 + 0.3 * y**4)
     assert_allclose(drawn["f_on"], 0.5 * drawn["on"][:, 0]**2)
+
+
+def test_started_on_the_other_side_the_words_on_the_surface_stand_on_the_other_side(arrays):
+    found = []
+    for drawn in arrays("saddle"), saddle.compute(start=-1.4):
+        figure = saddle.draw(**drawn)
+        found.append({text.get_text(): (text.get_position_3d()[0], text.get_ha()) for text in figure.axes[0].texts})
+        plt.close(figure)
+    turned = {"left": "right", "right": "left"}
+    assert found[0]["start"][1] == "right" and found[0]["saddle"][1] == "left"
+    for word in "start", "saddle":
+        (x, side), (other, its_side) = (words[word] for words in found)
+        assert_allclose(other, -x)
+        assert its_side == turned[side]
 
 
 # ------------------------------------------------------------------------------------------- batch and stochastic

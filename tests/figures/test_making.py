@@ -200,7 +200,21 @@ def test_an_executor_that_breaks_is_followed_by_another_while_something_comes_ba
     results = list(sweep(lambda job: -job, [1, 2], lambda: Fake(lambda job: BrokenExecutor("for ever"))))
     assert [job for job, _ in results] == [1, 2] and all(isinstance(error, BrokenExecutor) for _, error in results)
     assert Fake.opened == FRUITLESS == 3
-    assert len(list(sweep(abs, [1, 2], Fake(lambda job: BrokenExecutor("somebody's own"))))) == 2
+    handed_in = []
+    own = Fake(lambda job: handed_in.append(job) or BrokenExecutor("somebody's own"))
+    assert len(list(sweep(abs, [1, 2], own))) == 2 and handed_in == [1, 2], "there is no other to hand them in to"
+
+
+def test_what_comes_back_makes_up_for_the_executors_that_broke_before():
+    done, Fake.opened = [], 0
+
+    def breaks(job):  # the first and the fourth do one job each
+        if Fake.opened not in (1, 4) or Fake.opened in done:
+            return BrokenExecutor("broken")
+        done.append(Fake.opened)
+
+    assert sorted(sweep(lambda job: -job, [1, 2], lambda: Fake(breaks))) == [(1, -1), (2, -2)]
+    assert Fake.opened == 4 == 1 + FRUITLESS
 
 
 def test_a_signal_that_ends_the_program_ends_it_with_143_and_what_was_there_before_comes_back():

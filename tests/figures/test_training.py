@@ -4,6 +4,7 @@ from functools import partial
 from itertools import pairwise
 from math import inf
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -119,6 +120,15 @@ def test_momentum_from_another_start_every_coordinate_shrinks_as_it_does_from_th
     for start in (0.0, 1.0), (1.0, 0.0), (1.0,), (1.0, 2.0, 3.0):
         with pytest.raises(ValueError, match="start"):
             momentum.compute(start=start)
+
+
+@pytest.mark.parametrize("start, side", [((10.0, 1.0), "left"), ((-10.0, 1.0), "right")])
+def test_momentum_a_valley_has_its_name_where_the_run_does_not_come_from(start, side):
+    figure = momentum.draw(**momentum.compute(start=start))
+    for ax in figure.axes[:3]:
+        name, = ax.texts
+        assert name.get_ha() == side and name.get_position()[0] == -start[0] / 5
+    plt.close(figure)
 
 
 @pytest.mark.parametrize("kappa", [25, 400])

@@ -291,6 +291,7 @@ def test_the_numbers_follow_from_what_runs_and_are_others_for_another_program(tm
     assert first == second == spaced
     shown = range(0, len(first), judge.DRAWS + 1)
     assert all((a == b) == (number in shown) for number, (a, b) in enumerate(zip(first, other)))
+    assert all(first[number + 1] != first[number + 2] for number in shown), "each is tried on more than one"
 
 
 @pytest.mark.slow
