@@ -1,6 +1,6 @@
 """A cliff throws gradient descent far away; with its gradient clipped it steps down and stays.
 
-The face of the cliff has a slope of 12.5, the land above and below one of less than 3.  Gradient descent comes down
+The face of the cliff has a slope of 12.5, the land above and below one of 3.2 at most.  Gradient descent comes down
 from above, happens to set foot on the face, and its next step is as long as the face is steep.  Clipped by norm the
 step keeps its direction, clipped by element each of its coordinates is cut; either way it climbs down to the foot,
 where the minimum is.  (From about half of the starts on the land above gradient descent steps over the face and is not
