@@ -68,9 +68,11 @@ def test_an_array_is_finite_if_all_its_numbers_are(shape, dtype):
         good = np.full(shape, np.finfo(dtype).max)
         assert is_finite(good) and is_finite(-good)
         for number in (nan, inf, -inf):
-            bad = good.copy()
-            bad.flat[-1] = number
-            assert not is_finite(bad) and not is_finite(number) and not is_finite(np.float32(number))
+            for place in (0, -1):
+                for bad in good.copy(), np.ones(shape, dtype):  # of the ones the others' sum is finite
+                    bad.flat[place] = number
+                    assert not is_finite(bad)
+            assert not is_finite(number) and not is_finite(np.float32(number))
     assert is_finite(np.arange(10)) and is_finite(None) and is_finite(1) and is_finite(2.5)
 
 

@@ -404,7 +404,9 @@ def test_a_schedule_that_grows_beyond_all_numbers_ends_as_diverged():
 
 @pytest.mark.parametrize("method, name", [(adam, "eps"), (numopt.optimizers.adamw, "eps"), (nadam, "eps"),
                                           (numopt.optimizers.rmsprop, "eps"), (numopt.optimizers.adagrad, "eps"),
-                                          (momentum, "lr"), (numopt.optimizers.damped_newton, "damping")])
+                                          (momentum, "lr"), (numopt.optimizers.damped_newton, "damping"),
+                                          (numopt.optimizers.adamw, "weight_decay"),
+                                          (numopt.optimizers.delta_bar_delta, "least")])
 def test_what_single_precision_rounds_to_zero_is_refused_there(method, name):
     with pytest.raises(ValueError, match=f"{name} is 1e-50, which float32 rounds to 0"):
         method(BOWL, np.array(START, np.float32), **{name: 1e-50})

@@ -211,6 +211,11 @@ def test_memory_is_copied_so_that_nobody_can_change_it():
     run, same = momentum(BOWL, START, v=v), momentum(BOWL, START, v=v.copy())
     v[:] = 7
     assert np.array_equal(next(run), next(same)) and v.flags.writeable
+    kept = v[:]  # which nobody can write into, but through v
+    kept.flags.writeable = False
+    run, same = momentum(BOWL, START, v=kept), momentum(BOWL, START, v=v.copy())
+    v[:] = 1
+    assert np.array_equal(next(run), next(same))
 
 
 def test_its_shape_is_compared_once_and_may_be_another_after_later_steps():
