@@ -413,7 +413,7 @@ def kept(tmp_path, monkeypatch):
 
 def test_what_it_cost_and_which_steps_were_kept_may_be_otherwise_and_the_record_says_when_it_was_repeated(kept):
     write, asked, record, folder = kept
-    write([3.0, 2.0, 1.0], [3.0, 2.00001])
+    write([3.0, 2.0, 1.0], [3.0, 2.015])
     assert renewing.confirm("made up", folder=folder) == []
     made = record()["made"]["run"]
     assert (made["digest"], made["confirmed"], made["date"]) == ("new", "2026-07-07", "2020-01-01")
@@ -421,7 +421,29 @@ def test_what_it_cost_and_which_steps_were_kept_may_be_otherwise_and_the_record_
     assert [job[5] for job in asked] == [3], "two epochs, and one of the method that takes over"
 
 
-@pytest.mark.parametrize("again", [[3.0, 2.001], [3.0, 2.0, 1.0, 0.5]])
+@pytest.mark.parametrize("name, kept, again, same", [
+    ("test loss", [2.0, 1.0], [2.0001, 0.991], True), ("test loss", [2.0, 1.0], [2.001, 1.0], False),
+    ("test loss", [2.0, 1.0], [2.0, 0.989], False), ("test accuracy", [0.1, 0.5], [0.1, 0.509], True),
+    ("test accuracy", [0.1, 0.5], [0.1, 0.511], False), ("test accuracy", [0.1, 0.5], [0.101, 0.5], False),
+    ("backward", [0, 5000.0], [0, 5000.4], True), ("backward", [0, 5000.0], [0, 5001.0], False),
+    ("noise", [2.0, 1.0], [2.0, 0.9999], True), ("noise", [2.0, 1.0], [2.0, 0.995], False),
+    ("test loss", [2.0], [2.0, 1.0], False)])
+def test_how_near_a_repeated_run_comes_is_rounding_that_an_epoch_let_grow(name, kept, again, same):
+    assert renewing.comes_out_again(name, kept, again) == same
+
+
+def test_runs_that_begin_alike_are_repeated_once(tmp_path, monkeypatch):
+    asked, arrays = [], {"training loss": np.array([2.0, 1.0, 0.5])}
+    made = [jobs.job("mlp_5x30", "digits", "Adam", 0, epochs=epochs, images=100) for epochs in (2, 1)]
+    how = {jobs.key(job): {"set": "digits", "seed": 0, "settings": jobs.settings(job), "epochs": job[5], "images": 100,
+                           "whole": False, "experiment": "mlp_5x30", "method": "Adam", "digest": "old"} for job in made}
+    records.write(tmp_path / "mlp_5x30.npz", {"runs": dict.fromkeys(how, arrays), "made": how})
+    monkeypatch.setattr(renewing, "perform", lambda job: asked.append(job) or (
+        {"training loss": arrays["training loss"][:2]}, {"digest": "new", "date": "today"}))
+    assert renewing.confirm("mlp_5x30", folder=tmp_path) == [] and asked == made[1:]
+
+
+@pytest.mark.parametrize("again", [[3.0, 2.03], [3.0, 2.0, 1.0, 0.5]])
 def test_a_run_that_comes_out_otherwise_or_gets_further_has_to_be_made_again(kept, again):
     write, asked, record, folder = kept
     write([3.0, 2.0, 1.0], again)
