@@ -60,6 +60,14 @@ def test_a_training_is_that_of_the_loop_with_its_losses_and_what_it_cost(monkeyp
     assert_array_equal(seen["processor"], [0, 80, 160])
 
 
+def test_the_first_steps_are_all_kept_and_after_them_about_so_many_of_all(monkeypatch):
+    monkeypatch.setattr(training, "FIRST", 3)
+    monkeypatch.setattr(training, "KEPT", 4)
+    network, parts = mlp([64, 8, 10]), training.parts("digits", False, quick=True)
+    seen = training.train(network, parts, "adam", {"lr": 0.01}, epochs=2, batch_size=50, seed=3)
+    assert_array_equal(seen["step"], [1, 2, 3, 4, 8, 12, 16])
+
+
 def test_a_learned_rate_costs_five_forward_passes_more():
     network, parts = mlp([64, 8, 10]), training.parts("digits", False, quick=True)
     seen = training.train(network, parts, "newton_rate_printed", {"lr": 0.1}, epochs=1, batch_size=50, seed=0)

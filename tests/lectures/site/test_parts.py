@@ -83,6 +83,13 @@ def test_without_noise_an_average_lags_behind_descent_whose_loss_falls_by_two_fa
     assert np.mean(noisy["its average"][100:]) < np.mean(noisy["gradient descent"][100:]) / 3
 
 
+def test_what_is_left_of_f_is_counted_from_its_minimum():
+    A, shift = np.diag([1.0, 4.0]), np.array([3.0, -2.0])
+    left = explorables.errors("gradient_descent", Quadratic(A, A @ shift, 7.0), shift + [1.0, 1.0], 5, lr=0.1)
+    k = np.arange(6)
+    assert_allclose(left, 0.5 * (0.9**(2 * k) + 4 * 0.6**(2 * k)), rtol=1e-12)
+
+
 def test_what_is_remembered_helps_by_the_error_or_the_residual_from_the_start_on():
     few, many = (explorables.history(pairs, 1000) for pairs in (1, 20))
     errors = [result["curves"]["L-BFGS"] for result in (few, many)]
