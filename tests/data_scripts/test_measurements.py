@@ -1,4 +1,6 @@
 """What is measured of landscapes, matrices and noise: its parts by closed forms, and by matrices built another way."""
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -81,6 +83,8 @@ def test_the_loss_after_some_steps_is_infinite_where_a_run_diverges():
     start = np.array([1.0, 1.0])
     assert measurements.after(gradient_descent(bowl, start, lr=0.25), 1, bowl) == pytest.approx(0.75**2 / 2)
     assert measurements.after(gradient_descent(bowl, start, lr=1e200), 5, bowl) == np.inf
+    for beyond in np.nan, -np.inf:
+        assert measurements.after(gradient_descent(bowl, start), 1, SimpleNamespace(value=lambda _: beyond)) == np.inf
 
 
 class Bowl(Quadratic):

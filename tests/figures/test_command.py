@@ -150,6 +150,40 @@ def test_arguments_that_make_no_sense_are_refused(arguments, said, capsys):
     assert refusal.value.code == 2 and said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments, said", [
+    (["--animate", "--format", "svg"], "draw black on white, as --format png"),
+    (["--sheet", "--style", "dark"], "draw black on white"), (["--maintain", "--transparent"], "draw black on white"),
+    (["--maintain", "--format", "pdf"], "draw black on white"), (["--maintain", "--out", "x"], "without --out"),
+    (["--maintain", "--sheet"], "without --out, --set, --animate and --sheet"),
+    (["--maintain", "--animate"], "without --out"), (["--maintain", "--set", "gamma=5"], "without --out")])
+def test_what_does_not_go_together_is_refused_and_nothing_drawn(arguments, said, monkeypatch, capsys):
+    monkeypatch.setattr(command, "draw", lambda jobs, at_a_time: pytest.fail("it draws"))
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert said in capsys.readouterr().err
+
+
+def test_a_picture_of_the_lectures_is_drawn_by_what_drew_the_others_and_all_together_by_anything(
+        monkeypatch, tmp_path, capsys):
+    file, jobs, answers = tmp_path / "drawn_with.txt", [], []
+    monkeypatch.setattr(rendering, "DRAWN_WITH", file)
+    monkeypatch.setattr(rendering, "RENDERED", tmp_path)
+    monkeypatch.setattr(command, "draw", lambda each, at_a_time: jobs.append(each) or answers.pop())
+    now = rendering.drawn_with()
+    on_another_machine, older = f"{now.rsplit(',', 1)[0]}, another machine", "matplotlib 0.1, the same machine"
+    for names, before, answer, after in ((["zigzag"], on_another_machine, 0, on_another_machine), ([], older, 1, older),
+                                         ([], older, 0, now)):
+        file.write_text(f"{before}\n", encoding="utf-8")
+        answers.append(answer)
+        assert main([*names, "--maintain"]) == answer and file.read_text(encoding="utf-8") == f"{after}\n"
+        assert [(job["name"], job["out"]) for job in jobs.pop()] == [
+            (name, tmp_path) for name in names or figures.names()]
+    file.write_text(f"{older}\n", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["zigzag", "--maintain"])
+    assert jobs == [] and "are drawn with matplotlib 0.1, and here is" in capsys.readouterr().err
+
+
 def test_neither_the_style_nor_a_file_of_the_package_is_a_figure():
     assert {"style", "records", "moving", "sheet", "__init__", "__main__"}.isdisjoint(figures.names())
 
@@ -281,9 +315,11 @@ def test_who_may_read_a_picture_is_what_the_umask_says(mask, tmp_path):
 def test_drawing_closes_its_figure_and_leaves_the_settings_alone(tmp_path):
     import matplotlib
     import matplotlib.pyplot as plt
+    mine = plt.figure()
     before, size = plt.get_fignums(), matplotlib.rcParams["font.size"]
     figures.render("nesterov_step", tmp_path)
     assert plt.get_fignums() == before and matplotlib.rcParams["font.size"] == size
+    plt.close(mine)
 
 
 # ------------------------------------------------------------------------------------ figures with parameters

@@ -168,6 +168,12 @@ def test_a_digest_does_not_change_with_prose_or_with_what_is_not_called(module, 
     assert module(CODE) == module(CODE.replace(before, after))
 
 
+def test_a_digest_knows_what_is_imported_by_another_name(module):
+    renamed = CODE.replace("import adam", "import adam as step").replace("adam(x, x)", "step(x, x)")
+    assert {name for name, _ in module(renamed)} == {name for name, _ in module(CODE)}
+    assert module(renamed) != module(renamed.replace("import adam", "import nadam"))
+
+
 def test_a_digest_reaches_from_a_training_to_the_loop_and_the_layers():
     from numopt.networks import mlp
     from numopt.optimizers import adam, momentum

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from figures import cooling, learning_curves, momentum, race, svrg_noise
+from figures import cooling, learning_curves, momentum, polyak, race, svrg_noise
 from numopt import optimizers
 from numopt.data import digits
 from numopt.problems import Beale, Noisy, Quadratic, Rosenbrock
@@ -168,6 +168,11 @@ def test_polyak_the_distances_are_those_that_the_noise_lets_expect(arrays):
         assert_allclose(mean_squared_distance(drawn[name])[1:], expected, rtol=0.25, err_msg=name)
 
 
+def test_polyak_the_dashed_line_is_what_this_noise_and_these_curvatures_leave():
+    drawn = polyak.compute(sigma=3.0, curvatures=(1.0, 2.0), runs=2, steps=40)
+    assert drawn["limit"] == 9 / 1 + 9 / 4 and polyak.compute(runs=1, steps=40)["limit"] == 1 + 1 / 16
+
+
 def test_polyak_both_means_lie_much_closer_than_the_iterates_at_the_end(arrays):
     iterates, window, all = (mean_squared_distance(arrays("polyak")[name])[-50:].mean()
                              for name in ("iterates", "window", "all"))
@@ -282,6 +287,13 @@ def test_race_with_other_trials_momentum_and_adam_are_ahead_again_but_not_with_t
         for name in ("momentum", "adam", *race.WITHOUT_MEMORY)}
     assert (max(medians[name] for name in ("momentum", "adam"))
             < min(medians[name] for name in race.WITHOUT_MEMORY)) == ahead
+
+
+def test_race_all_trials_may_be_one_search_and_no_search_may_have_more():
+    drawn = race.compute(gradients=2, search=2, trials=2)
+    assert all(drawn[name].shape == (len(race.competitors()), 2) for name in race.FUNCTIONS)
+    with pytest.raises(ValueError, match="a search of 3 trials cannot be drawn from 2"):
+        race.compute(gradients=2, search=3, trials=2)
 
 
 @pytest.mark.parametrize("function", race.FUNCTIONS)

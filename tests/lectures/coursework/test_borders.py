@@ -2,6 +2,7 @@
 import codecs
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lectures.coursework import bounds, reports, submissions
@@ -33,6 +34,21 @@ def test_as_many_files_as_there_may_be_are_read_and_one_more_is_not(tmp_path, mo
         submissions.handed_in(tmp_path, {"adaptive.py"})
 
 
+@pytest.mark.parametrize("files, many", [
+    (["ann/adaptive.py", "bob/notes.txt", "=eve/x.ipynb"], True), (["ann.zip", "bob.py", "eve.ipynb.zip"], True),
+    (["ann/adaptive.py", ".DS_Store"], True), (["adaptive.py", "ann/adaptive.py"], False),
+    (["numopt/optimizers/adaptive.py"], False), (["ann/numopt/optimizers/adaptive.py"], True),
+    (["hw.ipynb", "ann/x.py"], False), (["notes.txt", "ann/x.py"], False), ([], False)])
+def test_a_folder_of_submissions_is_told_from_one(files, many, tmp_path):
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    inside = sorted(entry for entry in tmp_path.iterdir() if not entry.name.startswith("."))
+    assert submissions.each([tmp_path], {"adaptive.py"}) == (inside if many else [tmp_path])
+    assert submissions.each([tmp_path / "hw.py", tmp_path / "gone"], {"adaptive.py"}) == [
+        tmp_path / "hw.py", tmp_path / "gone"]
+
+
 @pytest.mark.parametrize("text", ["a = 1\nb = 'ä'\n", "a = 1\r\nb = 'ä'\r\n", "a = 1\rb = 'ä'\r"])
 def test_a_text_is_read_with_any_line_ends_and_any_mark_of_its_order(text):
     for mark, coding in ((b"", "utf-8"), (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -52,3 +68,20 @@ def test_a_folder_is_heavy_by_its_files_or_by_their_bytes(tmp_path, monkeypatch)
     (tmp_path / "three").unlink()
     (tmp_path / "deep" / "one").write_bytes(bytes(10_001))
     assert bounds.heavy(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="processes are looked up in /proc")
+def test_what_a_process_holds_are_its_memory_and_open_files_without_a_name(tmp_path):
+    def held():
+        return bounds.held(Path("/proc/self"))
+
+    before, size = held(), 2**25
+    with open(tmp_path / "file", "wb") as file:
+        file.write(b"x" * size)
+        file.flush()
+        assert abs(held() - before) < size / 2  # it has a name, and is found in its folder
+        (tmp_path / "file").unlink()
+        assert abs(held() - before - size) < size / 2
+    filled = np.ones(size // 8)
+    assert abs(held() - before - filled.nbytes) < size / 2
+    assert bounds.held(tmp_path / "no process") == 0

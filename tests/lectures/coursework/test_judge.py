@@ -243,6 +243,13 @@ def test_links_pipes_and_heaps_of_files_are_not_read(tmp_path):
         (tmp_path / "heap" / f"{number}.txt").touch()
     for number in range(submissions.MOST + 1):
         submission(tmp_path / "many" / str(number))
+    for name in "two", "one":
+        submission(tmp_path / name / "hw")
+        shutil.make_archive(tmp_path / "two" / f"of {name}", "zip", tmp_path / name / "hw")
+        shutil.rmtree(tmp_path / name / "hw")
+    assert submissions.handed_in(tmp_path / "two", {"adaptive.py"}) == {}, "which of two is not said"
+    (tmp_path / "two" / "of one.zip").unlink()
+    assert list(submissions.handed_in(tmp_path / "two", {"adaptive.py"})) == ["adaptive.py"]
     for name, words in (("link", "is a link"), ("pipe.zip", "not an ordinary file"), ("heap", "more than 2000 files"),
                         ("many", "hand in one of each")):
         with pytest.raises(blanks.Unusable, match=words):
@@ -394,7 +401,10 @@ def test_what_editors_systems_and_notebooks_add_changes_nothing(tmp_path):
     (lambda folder: (folder / "adaptive.py").write_text("x = 1\n" * 300_000) and folder / "adaptive.py", "more than"),
     (lambda folder: (folder / "a.ipynb").write_text("{}") and folder / "a.ipynb", "not a whole notebook"),
     (lambda folder: submission(folder / "a", before="import torch"), "it imports torch"),
+    (lambda folder: submission(folder / "a", before="import torch.nn"), "it imports torch"),
     (lambda folder: submission(folder / "a", before="from scipy import optimize"), "it imports scipy"),
+    (lambda folder: submission(folder / "a", before="from scipy.optimize import minimize"),
+     "it imports scipy.optimize"),
     (lambda folder: submission(folder / "a", LOOP + "        import scipy.optimize as o\n"), "it imports scipy"),
     (lambda folder: (folder / "adaptive.py").write_text("def adam(problem, theta, lr=1): yield theta\n"
                                                         "def rmsprop(): 1\n") and folder / "adaptive.py",
