@@ -1,4 +1,4 @@
-"""Tuned alike, momentum and Adam beat every method without a memory, seven times of eight; which leads is mostly luck.
+"""Tuned alike, Adam beats all methods without a memory, momentum does seven times of eight; who leads is mostly luck.
 
 Every method of Lectures 2, 3, 4 and 13 has the same budget: a search of 20 trials, each of 200 gradients from the
 customary start.  What counts is the value of f that a trial ends at, and of a search the best of them.  A trial draws
@@ -9,8 +9,8 @@ line search takes several gradients a step; Polyak averaging and Lookahead watch
 
 The rings are methods that know one gradient at a time: momentum and Adam are ahead of them on both functions.  But most
 neighbours' bars overlap, and other trials would change their order: of eight blocks of 60 trials, of which this is the
-first, gradient descent is ahead of both on Rosenbrock's function in one, the second.  And Rprop, in the middle on the
-left, is among the first on the right.
+first, gradient descent is ahead of momentum on Rosenbrock's function in one, the second, but of Adam in none.  And
+Rprop, in the middle on the left, is among the first on the right.
 
 Made for this course; on fair budgets, Choi et al. (2019), "On Empirical Comparisons".          Lectures 2, 3, 4 and 13.
 """

@@ -548,6 +548,14 @@ def test_edge_of_stability_adam_s_own_sharpness_stays_at_the_edge_of_its_moving_
     assert arrays("edge_of_stability")["adam"][0, 0] < 0.1 * 38 / arrays("edge_of_stability")["adam_rate"]
 
 
+@pytest.mark.parametrize("beta1, low, high", [(0.0, 1.1, 1.5), (0.9, 0.93, 1.07)])
+def test_edge_of_stability_with_longer_steps_adam_stays_there_by_its_average_and_without_it_above(beta1, low, high):
+    loss, _ = edge_of_stability.problem()
+    run = adam(loss, loss.network.initial(seed=1, scale=0.5), lr=0.01, beta1=beta1, beta2=0.99)
+    late = 0.01 * np.array(edge_of_stability.sharpness(run, loss, 500)[-8:]) / edge_of_stability.edge(beta1)
+    assert low < np.median(late) < high
+
+
 @pytest.mark.parametrize("beta1", [0.0, 0.5, 0.9])
 def test_edge_of_stability_on_a_quadratic_a_moving_average_of_gradients_diverges_beyond_that_edge(beta1):
     for share, diverges in [(0.99, False), (1.01, True)]:
@@ -697,6 +705,15 @@ def test_sam_and_sharpness_the_further_uphill_it_asks_the_less_sharp_it_is_at_an
     of_sam = np.median(late["share"], axis=1)[1:]
     assert np.all(late["share"][1:] > 0.95) and np.all(of_sam < 1.25)
     assert np.all(np.diff(late["losses"].mean(axis=1)) > 0), "what it costs"
+
+
+@pytest.mark.slow
+def test_sam_and_sharpness_with_three_seeds_of_32_descent_trains_beyond_the_edge_and_the_order_is_the_same():
+    drawn = sam_and_sharpness.compute(seeds=(5, 20, 26), rhos=(0.0, 0.2))
+    late = {name: np.median(drawn[name][:, :, 8:], axis=-1) for name in ("sharpness", "share")}
+    assert np.all(late["sharpness"][1] < late["sharpness"][0] / 2)
+    descent, uphill = late["share"]
+    assert np.all((1.3 < descent) & (descent < 1.7)) and 1.3 < uphill[0] < 1.5 and np.all(uphill[1:] < 1.25)
 
 
 @pytest.mark.parametrize("rho, length", [(0.05, 0.1), (0.2, 1.0), (1.0, 0.01)])

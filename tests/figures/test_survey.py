@@ -455,6 +455,20 @@ def test_adahessian_smoothing_one_rate_beyond_no_way_can_be_trusted(seed):
     assert np.isinf(local).all() and np.isfinite(time[0]) and not np.isfinite([time[1], *signed]).any()
 
 
+@pytest.mark.slow
+def test_adahessian_smoothing_of_20_seeds_17_arrive_by_averages_over_time_and_all_by_those_of_absolute_values():
+    images, labels, *_ = digits()
+    network, ways = mlp([64, 16, 10]), list(adahessian_smoothing.WAYS.values())
+    arrived = []
+    for seed in range(20):
+        risk, start = EmpiricalRisk(network, images, labels, batch_size=64, seed=seed), network.initial(seed=seed)
+        arrived.append([adahessian_smoothing.steps_to_target(risk, start, lr, **ways[way])
+                        for way, lr in [(0, 0.1), (1, 0.3), (2, 0.3), (3, 0.3), (1, 1.0), (2, 1.0), (3, 1.0)]])
+    local, time, _, absolute, *_ = np.transpose(arrived)
+    assert np.isinf(local).all() and (absolute < np.where(np.isfinite(time), time, np.inf)).all()
+    assert np.isfinite(arrived).sum(axis=0).tolist() == [0, 17, 0, 20, 0, 0, 3]
+
+
 def test_adahessian_smoothing_averaged_it_arrives_from_19_of_21_places_and_locally_from_7():
     F, arrived = adahessian_smoothing.rippled(3.0, 10.0), {}
     for beta2 in (0.0, 0.999):
