@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.linalg import inverse_root, inverse_root_newton, newton_schulz
 from numopt.linalg.norms import NotFinite
-from numopt.linalg.roots import INVERSES, NARROW, cholesky, eigh, inverse, orthogonal_factor, solved
+from numopt.linalg.roots import INVERSES, NARROW, cholesky, divided, eigh, inverse, orthogonal_factor, solved
 from tests.linalg.test_systems import EPS, low_rank, symmetric
 
 
@@ -17,6 +17,16 @@ def test_the_power_p_of_the_root_is_the_inverse(root, p):
     assert_allclose(np.linalg.matrix_power(R, p) @ A, np.eye(15), atol=1e-9)
     assert_allclose(R, R.T, atol=1e-8)
     assert np.linalg.eigvalsh((R + R.T) / 2)[0] > 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_without_damping_a_curvature_that_is_rounding_in_its_precision_is_not_divided_by(dtype):
+    g, eps = np.ones(2, dtype), np.finfo(dtype).eps
+    assert_allclose(divided(g, np.array([4, 80 * eps], dtype), 0.0), [0.25, 1 / (80 * eps)])
+    for small in 20 * eps, 0.0, -1.0:
+        with pytest.raises(ValueError, match="no curvature along a direction"):
+            divided(g, np.array([4, small], dtype), 0.0)
+    assert_allclose(divided(g, np.array([4, 0], dtype), 0.5), [1 / 4.5, 2])
 
 
 def test_the_roots_of_a_diagonal_matrix_are_those_of_its_numbers():

@@ -52,13 +52,13 @@ def test_the_tolerance_of_power_iteration_bounds_the_distance_to_an_eigenvalue()
         assert np.linalg.norm(A @ v - eigenvalue * v) <= tolerance * eigenvalue
 
 
-def test_how_exact_an_eigenvalue_is_does_not_depend_on_units():
+def test_how_exact_an_eigenvalue_is_does_not_depend_on_units_nor_on_its_sign():
     A = symmetric(np.linspace(1, 10, 30))
     eigenvalue, v = power_iteration(A, 30)
-    for c in 2.0**-30, 2.0**30:
+    for c in 2.0**-30, 2.0**30, -1.0:
         scaled, v_scaled = power_iteration(c * A, 30)
         assert scaled == c * eigenvalue
-        assert_array_equal(v_scaled, v)
+        assert_array_equal(np.abs(v_scaled), np.abs(v))
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
@@ -297,5 +297,5 @@ MISTAKES = [
      "test_columns_stay_orthonormal_long_after_an_eigenvalue_has_been_found"),
     ("power_iteration", "how exact it is depends on the units of the matrix",
      "tolerance * abs(eigenvalue)", "tolerance",
-     "test_how_exact_an_eigenvalue_is_does_not_depend_on_units"),
+     "test_how_exact_an_eigenvalue_is_does_not_depend_on_units_nor_on_its_sign"),
 ]

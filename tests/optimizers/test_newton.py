@@ -1,12 +1,13 @@
 """Newton's method and its safeguards, in tests: each says something lecture 6 says."""
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize
 
-from numopt.linalg import steihaug, to_radius
+from numopt.linalg import conjugate_gradient_iterates, steihaug, to_radius
 from numopt.line_search import gain_ratio, remembering
 from numopt.networks import mlp
 from numopt.optimizers import damped_newton, gradient_descent, hessian_free, newton, newton_cg, sr1, trust_region
@@ -209,6 +210,12 @@ def test_steihaug_goes_to_newtons_point_or_to_the_radius_whichever_is_first():
     p = steihaug(BOWL.A, tiny, half)
     assert_allclose(np.linalg.norm(p), half)
     assert tiny @ p + p @ BOWL.A @ p / 2 < 0
+    points = [np.zeros_like(g), *(iterate.x for iterate in conjugate_gradient_iterates(BOWL.A, -tiny))]
+    for radius in np.array([0.02, 0.3, 0.6, 0.95, 0.99]) * np.linalg.norm(points[-1]):  # on the way between two of them
+        p = steihaug(BOWL.A, tiny, radius)
+        before, after = next((a, b) for a, b in pairwise(points) if np.linalg.norm(a) < radius <= np.linalg.norm(b))
+        assert_allclose(np.linalg.norm(p), radius)
+        assert_allclose(np.linalg.norm(p - before) + np.linalg.norm(after - p), np.linalg.norm(after - before))
 
 
 @pytest.mark.parametrize("seed", range(5))
