@@ -346,6 +346,17 @@ def test_single_precision_stays_single():
         assert path(partial(method, **EXACTLY)(bowl, START.astype(np.float32)), 2).dtype == np.float32
 
 
+def test_without_damping_a_diagonal_is_judged_by_itself_and_not_by_the_matrix_it_is_of():
+    """[1 1; 1 1] has a direction without curvature; its diagonal has none."""
+    bowl, theta = Quadratic([[1.0, 1.0], [1.0, 1.0]], [3.0, -1.0]), np.array([1.0, 2.0])  # g = (0, 4)
+    for method, d in ((normalized_natural_gradient, [0.0, -0.5]), (gradient_norm_normalized, [0.0, -2.0]),
+                      (eigenbasis_normalized, [0.0, -0.5])):
+        run = method(bowl, theta, lr=0.5, curvature="hessian", damping=0.0, structure="diagonal")
+        assert_allclose(next(run) - theta, d, atol=1e-15)
+        with pytest.raises(ValueError, match="no curvature along a direction"):
+            next(method(bowl, theta, lr=0.5, curvature="hessian", damping=0.0))
+
+
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 # ------------------------------------------------------------------------------------------------ block_tridiagonal

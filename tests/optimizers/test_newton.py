@@ -279,6 +279,16 @@ def test_a_difference_is_as_exact_far_from_the_origin_and_for_a_direction_of_any
     assert_allclose(H @ (length * START), length * (BOWL.A @ START), rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype, digits", [(np.float32, 2e-3), (np.float64, 1e-6)])
+def test_differences_of_gradients_have_half_of_the_digits_of_their_precision(dtype, digits):
+    valley, theta = Rosenbrock(5), np.linspace(-1, 1, 5).astype(dtype)
+    H = differences(valley, theta, valley.gradient(theta))
+    for v in np.eye(5, dtype=dtype):
+        exact = valley.hessian(theta) @ v
+        assert (H @ v).dtype == dtype
+        assert_allclose(H @ v, exact, atol=digits * np.linalg.norm(exact))
+
+
 def test_differences_need_no_hessian_and_no_products():
     counted = Counted(Rosenbrock())
     run = newton_cg(counted, counted.problem.start, curvature="differences")
