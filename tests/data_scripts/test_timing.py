@@ -271,6 +271,12 @@ def test_some_rows_of_the_table_are_measured_alone_and_the_record_keeps_the_othe
     assert "0.75" not in timing.main(None, ["compile"])
     assert "0.75" in timing.main(None, ["BFGS"]) and "21.0" in timing.main(None)
     assert read(tmp_path / "timing.npz")["runs"] == {"compile": 21.0, "BFGS": {"BFGS | SciPy": [3.0, 4.0]}}
+    monkeypatch.setitem(side_by_side.ROWS, "cost", lambda against_torch, seconds: {"adam": [1.0]})
+    monkeypatch.setattr(step_costs, "report", lambda cost: [f"costs {cost}"])
+    assert "costs {'adam': [1.0]}" in timing.main(None)
+    for file, rows in ("timing.npz", {"compile", "BFGS"}), ("cost.npz", {"cost"}):
+        record = read(tmp_path / file)
+        assert record["runs"].keys() == record["made"].keys() == rows
     with pytest.raises(DataError, match="no row ResNet; there are compile, BFGS"):
         timing.main(None, ["BFGS", "ResNet"])
 

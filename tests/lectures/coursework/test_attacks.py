@@ -56,6 +56,11 @@ def test_a_secret_is_made_once_and_for_its_owner_alone(tmp_path, monkeypatch):
         secret.kept(tmp_path / "a")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         secret.kept(tmp_path / "no" / "a")
+    (tmp_path / "short").write_bytes(b" " + bytes(range(65, 65 + secret.LEAST)) + b"\n")  # as few bytes as may be
+    assert len(secret.kept(tmp_path / "short")) == secret.LEAST == 16
+    (tmp_path / "short").write_bytes(b"A" * 15 + b" \n")
+    with pytest.raises(ValueError, match="has 15 bytes; 16 are the least"):
+        secret.kept(tmp_path / "short")
 
 
 def test_a_grading_is_done_with_the_secret_that_is_named(tmp_path, monkeypatch):
