@@ -74,8 +74,6 @@ def definition(name):
             text = part.body[0]
             lines[text.lineno - start:text.end_lineno - start + 1] = [None] * (text.end_lineno - text.lineno + 1)
     kept = [line for line in lines if line is not None]
-    while "" in kept and kept[-1] == "":
-        kept.pop()
     return re.sub(r"(class [^\n]*:)\n\n", r"\1\n", textwrap.dedent("\n".join(kept)))
 
 

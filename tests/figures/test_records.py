@@ -234,9 +234,15 @@ def test_a_pool_that_is_left_by_an_error_ends_its_processes_and_one_that_is_not_
         workers = [process for process, _ in pool.workers.values()]
         raise ZeroDivisionError
     assert len(workers) == 2 and not any(process.is_alive() for process in workers)
-    with Processes(2) as pool:
-        one = pool.submit(time.sleep, 0.1)
-    assert one.done() and pool.workers == {}
+    with Processes(1) as pool:
+        several = [pool.submit(time.sleep, 0.1), pool.submit(pow, 3, 2), pool.submit(pow, 4, 2)]
+    assert [one.result(timeout=0) for one in several] == [None, 9, 16] and pool.workers == {}
+    pool = Processes(1)
+    begun, *waiting = [pool.submit(time.sleep, 0.1) for _ in range(3)]
+    while not begun.running():
+        time.sleep(0.01)
+    pool.shutdown(cancel_futures=True)
+    assert begun.result(timeout=0) is None and all(one.cancelled() for one in waiting)
 
 
 @pytest.mark.slow

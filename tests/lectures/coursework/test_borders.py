@@ -1,11 +1,12 @@
 """What graders take and write, from both sides of each border."""
 import codecs
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from lectures.coursework import bounds, reports, submissions
+from lectures.coursework import bounds, handouts, reports, submissions
 from lectures.coursework.blanks import Unusable
 
 
@@ -32,6 +33,25 @@ def test_as_many_files_as_there_may_be_are_read_and_one_more_is_not(tmp_path, mo
     (tmp_path / "adaptive.py").write_text("x = 3\n")
     with pytest.raises(Unusable, match="more than 3 files"):
         submissions.handed_in(tmp_path, {"adaptive.py"})
+
+
+def test_a_test_report_can_be_read_whatever_letters_there_are_in_a_message():
+    claims = [{"about": "adam", "sentence": "It moves & <stops>.", "message": message} for message in (
+        "at \x1b[31mstep\x00 1 <&>", None)]
+    suite, = ElementTree.fromstring(reports.junit([{"submission": "a\x07b", "assignment": "04", "claims": claims}]))
+    assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == ("ab", "2", "1")
+    assert [case.get("name") for case in suite] == ["It moves & <stops>."] * 2
+    assert [[failure.get("message") for failure in case] for case in suite] == [["at [31mstep 1 <&>"], []]
+
+
+def test_a_platform_shows_at_once_what_is_shown_and_the_rest_when_marks_are_published():
+    claims = [{"sentence": sentence, "points": points, "of": 2, "shown": shown, "message": message}
+              for sentence, points, shown, message in (("one", 2, True, None), ("two", 0, False, "it does not hold"))]
+    told = handouts.of_gradescope({"points": 2, "words": ["read", "it"], "claims": claims})
+    assert (told["score"], told["output"]) == (2, "read\nit") and told["tests"] == [
+        {"name": "one", "score": 2, "max_score": 2, "status": "passed", "output": "", "visibility": "visible"},
+        {"name": "two", "score": 0, "max_score": 2, "status": "failed", "output": "it does not hold",
+         "visibility": "after_published"}]
 
 
 @pytest.mark.parametrize("files, many", [

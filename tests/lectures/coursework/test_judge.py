@@ -478,6 +478,8 @@ def test_a_mistaken_command_says_so_before_anything_is_run(tmp_path, capsys):
     assert "there is no assignment '99'; there is 01, 01b, 02" in capsys.readouterr().err
     assert main(["grade", "04", str(tmp_path), "--csv", str(tmp_path / "no" / "grades.csv")]) == 1
     assert "there is no folder" in capsys.readouterr().err
+    assert main(["grade", "04", str(tmp_path), "-j", "0"]) == 1
+    assert "-j is 0; it must be at least 1" in capsys.readouterr().err
 
 
 def test_the_judge_never_imports_what_was_handed_in():

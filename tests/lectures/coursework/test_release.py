@@ -112,6 +112,8 @@ def test_another_seed_gives_other_numbers_and_the_same_one_the_same():
     assignment = assignments.load("04")
     one, again, other = (json.dumps(list(release.shown(assignment, seed))) for seed in (1, 1, 2))
     assert one == again != other
+    assert [case["sentence"] for case in json.loads(one)] == [
+        claim.sentence for claim in assignment.claims if claim.shown] != [claim.sentence for claim in assignment.claims]
 
 
 def test_the_key_has_the_answers(tmp_path):
