@@ -134,7 +134,7 @@ def test_a_wrapper_hands_on_the_kink_the_blocks_and_what_it_does_not_know(wrap):
     if "gathered" not in wrap:
         kinked, theta = Lasso(PLAIN["quadratic"], 2.0), np.array([0.3, -3.0, 0.9])
         for problem in WRAPS[wrap](kinked), WRAPS[wrap](kinked).loss(7):
-            weight = 0.3 if wrap == "lasso on " else 2.0  # its own kink, in place of the other one
+            weight = 2.3 if wrap == "lasso on " else 2.0  # with both prices in its value, both kinks
             assert_allclose(problem.proximal(theta, 0.25), np.sign(theta) * np.maximum(np.abs(theta) - weight / 4, 0))
     batches = PLAIN["mini-batches"]
     problem, theta = WRAPS[wrap](batches), point(batches)
