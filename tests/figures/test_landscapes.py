@@ -57,6 +57,15 @@ def test_the_distance_along_an_eigenvector_shrinks_by_one_minus_rate_times_eigen
     assert_allclose(drawn["along"], np.column_stack([x + y, x - y]) / np.sqrt(2))
 
 
+def test_level_lines_of_a_steeper_canyon_are_drawn_where_it_is_as_much_higher():
+    levels = []
+    for times in 1, 10:
+        figure = condition_number.draw(**condition_number.compute((5.0 * times, 1.0 * times), lr=0.35 / times))
+        levels.append(figure.axes[0].collections[0].levels)
+        plt.close(figure)
+    assert_allclose(levels[1], 10 * levels[0])
+
+
 @pytest.mark.parametrize("lr, bounces, arrives", [
     (0.19, False, True), (0.21, True, True), (0.39, True, True), (0.41, True, False)])
 def test_it_bounces_at_rates_from_a_fifth_on_and_arrives_at_those_up_to_two_fifths(lr, bounces, arrives):
