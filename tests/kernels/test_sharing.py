@@ -218,7 +218,7 @@ def test_a_fork_which_has_no_threads_of_its_parent_has_its_own(monkeypatch):
     pooling.relu.compiled(x)
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
-    child = context.Process(target=in_the_child, args=(queue, x))
+    child = context.Process(target=in_the_child, args=(queue, x), daemon=True)  # if it hangs, it ends with this one
     child.start()
     total = queue.get(timeout=60)
     child.join()
