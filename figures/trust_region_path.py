@@ -3,9 +3,10 @@
 On the left, one quadratic model: the point where it is least within a radius moves from the start along −g at first,
 and then bends away to Newton's point as the radius grows.  It is −(H + μI)⁻¹g, with less of Levenberg's damping μ for
 more of a radius.  Steihaug's conjugate gradients take two straight lines instead, and end on the radius too.  Below, a
-run along Rosenbrock's valley with the circles that it trusts: a step ends on the circle or at Newton's point within,
-and where f does not do as the model says (crosses) it is not taken, and the next circle is a quarter as wide.  On the
-right, the share ρ of the promised fall that came true, and the radius, step by step.
+run along Rosenbrock's valley with the circles that it trusts: a step ends on the circle, or within as near to Newton's
+point as conjugate gradients are asked to come (‖g + Hp‖ is half of ‖g‖ at most), and where f does not do as the model
+says (crosses) it is not taken, and the next circle is a quarter as wide.  On the right, the share ρ of the promised
+fall that came true, and the radius, step by step.
 
 Made for this course, after Nocedal and Wright (2006), Algorithms 4.1 and 7.2 and Theorem 4.1.          Lecture 6.
 """

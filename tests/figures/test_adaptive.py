@@ -55,6 +55,16 @@ def test_turned_valley_the_paths_begin_at_the_same_place_of_the_valley(arrays):
     assert_allclose(values[0], values[1])
 
 
+def test_turned_valley_along_the_axes_they_go_as_if_it_were_round_and_turned_to_and_fro_across_it(arrays):
+    drawn = arrays("turned_valley")
+    for name in ("adam", "rprop"):
+        straight, turned = drawn["paths"][:, drawn["names"].index(name)]
+        _, in_a_round_one = turned_valley.steps_needed(name, 1, np.eye(2), 400)
+        assert_allclose(straight, in_a_round_one[:len(straight)], atol=1e-6)
+        across = (turned @ turned_valley.TURNED)[:, 1]
+        assert np.sum(across[1:] * across[:-1] < 0) >= 5 and not np.allclose(np.abs(turned), np.abs(straight), atol=0.1)
+
+
 def test_turned_valley_a_condition_number_that_is_not_computed_cannot_be_shown():
     with pytest.raises(ValueError, match="not for 7"):
         turned_valley.compute(shown=7)

@@ -81,7 +81,8 @@ def test_momentum_phase_diagram_other_marks_have_panels_that_say_what_they_do():
 
 
 def test_momentum_phase_diagram_the_marked_runs_are_of_the_four_kinds(arrays):
-    creeps, swings, flips, diverges = arrays("momentum_phase_diagram")["examples"]
+    creeps, swings, flips, diverges = examples = arrays("momentum_phase_diagram")["examples"]
+    assert (examples[:, 0] == 1).all()
     assert [momentum_phase_diagram.kind(*mark) for mark in arrays("momentum_phase_diagram")["marks"]] == [
         "creeps", "swings", "flips", "diverges"]
     assert (np.diff(creeps) < 0).all() and (creeps > 0).all()
@@ -131,6 +132,7 @@ def test_ill_conditioned_taylor_only_the_first_steps_are_too_long_for_the_second
     curvature = (drawn["gHg"] / drawn["gg"])[:-1]
     assert actual[0] < 0 < taylor[0] and curvature[0] > 2 / alpha
     assert np.corrcoef(actual[5:], taylor[5:])[0, 1] > 0.99
+    assert_allclose(np.polyfit(taylor[5:], actual[5:], 1)[0], 1, atol=0.06)
 
 
 # ------------------------------------------------------------------------------------------ piecewise_linear_rate
@@ -167,6 +169,7 @@ def test_piecewise_linear_rate_only_inverse_time_meets_both_conditions(name, arr
     width = np.diff(t, append=t[-1])
     ends = np.array([1e4, 1e5, 1e6])
     sums, squares = (np.array([np.sum((power * width)[t < end]) for end in ends]) for power in (rate, rate**2))
+    assert t[0] == 1 and rate[0] == piecewise_linear_rate.schedules_from(0.1)[name](1)
     still_grows, settles = np.diff(sums)[1] > 0.9 * np.diff(sums)[0] > 0, \
         np.diff(squares)[1] <= 0.2 * np.diff(squares)[0] + 1e-12 * squares[0]
     assert (still_grows and settles) == (name == "inverse_time")
@@ -187,6 +190,7 @@ def test_piecewise_linear_rate_in_the_long_run_one_line_alone_has_the_steepness_
 def test_vanishing_and_exploding_a_part_grows_by_its_eigenvalue_at_every_power(arrays):
     parts = arrays("vanishing_and_exploding")["parts"]
     N = np.arange(len(parts))[:, None]
+    assert_allclose(parts[0], [1, 0.5, 1, 1])
     assert_allclose(parts, parts[0] * arrays("vanishing_and_exploding")["eigenvalues"]**N, rtol=1e-9)
     grown = np.abs(parts[-1] / parts[0])
     assert grown[0] > 100 and grown[1] > 100 and grown[3] < 0.01
@@ -611,6 +615,9 @@ def test_loss_surface_moved_in_proportion_to_every_unit_the_pictures_are_the_sam
     one, other = arrays("loss_surface")["filterwise"]
     assert_allclose(one, other, rtol=1e-9)
     assert one.min() < 0.1 and one.max() > 3
+    middle = len(loss_surface.AXIS) // 2
+    loss, theta = loss_surface.trained()
+    assert_allclose([one[middle, middle], arrays("loss_surface")["plain"][0, middle, middle]], loss.value(theta))
 
 
 def test_loss_surface_every_unit_s_share_of_a_direction_is_as_long_as_its_weights():
@@ -703,6 +710,10 @@ def test_sam_and_sharpness_the_further_uphill_it_asks_the_less_sharp_it_is_at_an
     late = {name: np.median(drawn[name][:, :, 8:], axis=-1) for name in ("sharpness", "share", "losses")}
     assert np.all(np.diff(late["sharpness"], axis=0) < 0)
     of_sam = np.median(late["share"], axis=1)[1:]
+    edges, rate = drawn["sharpness"] / drawn["share"], drawn["rate"]
+    assert_allclose(edges[0], 2 / rate)
+    for rho, edge in zip(drawn["rhos"][1:], edges[1:]):  # below descent's: with ‖g‖ = η ρ λ² / (2 − η λ) at the edge λ
+        assert (edge < 2 / rate).all() and (0 < rate * rho * edge**2 / (2 - rate * edge)).all()
     assert np.all(late["share"][1:] > 0.95) and np.all(of_sam < 1.25)
     assert np.all(np.diff(late["losses"].mean(axis=1)) > 0), "what it costs"
 

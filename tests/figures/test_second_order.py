@@ -155,6 +155,11 @@ def test_trust_region_path_every_trial_ends_within_its_circle_and_a_refused_one_
     assert_allclose(trusted["centres"][1:][~stayed], trusted["trials"][:-1][~stayed])
     f = [valley.value(theta) for theta in trusted["centres"]]
     assert np.all(np.diff(f)[~stayed] < 0) and np.all(trusted["rho"][:-1][stayed] <= 0.15)
+    for centre, trial, radius, rho in zip(*(trusted[key] for key in ("centres", "trials", "radius", "rho"))):
+        g, Hp, p = valley.gradient(centre), valley.hessian(centre) @ (trial - centre), trial - centre
+        assert_allclose(valley.value(centre) - valley.value(trial), -rho * (g @ p + p @ Hp / 2), rtol=1e-6, atol=1e-15)
+        on_the_circle = np.linalg.norm(p) > radius * (1 - 1e-9)
+        assert on_the_circle or np.linalg.norm(g + Hp) <= np.linalg.norm(g) / 2
 
 
 def test_trust_region_path_the_run_that_is_drawn_is_refused_three_times(arrays):
@@ -195,6 +200,19 @@ def test_self_correction_what_is_too_large_is_brought_in_before_what_is_too_smal
 def test_self_correction_lbfgs_never_settles(corrected):
     half = corrected["lbfgs"][len(corrected["lbfgs"]) // 2:]
     assert (half.max(axis=1) / half.min(axis=1)).min() > 10 * corrected["bfgs"][-1].max() / corrected["bfgs"][-1].min()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_self_correction_after_ten_steps_lbfgs_has_lost_its_ten_wrong_pairs(seed):
+    valley, start, turned = self_correction.quadratic(20, 1e3, seed)
+    method, memory = self_correction.beginnings(valley, turned, 10, seed)["wrong_pairs"]
+    run, left = method(valley, start, **memory), []
+    for t in range(11):
+        left.append(sum(np.array_equal(s, wrong) for s, _ in run["pairs"] for wrong, _ in memory["pairs"]))
+        next(run)
+    assert left == list(range(10, -1, -1))
+    for s, y in run["pairs"]:
+        assert_allclose(y, valley.A @ s, atol=1e-9)
 
 
 def test_self_correction_on_wide_spectra_the_wrong_matrix_costs_bfgs_less_than_the_limited_memory(corrected):

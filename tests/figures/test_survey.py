@@ -265,6 +265,21 @@ def test_l1_and_l2_under_l1_the_derivative_is_the_price_where_theta_is_not_zero_
         assert (np.abs(g[zero]) <= price + 2e-4).all()
 
 
+def test_l1_and_l2_the_dotted_ways_are_those_of_the_solutions_from_least_squares_to_zero(arrays):
+    drawn, (X, y) = arrays("l1_and_l2"), regression(TWO)
+    assert_allclose(drawn["H"], X.T @ X / len(y))
+    assert_allclose(drawn["b"], X.T @ y / len(y))
+    for price, theta in zip(l1_and_l2.L1_PRICES, drawn["lasso_way"]):
+        g = X.T @ (X @ theta - y) / len(y)
+        assert_allclose(g[theta != 0], -price * np.sign(theta[theta != 0]), atol=1e-6)
+        assert (np.abs(g) <= price + 1e-6).all()
+    expected = [np.linalg.solve(drawn["H"] + price * np.eye(2), drawn["b"]) for price in l1_and_l2.L2_PRICES]
+    assert_allclose(drawn["ridge_way"], expected)
+    for way in drawn["lasso_way"], drawn["ridge_way"]:
+        assert_allclose(way[0], np.linalg.lstsq(X, y, rcond=None)[0], atol=0.02)
+        assert_allclose(way[-1], 0, atol=1e-3)
+
+
 def test_l1_and_l2_a_solution_of_l2_is_that_of_the_normal_equations(arrays):
     X, y = regression(EIGHT)
     for price, theta in zip(l1_and_l2.L2_PRICES, arrays("l1_and_l2")["ridge_path"]):
@@ -345,6 +360,10 @@ def test_permutation_symmetry_halfway_the_two_units_are_the_same_and_the_net_has
     loss, theta = net
     halfway = arrays("permutation_symmetry")["units"][1]
     assert_array_equal(halfway[1], halfway[3])
+    ours, _, other = arrays("permutation_symmetry")["units"]
+    assert_array_equal(ours.reshape(4, -1), permutation_symmetry.NETWORK.blocks(theta)[0][:, :-1])
+    assert_array_equal(other, ours[[0, 3, 2, 1]])
+    assert_allclose(halfway, (ours + other) / 2)
     exchanged = permutation_symmetry.reordered(theta, permutation_symmetry.SWAP)
     into, out = permutation_symmetry.NETWORK.blocks((theta + exchanged) / 2)
     smaller = mlp([64, 3, 10])
@@ -381,6 +400,9 @@ def test_permutation_symmetry_the_three_corners_are_minima_of_the_plane(arrays, 
         assert np.hypot(x.flat[at] - np.cos(angle), y.flat[at] - np.sin(angle)) < 0.12
         assert abs(plane.flat[at] - net[0].value(net[1])) < 0.01
     assert plane[15, 15] > 1.5
+    between = 0.6 * net[1] + 0.4 * permutation_symmetry.reordered(net[1], permutation_symmetry.ROUND)
+    a, b = 0.6 + 0.4 * np.cos(2 * np.pi / 3), 0.4 * np.sin(2 * np.pi / 3)  # a mirrored picture is another one
+    assert_allclose(RectBivariateSpline(axis, axis, plane).ev(b, a), net[0].value(between), rtol=1e-3)
 
 
 def test_permutation_symmetry_a_unit_of_tanh_can_change_its_signs_as_well(net):

@@ -207,6 +207,9 @@ def test_svrg_noise_at_a_constant_rate_svrg_arrives_where_descent_stays_in_its_n
     assert 1 / 3 < fixed[-10:].mean() / fixed[half:half + 10].mean() < 3
     assert falling[-1] < fixed[-10:].mean() / 20 and falling[-1] > falling[half] / 300
     assert svrg[-1] < falling[-1] / 10 and svrg[-1] < svrg[half] / 300
+    starts = [np.sum(svrg_noise.problem(seed)[1]**2) for seed in changed.get("seeds", range(8))]
+    for name in svrg_noise.LABELS:
+        assert_allclose(drawn[name][:, 0], starts)
     assert svrg[2] > falling[2], "far from the minimum noise is not what is in the way"
 
 
