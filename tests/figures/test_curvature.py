@@ -636,6 +636,9 @@ def test_loss_surface_every_unit_s_share_of_a_direction_is_as_long_as_its_weight
 def test_batch_normalization_a_deep_net_learns_from_weights_of_several_sizes(arrays):
     plain, normalized = np.median(arrays("batch_normalization")["loss"][:, :, -5:], axis=2)
     assert plain[1] < 0.05 and plain[0] > 0.7 and plain[2] > 0.7
+    small, _, large = arrays("batch_normalization")["loss"][0]
+    assert_allclose(small[:10], np.log(10), atol=0.02)  # guessing, for a hundred steps
+    assert large[0] > 2 * np.log(10) and large[10] < np.log(10)
     assert (normalized < 0.1).all()
 
 

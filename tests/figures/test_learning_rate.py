@@ -30,6 +30,22 @@ def test_rates_the_passes_of_a_step_are_as_many_as_the_captions_say(name):
     assert 7 * adaptive_rate.PASSES[name] == problem.counts["values"] + forward_and_back * problem.counts["gradients"]
 
 
+@pytest.mark.parametrize("name, images", [
+    ("rate_on_mnist", 1437), ("rate_lenet", 1437), ("rate_resnet", 1437), ("rate_initial_values", 1437),
+    ("rate_first_order_resnet", 1437), ("rate_momentum", 1437), ("rate_against_adam", 1437), ("rate_validation", 1150),
+    ("rate_cifar100", 2 * 1437)])
+def test_rates_all_runs_of_a_seed_begin_alike_and_accuracies_are_shares_of_the_images(name, images, arrays):
+    for quantity, count in {"training loss": 0, "test loss": 0, "training accuracy": images,
+                            "test accuracy": 360}.items():
+        found = [seen for key, seen in arrays(name).items() if key.endswith(f": {quantity}")]
+        assert len(found) >= 3
+        for seen in found:
+            assert_allclose(seen[:, 0], found[0][:, 0], rtol=1e-4)
+            seen = seen[np.isfinite(seen)]
+            assert count == 0 or seen.max() <= 1 and np.abs(count * seen - np.round(count * seen)).max() < 0.01
+            assert count or seen.max() > np.log(10), "that of guessing"
+
+
 # -------------------------------------------------------------------------------- rate_on_boston, rate_over_time_boston
 
 def houses():
@@ -150,6 +166,8 @@ def test_rate_over_time_the_printed_form_keeps_to_its_start_and_slows_down(array
         half = len(rate) // 2
         assert rate[0] == np.float32(start) and rate[-1] - rate[half] < (rate[half] - rate[0]) / 5
     assert drawn["printed from low: rate"][-1] < 0.6 * drawn["printed: rate"][-1]
+    for run, rate in ("fixed", 0.1), ("searched", 4):
+        assert (drawn[f"{run}: rate"] == np.float32(rate)).all()
 
 
 def test_rate_over_time_the_guarded_rate_forgets_its_start_and_goes_beyond_the_rate_that_was_searched_for(arrays):

@@ -22,6 +22,8 @@ def test_pre_training_layer_by_layer_is_past_the_plateau_once_it_is_put_together
     together = int(drawn["greedy, before"]) // EVERY
     assert together * EVERY == pre_training.DEPTH * pre_training.STAGE
     assert np.all(drawn["greedy"][:, together + 4] < 0.5)
+    stages = drawn["greedy"][:, :together].reshape(len(drawn["greedy"]), pre_training.DEPTH, -1)
+    assert np.all(np.diff(stages, axis=2) < 0) and np.all(stages[:, 1:, 0] > 2 * stages[:, :-1, -1]), "a saw"
     assert drawn["greedy"][:, -1].max() < 0.01 < drawn["random"][:, -1].min()
 
 

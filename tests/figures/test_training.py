@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from figures import cooling, learning_curves, momentum, polyak, race, svrg_noise
 from numopt import optimizers
 from numopt.data import digits
-from numopt.problems import Beale, Noisy, Quadratic, Rosenbrock
+from numopt.problems import Beale, EmpiricalRisk, Noisy, Quadratic, Rosenbrock
 from numopt.record import path
 from numopt.schedules import constant, inverse_time
 
@@ -357,6 +357,16 @@ def test_learning_curves_training_losses_end_apart_and_test_accuracies_together(
     loss, accuracy = (arrays("learning_curves")[name][:, :, -1].mean(axis=1) for name in ("loss", "accuracy"))
     assert loss.max() / loss.min() > 3 and loss.max() < 0.02
     assert accuracy.min() > 0.97 and accuracy.max() - accuracy.min() < 0.0125
+
+
+def test_learning_curves_each_is_of_its_method_at_its_best_rate(arrays):
+    drawn, (X, Y, X_test, Y_test, *_) = arrays("learning_curves"), digits(dtype=np.float32)
+    whole, test = (EmpiricalRisk(learning_curves.NETWORK, *part).whole for part in ((X, Y), (X_test, Y_test)))
+    for i, (optimizer, rate) in enumerate(zip(learning_curves.OPTIMIZERS, drawn["best"].tolist())):
+        seen = learning_curves.train(optimizer, rate, 1, X, Y, 1, {"loss": whole.value, "accuracy": test.accuracy})
+        assert_allclose(drawn["loss"][i, 1, :2], seen["loss"], rtol=1e-3)
+        assert_allclose(drawn["accuracy"][i, 1, :2], seen["accuracy"], atol=0.006)  # two images
+        assert rate == learning_curves.RATES[drawn["search"][i].argmin()]
 
 
 def test_learning_curves_a_seed_fixes_the_run(arrays):
