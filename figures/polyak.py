@@ -3,7 +3,8 @@
 As in the figure "cooling" the gradient has noise of standard deviation σ = 1; the rate is fixed.  Above, one run, and
 in blue the mean of its iterates so far, up to the large dot.  Below, the squared distance from the minimum, in the mean
 over 500 runs.  That of the mean of all n iterates falls like Σ σ² / (λ² n), summed over the curvatures λ = 1 and 4
-(dashed), whatever the rate.  The mean of the last 30 stops coming closer, but forgets where the run came from.
+(dashed), whatever the rate, once the start is forgotten.  The mean of the last 30 stops coming closer, but forgets
+where the run came from.
 
 Ravasi's lecture notes, figure "Polyak", for the last N; Polyak and Juditsky (1992) for all.          Lecture 13.
 """

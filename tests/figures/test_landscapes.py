@@ -286,6 +286,8 @@ def test_whenever_a_jump_leads_to_the_other_slope_momentum_overshoots_further_an
 
 def test_the_face_of_the_cliff_is_far_steeper_than_the_land_around_it(arrays):
     plain, cliff = arrays("clipping_at_a_cliff")["plain"], clipping_at_a_cliff.CLIFF
+    assert_allclose(plain[0], clipping_at_a_cliff.START)
+    assert_allclose(np.diff(plain, axis=0), [-0.2 * cliff.gradient(theta) for theta in plain[:-1]], atol=1e-12)
     slopes = np.array([np.linalg.norm(cliff.gradient(theta)) for theta in plain])
     assert_allclose(np.linalg.norm(cliff.gradient(np.zeros(2))), 12.5)
     assert slopes.max() > 11 and np.sort(slopes)[-2] < 2.5

@@ -408,6 +408,8 @@ def test_lenet_on_cifar10_it_climbs_past_the_fixed_rate_at_which_the_net_diverge
     gone = recorded("lenet")[lenet_on_cifar10.SETTING.format(lenet_on_cifar10.TOO_LARGE, 2, 0)]
     assert len(gone["training loss"]) == 1
     assert_allclose(gone["step rate"], drawn["too large"])
+    for fixed, rate in ("fixed", 0.01), ("fixed, lr 0.1", 0.1), ("Adam, lr 0.001", 0.001):
+        assert_allclose(drawn[f"{fixed}: rate"], rate)
     for learned in LEARNED:
         assert drawn[f"{learned}: rate"].max() > 1.5 * drawn["too large"]
         assert drawn[f"{learned}: training loss"][0, 4:].max() > 2.29
