@@ -4,8 +4,9 @@ One pixel of the handwritten digits is predicted from its neighbours by least sq
 where a level line of the loss touches the diamond of L1 or the disc of L2, and a diamond is apt to be touched at a
 corner, where one of the two is zero.  The dotted line is the way that θ goes as the price rises, from least squares
 (cross) to zero.  Below, the weights of all eight neighbours: under L1 each is dropped at some price, the last when it
-is the largest derivative at θ = 0; under L2 all go towards zero together, and none arrives.  (To pay a price and to be
-allowed a norm is the same: the diamond and the disc are those of the norms that the solutions have.)
+is the largest derivative at θ = 0; under L2 their length falls, and none comes to rest at zero, though one passes
+through it, and the smallest grows at first.  (To pay a price and to be allowed a norm is the same: the diamond and the
+disc are those of the norms that the solutions have.)
 
 Kashyap (2022), Figure 13, after Murphy (2022), on our own data; Tibshirani (1996), Figure 2.          Lecture 13.
 """

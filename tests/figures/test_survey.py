@@ -317,6 +317,11 @@ def test_l1_and_l2_under_l2_the_weights_shrink_and_none_is_zero(arrays):
     thetas = arrays("l1_and_l2")["ridge_path"]
     assert thetas.all() and (np.diff(np.linalg.norm(thetas, axis=1)) < 0).all()
     assert np.abs(thetas[-1]).max() < 1e-3
+    X, y = regression(EIGHT)
+    through = thetas[1:] * thetas[:-1] < 0
+    assert through.sum() == 1 and (thetas[-1] * (X.T @ y) > 0).all()  # at high prices θ is nearly Xᵀy by the price
+    grows = np.abs(thetas).max(axis=0) > 1.01 * np.abs(thetas[0])
+    assert np.flatnonzero(grows) == np.abs(thetas[0]).argmin()
 
 
 # ------------------------------------------------------------------------------------------- permutation_symmetry
