@@ -115,6 +115,14 @@ def test_its_start_and_minimizers_lie_in_its_box(landscape):
         assert lower.shape == upper.shape == (landscape.size,)
 
 
+@pytest.mark.parametrize("landscape, start, side", [
+    (Rosenbrock(), [-1.2, 1], 2.048), (Rosenbrock(5), [-1.2, 1, -1.2, 1, -1.2], 2.048), (Beale(), [1, 1], 4.5),
+    (Booth(), None, 10), (Himmelblau(), None, 5), (Rastrigin(3), None, 5.12), (Ackley(3), None, 32.768)], ids=repr)
+def test_starts_and_boxes_are_the_published_ones(landscape, start, side):
+    assert landscape.start is None if start is None else landscape.start.tolist() == start
+    assert [corner.tolist() for corner in landscape.box] == [[-side] * landscape.size, [side] * landscape.size]
+
+
 def test_what_is_known_of_it_cannot_be_written_over(landscape):
     for known in (landscape.minimizers, landscape.start):
         assert known is None or not known.flags.writeable
