@@ -201,6 +201,15 @@ def test_three_atoms_and_four_rest_where_all_are_neighbours(atoms):
     assert_allclose([found.fun, cluster.minimum], -atoms * (atoms - 1) / 2)
 
 
+def test_the_least_energies_known_are_those_of_an_icosahedron_and_of_a_truncated_octahedron():
+    golden = (1 + np.sqrt(5)) / 2
+    corners = [np.roll([0, a, b * golden], k) for a in (1, -1) for b in (1, -1) for k in range(3)]
+    for start in 0.55 * np.array([[0, 0, 0], *corners]), LennardJones(38).start.reshape(-1, 3):
+        cluster = LennardJones(len(start))
+        found = optimize.minimize(cluster.value, start.ravel(), jac=cluster.gradient, method="L-BFGS-B")
+        assert_allclose(found.fun, cluster.minimum, rtol=0, atol=1e-6)
+
+
 def test_moving_turning_and_renaming_atoms_changes_nothing():
     cluster = LennardJones(13)
     x, g = near(cluster).reshape(-1, 3), cluster.gradient(near(cluster)).reshape(-1, 3)
