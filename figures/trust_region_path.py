@@ -30,23 +30,26 @@ def compute(curvatures=(1.0, 6.0), angle=0.0, newton=(4.0, 1.5), radii=(0.75, 1.
     H, newton, valley = Q @ np.diag(curvatures) @ Q.T, np.array(newton), Rosenbrock()
     g = -H @ newton
     run = trust_region(valley, np.array(start))
-    theta, centres, radius, trials, rho = run.theta, [], [], [], []
+    centres, radius, trials, rho, taken = [], [], [], [], []
     for _ in range(steps):
+        theta, r = run.theta, run["radius"]
+        if next(run, None) is None:  # no radius helps any more
+            break
         centres.append(theta)
-        radius.append(run["radius"])
-        theta = next(run)
-        trials.append(centres[-1] + run["p"])
+        radius.append(r)
+        trials.append(theta + run["p"])
         rho.append(run["rho"])
+        taken.append(not np.array_equal(run.theta, theta))
     return {"H": H, "g": g, "path": best_within(H, g, np.geomspace(1e4, 1e-6, 200)),
             "steihaug": np.array([steihaug(H, 1e-9 * g, 1e-9 * r) * 1e9 for r in radii]), "radii": np.array(radii),
-            "centres": np.array(centres), "radius": np.array(radius), "trials": np.array(trials), "rho": np.array(rho)}
+            "centres": np.array(centres), "radius": np.array(radius), "trials": np.array(trials), "rho": np.array(rho),
+            "taken": np.array(taken)}
 
 
-def draw(H, g, path, steihaug, radii, centres, radius, trials, rho):
+def draw(H, g, path, steihaug, radii, centres, radius, trials, rho, taken):
     figure, panels = plt.subplot_mosaic([["model", "share"], ["model", "radius"], ["run", "run"]], figsize=(6.6, 7.4),
                                         height_ratios=[1, 1, 2.6])
     model(panels["model"], H, g, path, steihaug, radii)
-    taken = np.array([*(~np.isclose(centres[1:], centres[:-1]).all(axis=1)), True])
     walk(panels["run"], centres, radius, trials, taken)
     step = np.arange(1, len(rho) + 1)
     for ax, values in ((panels["share"], rho), (panels["radius"], radius)):
@@ -90,6 +93,6 @@ def walk(ax, centres, radius, trials, taken):
     for c, p in zip(centres[~taken], trials[~taken]):
         ax.plot(*np.array([c, p]).T, color=VERMILION, linewidth=1, linestyle=":")
     ax.plot(*trials[~taken].T, "x", color=VERMILION, markersize=8, markeredgewidth=2)
-    ax.plot(*np.array([*centres, trials[-1]]).T, "o-", color=BLUE, markersize=4, linewidth=1.4)
+    ax.plot(*np.array([*centres, *trials[-1:][taken[-1:]]]).T, "o-", color=BLUE, markersize=4, linewidth=1.4)
     minimum(ax, *valley.minimizers[0])
     ax.set(xlim=(left, right), ylim=(low, high), aspect="equal", xticks=[], yticks=[], title="one run")

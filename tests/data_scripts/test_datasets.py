@@ -563,7 +563,8 @@ def test_records_of_a_wrong_length_are_found(cache, tmp_path, capsys):
 def test_files_that_are_not_idx_or_not_as_long_as_they_say_or_do_not_fit_together_are_found(cache, tmp_path, capsys):
     images = FILES["mnist"]["train-images-idx3-ubyte"]
     for wrong, words in ((b"GIF89a", "not an idx file"), (b"", "not an idx file"), (images[:-1], "(6, 28, 28)"),
-                         (images[:7], "not an idx file"), (b"\0\0\x08\x03" + b"\xff" * 12, "4294967295")):
+                         (images + b"\0", "it has 4,721"), (images[:7], "not an idx file"),
+                         (b"\0\0\x08\x03" + b"\xff" * 12, "4294967295")):
         code = converted_from("mnist", tmp_path, {"train-images-idx3-ubyte": wrong})
         assert_refused(code, capsys, "train-images-idx3-ubyte", words)
     code = converted_from("mnist", tmp_path, {"train-labels-idx1-ubyte": idx_bytes(np.zeros(5, np.uint8))})
@@ -696,14 +697,12 @@ def test_a_member_of_negative_size_ends_in_an_error_and_not_never(kind, tmp_path
 
 def test_no_more_of_an_archive_is_unpacked_than_a_set_can_have(tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "SPARE", 10_000)
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as tar:
-        info = tarfile.TarInfo("large")
-        info.size = 10**7
-        tar.addfile(info, io.BytesIO(bytes(10**7)))
-    (tmp_path / "some.tar.gz").write_bytes(out.getvalue())
+    path, large = tmp_path / "some.tar.gz", bytes(10**7)
+    path.write_bytes(archive(FILES["cifar10"], more=[(tarfile.TarInfo("large"), large)]))
     with pytest.raises(DataError, match="more than the whole set"):
-        fetch.find_in_archive(tmp_path / "some.tar.gz", TINY["cifar10"])
+        fetch.find_in_archive(path, TINY["cifar10"])
+    path.write_bytes(archive(FILES["cifar10"] | {"large": large}))
+    assert fetch.find_in_archive(path, TINY["cifar10"]) == FILES["cifar10"], "what comes after them is not looked at"
 
 
 def test_the_sum_of_an_archive_is_compared_before_anything_in_it_is_read(tmp_path, monkeypatch):

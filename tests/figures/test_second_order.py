@@ -162,13 +162,16 @@ def test_trust_region_path_every_trial_ends_within_its_circle_and_a_refused_one_
         assert on_the_circle or np.linalg.norm(g + Hp) <= np.linalg.norm(g) / 2
 
 
-def test_trust_region_path_the_run_that_is_drawn_is_refused_three_times(arrays):
-    drawn = arrays("trust_region_path")
-    assert np.sum(drawn["rho"] <= 0.15) == 3
+@pytest.mark.parametrize("steps, refused, points", [(26, [2, 8, 12], 27), (9, [2, 8], 9), (99, [2, 8, 12], 31)])
+def test_trust_region_path_what_is_refused_has_a_cross_and_no_small_step_has(steps, refused, points, arrays):
+    """Of 9 steps the last is refused, and the path ends before it; of 99 the run takes 30, the last ones tiny."""
+    drawn = arrays("trust_region_path") if steps == 26 else trust_region_path.compute(steps=steps)
+    assert_array_equal(np.flatnonzero(drawn["rho"] <= 0.15), refused)
     figure = trust_region_path.draw(**drawn)
-    crosses = [line.get_xydata() for ax in figure.axes if ax.get_title() == "one run" for line in ax.lines
-               if line.get_marker() == "x"]
-    assert_allclose(crosses[0], drawn["trials"][drawn["rho"] <= 0.15])
+    run = next(ax for ax in figure.axes if ax.get_title() == "one run")
+    crosses, walk = ([line.get_xydata() for line in run.lines if line.get_marker() == mark] for mark in ("x", "o"))
+    assert_allclose(crosses[0], drawn["trials"][refused])
+    assert len(walk[0]) == points
     share = next(ax for ax in figure.axes if ax.get_ylabel() == "share $\\rho$")
     assert_allclose(share.lines[0].get_ydata(), drawn["rho"])
     plt.close(figure)

@@ -17,6 +17,7 @@ def test_every_misprint_names_its_test_and_every_test_is_named():
 
 @pytest.mark.parametrize("row, fault", [
     ("| 3.1 | a | b | c | `test_it` |\n", "shown by '`test_it`'"),
+    ("| 3.1 | a | b | c | [`test_it` nearly](../tests/test_errata.py) |\n", "shown by '[`test_it` nearly]"),
     ("| 3.1 | a | b | c | seen |\n", "shown by 'seen'"),
     ("| 3.1 | a | b | | reading |\n", "has a place"),
     ("| 3.1 | a | b | reading |\n", "has a place"),

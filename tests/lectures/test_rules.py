@@ -52,6 +52,7 @@ By (1.1):
 ## Sources
 
 Their (1.9), and [theirs](http://they.org/gone.md#nowhere), `[code](gone.md)` and
+[`test_gone` of theirs](../tests/test_here.py), and
 
 ```
 [a block](gone.md)
@@ -175,8 +176,9 @@ def test_a_figure_of_two_lectures_need_not_be_shown_before_both_are_there(monkey
 def test_an_exercise_has_a_solution_and_its_solution_a_test(made_up):
     assert made_up(GOOD, SOLVED.replace("## 1.4", "## 1.5")) == [
         "exercise 1.4 has no solution in solutions/01-made-up.md"]
-    assert made_up(GOOD, SOLVED.replace("[`test_momentum`](../../tests/test_here.py)", "Clear.")) == [
-        f"no test is linked from the solution of 1.{k}" for k in range(1, 5)]
+    for clear in "Clear.", "[`test_momentum` shows it](../../tests/test_here.py)":
+        assert made_up(GOOD, SOLVED.replace("[`test_momentum`](../../tests/test_here.py)", clear)) == [
+            f"no test is linked from the solution of 1.{k}" for k in range(1, 5)]
 
 
 def test_a_method_or_a_figure_that_no_lecture_quotes_is_found(tmp_path, monkeypatch):

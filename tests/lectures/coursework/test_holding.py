@@ -49,7 +49,8 @@ def test_steps_of_one_length_are_all_there_of_that_length_and_downhill():
     assert holding.one_length(job, {}, truth) == "the run took 0 steps; it should take 2"
     long = np.array([[1.0, 0], [0.5, 0], [-0.1, 0]])
     assert holding.one_length(job, {"path": long}, truth) == "step 2 has the length 0.6; expected 0.5"
-    assert holding.one_length(job, {"path": np.array([[1.0, 0], [0.5, 0], [1.0, 0]])}, truth) == "step 2 leads away"
+    for away in [1.0, 0], [0.5, 0.5]:  # back, and across
+        assert holding.one_length(job, {"path": np.array([[1.0, 0], [0.5, 0], away])}, truth) == "step 2 leads away"
     more = np.vstack([truth["path"], [-0.5, 0]])
     assert holding.one_length(job, {"path": more}, truth) == "the run took 3 steps; it should take 2"
 
@@ -104,8 +105,9 @@ def test_derivatives_balance_in_every_channel_and_are_not_all_zero():
     assert holding.balance({}, dict(truth), truth) is None and holding.balance({}, {}, truth) == "there is no dx"
     assert holding.balance({}, {"dx": np.zeros((2, 2))}, truth) == "all derivatives are zero"
     assert holding.balance({}, {"dx": np.zeros((2, 2))}, {"dx": np.zeros((2, 2))}) is None
-    assert holding.balance({}, {"dx": truth["dx"] + [[0, 1e-7], [0, 0]]}, truth) == (
-        "in a channel they sum to 1e-07; expected 0")
+    for first in 0, -1e-7:  # where two channels are off they do not make up for one another
+        assert holding.balance({}, {"dx": truth["dx"] + [[first, 1e-7], [0, 0]]}, truth) == (
+            "in a channel they sum to 1e-07; expected 0")
 
 
 def test_what_is_wrong_is_chosen_from_letters_in_the_order_of_the_alphabet():
