@@ -58,6 +58,7 @@ def test_a_training_is_that_of_the_loop_with_its_losses_and_what_it_cost(monkeyp
     assert_array_equal(seen["forward"], [0, 8, 16])
     assert_array_equal(seen["seconds"], [0, 8, 16])
     assert_array_equal(seen["processor"], [0, 80, 160])
+    assert vars(network).keys() == vars(mlp([64, 8, 10])).keys(), "nobody counts any more"
 
 
 def test_the_first_steps_are_all_kept_and_after_them_about_so_many_of_all(monkeypatch):
@@ -93,6 +94,14 @@ def test_batch_normalisation_goes_by_the_training_examples_whatever_the_others_a
     other = training.row(network, theta, parts._replace(test=(3 * parts.test[0], parts.test[1])), {})
     assert one["training loss"] == other["training loss"] and one["test loss"] != other["test loss"]
     assert one["training loss"] == pytest.approx(MiniBatch(network, *parts.training).value(theta), rel=1e-5)
+
+
+def test_of_one_output_there_is_no_accuracy():
+    parts, experiment = training.parts("boston", False), EXPERIMENTS["boston"]
+    network = experiment.network((13,), 1)
+    row = training.row(network, network.initial(0, dtype=np.float32), parts, {})
+    for name in "training", "validation", "test":
+        assert row[f"{name} accuracy"] == 0 < row[f"{name} loss"]
 
 
 def test_a_training_that_diverges_ends_early_with_what_it_has():

@@ -34,7 +34,8 @@ def test_single_precision_stays_and_the_input_is_left_alone_and_it_goes_the_same
     truth = {"given": np.array([1.0, 1.0]), "path": np.array([[1.0, 1.0], [0.5, 2.0]])}
     assert holding.kept({}, dict(truth), truth) is None
     assert holding.kept({}, {"path": truth["path"]}, truth) == "the run gave nothing"
-    assert holding.kept({}, truth | {"given": np.array([1.0, 1.1])}, truth) == holding.WRITTEN_INTO
+    assert holding.kept({}, truth | {"given": np.array([1.0, 1 + 2e-9])}, truth) == holding.WRITTEN_INTO
+    assert holding.kept({}, truth | {"given": np.array([1.0, 1 + 5e-10])}, truth) is None
     assert "single precision and did not stay" in holding.kept({}, truth | {"path": truth["path"] + 1e-9}, truth)
     near, far = truth["path"] + np.array([[0, 0], [0, 2.0**-6]]), truth["path"] + np.array([[0, 0], [0, 2.0**-5]])
     assert holding.kept({}, truth | {"path": near}, truth) is None
@@ -47,6 +48,9 @@ def test_steps_of_one_length_are_all_there_of_that_length_and_downhill():
     assert holding.one_length(job, {"path": np.array([[1.0, 0], [0.6, 0.3], [0.1, 0.3]])}, truth) is None
     assert holding.one_length(job, {"path": truth["path"][:2]}, truth) == "the run took 1 steps; it should take 2"
     assert holding.one_length(job, {}, truth) == "the run took 0 steps; it should take 2"
+    for longer, said in (4e-7, None), (6e-7, "step 2 has the length 0.500001; expected 0.5"):
+        path = np.array([[1.0, 0], [0.5, 0], [-longer, 0]])
+        assert holding.one_length(job, {"path": path}, truth) == said
     long = np.array([[1.0, 0], [0.5, 0], [-0.1, 0]])
     assert holding.one_length(job, {"path": long}, truth) == "step 2 has the length 0.6; expected 0.5"
     for away in [1.0, 0], [0.5, 0.5]:  # back, and across
@@ -61,7 +65,8 @@ def test_a_first_step_moves_every_coordinate_by_the_rate_downhill():
     assert holding.first_step(job, {"path": np.array([[0.0, 0]])}, truth) == "the run took no step"
     assert holding.first_step(job, {}, truth) == "the run took no step"
     for step, words in (([-0.1, -0.1], "coordinate 1 moved by -0.1; expected 0.1"),
-                        ([-0.1002, 0.1], "coordinate 0 moved by -0.1002; expected -0.1")):
+                        ([-0.100009, 0.1], None),
+                        ([-0.10002, 0.1], "coordinate 0 moved by -0.10002; expected -0.1")):
         assert holding.first_step(job, {"path": np.array([[0.0, 0], step])}, truth) == words
 
 
@@ -82,6 +87,7 @@ def test_a_step_meets_both_conditions_to_their_borders(keywords, monkeypatch):
     assert said(2 * (1 - c1) + 1e-3).startswith("at its step f is")
     assert said(0.0) == "the step is 0; it should be positive" and said(-1.0).startswith("the step is -1")
     assert said(1.0, f=0.1) == "at its step f is 0; got 0.1"
+    assert said(0.75, f=2.0**-5 * (1 + 5e-7)) is None and said(0.75, f=2.0**-5 * (1 + 2e-6)) is not None
     assert holding.meets_both({"arguments": None, "keywords": {}}, {}, {}) == "there is no step"
     assert holding.meets_both({"arguments": None, "keywords": {}}, {"result": np.array([np.nan, 1])}, {}) == (
         "there is no step")
@@ -105,9 +111,10 @@ def test_derivatives_balance_in_every_channel_and_are_not_all_zero():
     assert holding.balance({}, dict(truth), truth) is None and holding.balance({}, {}, truth) == "there is no dx"
     assert holding.balance({}, {"dx": np.zeros((2, 2))}, truth) == "all derivatives are zero"
     assert holding.balance({}, {"dx": np.zeros((2, 2))}, {"dx": np.zeros((2, 2))}) is None
-    for first in 0, -1e-7:  # where two channels are off they do not make up for one another
-        assert holding.balance({}, {"dx": truth["dx"] + [[first, 1e-7], [0, 0]]}, truth) == (
-            "in a channel they sum to 1e-07; expected 0")
+    for first in 0, -4e-9:  # where two channels are off they do not make up for one another
+        assert holding.balance({}, {"dx": truth["dx"] + [[first, 4e-9], [0, 0]]}, truth) == (
+            "in a channel they sum to 4e-09; expected 0")
+    assert holding.balance({}, {"dx": truth["dx"] + [[0, 2e-9], [0, 0]]}, truth) is None
 
 
 def test_what_is_wrong_is_chosen_from_letters_in_the_order_of_the_alphabet():
