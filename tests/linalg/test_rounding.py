@@ -48,6 +48,20 @@ def test_a_curvature_is_rounding_beside_the_numbers_that_cancel_in_it_whatever_t
             assert_allclose(absolute(M, flat), np.abs(A) @ flat)
 
 
+def test_a_residual_is_rounding_beside_b_and_beside_what_cancels_in_the_product():
+    A, flat = np.array([[1.0, -1], [-1, 1]]), np.ones(2)
+    for M in A, aslinearoperator(A):
+        rounding = Rounding(M, np.array([1.0, -1]), None)
+        for x, rounded in (np.zeros(2), 1e-15), (np.full(2, 1e3), 1e-12):
+            assert not rounding.has_share(x, np.full(2, rounded), flat)
+            assert rounding.has_share(x, np.full(2, 100 * rounded), flat)
+        for b, r, is_rounding in ([1, -1], [1e-15, 1e-15], True), ([1, -1], [1e-15, 1e-13], False), (
+                [1, 1e-8], [1e-15, 1e-15], False):
+            at_the_origin = Rounding(M, np.array(b, float), np.zeros(2))
+            at_the_origin.may_be(1.0, flat)
+            assert at_the_origin.is_all(np.array(r)) == is_rounding
+
+
 @pytest.mark.parametrize("n", [7, 200])
 def test_of_second_differences_which_are_no_array_what_cancels_is_found_as_well(n):
     """|−1 2 −1| adds up to 4."""
