@@ -168,11 +168,31 @@ def in_place(problem, theta, *, lr=0.1, t=0):
         yield theta
 
 
+@optimizer
+def remembering_in_double(problem, theta, *, lr=0.1, t=0, past=()):
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        g = loss.gradient(theta)
+        past = (*past, g.astype(float))[-2:]
+        theta = theta - lr(t) * g
+        yield theta
+
+
+@optimizer
+def asked_too_early(problem, theta, *, lr=0.1, t=0):
+    """The first steps have the rate of the third."""
+    lr = schedule(lr)
+    for t, loss in problem.losses(after=t):
+        theta = theta - (lr(t) and lr(max(t, 3))) * loss.gradient(theta)
+        yield theta
+
+
 BREAKS = {
     climbing: "it learns", at_random: "the same run twice", with_a_global: "nothing from another run",
     forgetful: "interrupted, saved and continued", from_the_start: "interrupted, saved and continued",
     late: "interrupted, saved and continued", in_double: "keeps the precision",
     at_random_later: "the same run twice", asked_in_vain: "a schedule is asked", decaying: "what the loop rebinds",
+    remembering_in_double: "keeps the precision", asked_too_early: "a schedule is asked",
     asked_once: "a schedule is asked", a_list: "not written over", a_list_later: "not written over",
     changing: "what the loop rebinds", idle: "what the loop rebinds", in_place: "writes into no array"}
 

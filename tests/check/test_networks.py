@@ -1,12 +1,16 @@
 """Networks, layers and losses that are right pass, and slips show in the questions that they concern."""
+from itertools import count
+
 import numpy as np
 import pytest
 
 from numopt.check import layer_errors, loss_errors, network_errors
 from numopt.check.networks import Along, taken_shape
+from numopt.linalg.operators import Symmetric
 from numopt.networks import (
     ACTIVATIONS, Activation, BatchNorm, Conv2D, Dense, Loss, MaxPool, Network, Residual, SoftmaxCrossEntropy,
     SquaredError, Tanh, cnn, lenet, lenet1, mlp, resnet18)
+from numopt.problems import MiniBatch
 
 NETWORKS = {
     "mlp": lambda: mlp([5, 4, 3]), "relu": lambda: mlp([5, 8, 3], activation="relu"),
@@ -34,7 +38,21 @@ def test_where_the_complex_step_sees_only_a_part_of_a_function_differences_are_t
         assert np.allclose(by(lambda x: x + share * np.abs(x), theta, v), v + share * np.sign(theta) * v)
         assert by.differences
     by = Along()
+    assert by(lambda x: np.where(x.real > 0, x, 0), np.array([1e-7]), np.ones(1)) == 1 and not by.differences, "a kink"
+    by = Along()
     assert np.allclose(by(np.sin, theta, v), np.cos(theta) * v, rtol=1e-14) and not by.differences
+
+
+def test_a_matrix_is_judged_by_the_way_that_its_later_products_take(monkeypatch):
+    right = MiniBatch.fisher
+
+    def tiring(batch, theta):
+        F, products = right(batch, theta), count(1)
+        return Symmetric(lambda v: F @ v / min(next(products), 2), theta.size, theta.dtype)
+
+    monkeypatch.setattr(MiniBatch, "fisher", tiring)
+    errors = network_errors(mlp([5, 4, 3]), directions=1)
+    assert np.isclose(errors["fisher"], 1 / 2) and not errors.right
 
 
 def test_a_slip_in_one_pass_of_a_layer_shows_in_the_products_that_use_it():
