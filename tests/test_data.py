@@ -230,7 +230,11 @@ def test_the_folder_is_chosen_by_numopt_data_else_by_xdg_else_in_the_home(monkey
     monkeypatch.delenv("NUMOPT_DATA", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert data.folder() == tmp_path / ".cache" / "numopt"
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert data.folder() == tmp_path / ".cache" / "numopt"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+    assert data.folder() == tmp_path / "elsewhere" / "numopt"
+    monkeypatch.setenv("NUMOPT_DATA", "")
     assert data.folder() == tmp_path / "elsewhere" / "numopt"
     monkeypatch.setenv("NUMOPT_DATA", str(tmp_path / "here"))
     assert data.folder() == tmp_path / "here"

@@ -60,7 +60,7 @@ def test_a_path_takes_no_step_more_than_it_shows():
     assert run["t"] == 4
 
 
-@pytest.mark.parametrize("count", [-1, 2.5, "3", None])
+@pytest.mark.parametrize("count", [-1, 2.5, "3", True, None])
 def test_a_number_of_steps_is_a_whole_one(count):
     with pytest.raises(ValueError, match="steps must be a whole number of at least 0"):
         path(halving(), count)
@@ -202,6 +202,8 @@ def test_a_record_has_to_know_when_to_stop():
         record(halving(), target=0.1)
     with pytest.raises(ValueError, match="every must be a whole number of at least 1"):
         record(halving(), steps=3, every=0)
+    with pytest.raises(ValueError, match="every must be a whole number of at least 1"):
+        record(halving(), steps=3, every=True)
 
 
 def test_an_interrupted_record_leaves_the_run_to_be_continued():

@@ -214,7 +214,7 @@ def mlp(sizes, activation="tanh", loss=None, dropout=0.0):
     """
     if np.ndim(sizes) == 0:
         raise ValueError(f"sizes are given as one list, as in mlp([64, 32, 10]); given {sizes!r}")
-    if len(sizes) < 2 or not all(isinstance(size, (int, np.integer)) and size >= 1 for size in sizes):
+    if len(sizes) < 2 or not all(is_whole(size) and size >= 1 for size in sizes):
         raise ValueError(f"sizes are the numbers of inputs, of each layer's units and of outputs, two at least, all of "
                          f"them whole numbers of at least 1; given {sizes}")
     between = maker(activation)

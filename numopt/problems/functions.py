@@ -25,7 +25,7 @@ def vector(objective, theta):
 
 
 def whole_number(value, name, least):
-    if not isinstance(value, (int, np.integer)) or value < least:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, and is {value!r}")
     return int(value)
 

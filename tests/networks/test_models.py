@@ -278,6 +278,7 @@ def test_a_network_in_single_precision_answers_in_single_precision(network):
     (lambda: resnet18((0, 8, 1)), "resnet18 takes images"),
     (lambda: mlp(64, 32, 10), r"sizes are given as one list, as in mlp\(\[64, 32, 10\]\); given 64"),
     (lambda: mlp([64.0, 10]), "all of them whole numbers of at least 1"), (lambda: mlp([64, 0]), "of at least 1"),
+    (lambda: mlp([64, True]), "of at least 1"),
     (lambda: mlp([4, 3, 2], activation="ReLu6"), "there is no activation 'ReLu6'; there is relu"),
     (lambda: mlp([4, 3, 2], activation=3), r"activation is 3; it must be one of tanh, .* LeakyReLU\(0.1\)"),
     (lambda: mlp([4, 3, 2], activation=list), "activation is <class 'list'>; it must be"),

@@ -257,6 +257,7 @@ def test_a_quadratic_with_given_curvatures_has_them():
     (lambda: quadratic_with([1, 2], np.eye(3)), "2 eigenvalues need as many directions"),
     (lambda: quadratic_with([1, 2], [[1, 0], [1, 0]]), "must not be zero"),
     (lambda: Rosenbrock(1), "size must be a whole number of at least 2, and is 1"),
+    (lambda: Function(len, size=True), "size must be a whole number of at least 1, and is True"),
     (lambda: Rastrigin(1), "size must be"), (lambda: Ackley(2.5), "size must be"),
     (lambda: Ackley().hessian([0, 0]), "kink"),
     (lambda: Noisy(Beale(), -1), "sigma is -1"), (lambda: Noisy(Beale(), np.nan), "sigma is nan"),
