@@ -253,6 +253,7 @@ def test_a_set_has_two_minutes_and_a_second_for_every_twenty_thousand_bytes(cach
     monkeypatch.undo()
     bar, late = SimpleNamespace(most=7, address="there"), threading.Event()
     assert fetch.in_time(time.monotonic() + 9, bar, divmod, 7, 2) == (3, 1) and bar.most == 7
+    assert fetch.in_time(time.monotonic() + 9, bar, threading.current_thread).daemon  # it ends with the program
     with pytest.raises(ZeroDivisionError):
         fetch.in_time(time.monotonic() + 9, bar, divmod, 7, 0)
     with pytest.raises(DataError, match="there takes too long: .* in 120 s, and 20,000 bytes a second"):
