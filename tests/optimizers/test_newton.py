@@ -452,6 +452,7 @@ def test_of_the_points_on_the_way_the_one_is_taken_from_which_both_neighbours_le
     assert lowest(loss, np.zeros(1), points[:5]) == 3
     assert lowest(loss, np.zeros(1), points) == 3, "where f is not finite no step ends"
     assert lowest(loss, np.zeros(1), points[:2]) == 1
+    assert lowest(Function(lambda x: float(x[0])), np.zeros(1), points) == 0, "all the way"
     assert lowest(Function(lambda x: 1.0), np.zeros(1), points) == 5, "it goes back only while f falls"
 
 
