@@ -662,6 +662,15 @@ def test_float32_sums_in_pieces_agree_with_the_exact_statistics_to_six_digits_bu
     assert np.allclose(rounded, exact, rtol=1e-6) and not np.allclose(rounded, exact, rtol=1e-9)
 
 
+def test_the_report_has_for_each_channel_the_exact_statistics_and_those_in_pieces():
+    X = np.random.default_rng(0).integers(256, size=(40, 8, 8, 3), dtype=np.uint8) // np.array([1, 2, 4], np.uint8)
+    report = channel_statistics.report(SimpleNamespace(X_train=X, note="made up", features=("red", "green", "blue")))
+    rows = {tuple(line.split()[:2]): np.array(line.split()[-3:], float) for line in report.splitlines()[2:]}
+    for quantity, values in zip(("mean", "SD"), data.channel_mean_and_sd(X)):
+        for how in "exact", "float32,":
+            np.testing.assert_allclose(rows[quantity, how], values, atol=1e-6)
+
+
 def test_the_real_cifar10_gives_the_printed_table_digit_for_digit_when_summed_in_pieces():
     if "NUMOPT_DATA" not in os.environ or not (data.folder() / "cifar10").is_dir():
         pytest.skip("needs the environment variable NUMOPT_DATA and, there, python -m data_scripts cifar10")

@@ -147,14 +147,15 @@ def test_an_epoch_is_as_many_steps_as_batches_of_fifty_thousand_and_the_fastest_
 
 
 def test_of_several_forms_the_fastest_is_told(monkeypatch):
-    monkeypatch.setattr(timing, "medians", lambda contestants, seconds: {
-        key: 1.0 + key[2] for key in reversed(contestants)})
     monkeypatch.setattr(timing, "contestant", lambda *how: None)
     monkeypatch.setattr(timing, "numbers", lambda shape: (None, None))
     monkeypatch.setattr(timing, "loops", dict)
     monkeypatch.setattr(timing, "torch_contestants", lambda *how: [("Adam", None), ("Adam", None), ("RMSProp", None)])
-    seen = timing.epochs(True, 1.0)
-    assert seen[("CNN", "Adam", "PyTorch")] == 391 and seen[("CNN", "RMSProp", "PyTorch")] == 3 * 391
+    for order in list, reversed:
+        monkeypatch.setattr(timing, "medians", lambda contestants, seconds, order=order: {
+            key: 1.0 + key[2] for key in order(contestants)})
+        seen = timing.epochs(True, 1.0)
+        assert seen[("CNN", "Adam", "PyTorch")] == 391 and seen[("CNN", "RMSProp", "PyTorch")] == 3 * 391
     assert all(key[2] != "PyTorch" for key in timing.epochs(False, 1.0))
 
 

@@ -295,6 +295,15 @@ def test_a_picture_is_written_whole_or_not_at_all(error, monkeypatch, tmp_path):
     assert files(tmp_path) == ["zigzag.png"] and (tmp_path / "zigzag.png").read_bytes() == b"an earlier picture"
 
 
+def test_two_may_write_a_picture_at_once(tmp_path):
+    def meanwhile(file):
+        file.write_bytes(b"one")
+        rendering.saved(tmp_path, "a.png", lambda another: another.write_bytes(b"other"))
+        assert (tmp_path / "a.png").read_bytes() == b"other" and file.read_bytes() == b"one"
+
+    assert rendering.saved(tmp_path, "a.png", meanwhile).read_bytes() == b"one" and files(tmp_path) == ["a.png"]
+
+
 @pytest.mark.parametrize("format, beginning", [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")])
 def test_the_same_script_gives_the_same_bytes_in_every_format(format, beginning, monkeypatch, tmp_path):
     first = figures.render("nesterov_step", tmp_path / "first", format).read_bytes()
@@ -428,6 +437,16 @@ def test_a_picture_of_many_bytes_has_a_palette_and_looks_the_same(monkeypatch, t
         assert without_a_ground.mode == "RGBA"
 
 
+@pytest.mark.parametrize("alpha, mode", [(255, "P"), (254, "RGBA"), (0, "RGBA")])
+def test_where_a_point_is_transparent_or_nearly_not_there_is_no_palette(alpha, mode, tmp_path):
+    picture = Image.new("RGBA", (4, 4), (255, 0, 0, 255))
+    picture.putpixel((1, 2), (255, 0, 0, alpha))
+    picture.save(tmp_path / "picture.png", dpi=(100, 100))
+    rendering.in_few_colours(tmp_path / "picture.png")
+    with Image.open(tmp_path / "picture.png") as seen:
+        assert seen.mode == mode and seen.convert("RGBA").getpixel((1, 2)) == (255, 0, 0, alpha)
+
+
 def test_no_picture_of_the_repository_is_large():
     assert [file.name for file in rendering.RENDERED.glob("*.png") if file.stat().st_size > rendering.LARGE] == []
 
@@ -544,6 +563,16 @@ def test_what_cannot_be_recomputed_is_refused_with_the_reason(arguments, said, h
     monkeypatch.setenv("NUMOPT_DATA", str(tmp_path / "no sets"))
     answer, _, words = here(*arguments, line=RECORDED, zigzag=GOOD)
     assert answer == 2 and said in words
+
+
+def test_of_a_run_that_fails_there_is_no_record_and_the_others_have_theirs(here, tmp_path):
+    (tmp_path / "trouble").touch()
+    good = RECORDED.replace("number == 2", "False").replace('recorded("line")', 'recorded("other")')
+    answer, said, trouble = here("line", "other", "--recompute", "--out", "pictures", line=RECORDED, other=good)
+    assert answer == 1 and "other.npz" in said and "line.npz" not in said
+    assert "line, b 2: Traceback" in trouble and "array 'line' is not finite" in trouble
+    assert [file for file in files(tmp_path) if file.endswith(".npz") and "parts" not in file] == [
+        "pictures/records/other.npz"]
 
 
 def test_without_its_record_a_figure_says_how_to_make_it(here):

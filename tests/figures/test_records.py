@@ -55,6 +55,19 @@ def test_a_record_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["one.npz"] and list(records.read(tmp_path / "one.npz")["runs"]) == ["a"]
 
 
+def test_two_may_write_a_record_at_once_and_the_one_that_ends_last_stays(tmp_path, monkeypatch):
+    usual, file = np.savez_compressed, tmp_path / "one.npz"
+
+    def meanwhile(temporary, **arrays):
+        usual(temporary, **arrays)
+        monkeypatch.setattr(np, "savez_compressed", usual)
+        records.write(file, {"runs": {"other": RUN}, "made": {}})
+
+    monkeypatch.setattr(np, "savez_compressed", meanwhile)
+    records.write(file, {"runs": {"one": RUN}, "made": {}})
+    assert os.listdir(tmp_path) == ["one.npz"] and list(records.read(file)["runs"]) == ["one"]
+
+
 def test_a_pickle_in_a_record_is_not_read(tmp_path):
     np.savez(tmp_path / "bad.npz", outline=np.array({"a": 1}, dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):

@@ -109,13 +109,13 @@ def test_labels_stay_within_the_height_of_the_panel_and_one_of_two_lines_has_roo
         assert one.y1 <= other.y0 or other.y1 <= one.y0
 
 
-@pytest.mark.parametrize("middle, reach", [(np.mean, (0, 100)), (np.median, (25, 75))])
-def test_a_band_is_the_middle_of_the_rows_and_the_area_between_two_of_their_percentiles(ax, middle, reach):
-    rows, x = np.random.default_rng(0).random((9, 5)), np.arange(7.0)
+@pytest.mark.parametrize("middle, reach, n", [(np.mean, (0, 100), 9), (np.median, (25, 75), 9), (np.mean, (0, 100), 2)])
+def test_a_band_is_the_middle_of_the_rows_and_the_area_between_two_of_their_percentiles(ax, middle, reach, n):
+    rows, x = np.random.default_rng(0).random((n, 5)), np.arange(7.0)
     line, = style.band(ax, x, rows, "red", "--", middle=middle, reach=reach, label="rows")
     assert_allclose(line.get_xydata(), np.column_stack([x[:5], middle(rows, axis=0)]))
     assert (line.get_color(), line.get_linestyle(), line.get_label()) == ("red", "--", "rows")
-    low, high = np.sort(rows, axis=0)[[reach[0] * 8 // 100, reach[1] * 8 // 100]]
+    low, high = np.sort(rows, axis=0)[[reach[0] * (n - 1) // 100, reach[1] * (n - 1) // 100]]
     area, = ax.collections
     vertices = area.get_paths()[0].vertices
     for k in range(5):
