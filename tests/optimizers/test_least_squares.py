@@ -229,6 +229,15 @@ def test_damping_falls_to_a_third_where_the_model_is_exact_and_grows_faster_and_
     assert run["mu"] == 2 * 4 * 8 * 16 and run["nu"] == 32
 
 
+def test_a_step_is_taken_for_the_least_gain_and_damping_grows_with_what_was_missing():
+    """From r = 1 with μ = 1 the step is −½ and ⅜ is promised; nearly nothing of that comes true, or less than nothing."""
+    for gain in 1e-6, -1e-6:
+        shelf = LeastSquares(lambda x: np.array([1.0 if x[0] > 0.9 else np.sqrt(1 - gain)]), lambda x: np.eye(1))
+        run, rho = LEVENBERG(shelf, [1.0], mu=1.0), gain / 2 / (3 / 8)
+        assert_allclose(next(run), 0.5 if gain > 0 else 1)
+        assert_allclose(run["mu"], 1 - (2 * rho - 1)**3 if gain > 0 else 2, rtol=1e-9)
+
+
 def test_after_a_step_that_is_taken_damping_would_again_be_doubled_at_first():
     run = LEVENBERG(LINE, START, mu=6.0, nu=64.0)
     next(run)
