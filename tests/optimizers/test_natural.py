@@ -217,6 +217,17 @@ def test_a_negative_curvature_counts_as_none(method):
     assert_allclose(step(method, falling, damping=0.5), step(method, flat, damping=0.5))
 
 
+@pytest.mark.parametrize("method", [partial(natural_gradient, solver="dense"), *SEVEN])
+def test_what_rounding_far_from_the_origin_leaves_of_a_gradient_along_a_flat_direction_is_no_share(method):
+    A = Q @ np.diag([0.0, 1, 5, 40]) @ Q.T
+    A, b = (A + A.T) / 2, Q @ [0, 1, 2, 3]
+    far = 1e6 * Q[:, 0]
+    d = path(method(Quadratic(A, b), far, **EXACTLY), 1)[1] - far
+    assert np.abs(Q[:, 0] @ Quadratic(A, b).gradient(far)) > 1e-12
+    assert_allclose(Q[:, 0] @ d, 0, atol=1e-8)
+    assert (Q[:, 1:].T @ d > 1e-3).all()
+
+
 def test_by_the_diagonal_there_is_no_step_along_a_flat_coordinate_that_the_gradient_has_a_share_in():
     run = natural_gradient(Curved(np.diag([0.0, 1, 2, 3])), START, curvature="hessian", damping=0.0, solver="diagonal")
     with pytest.raises(ValueError, match="there is no curvature along a direction in which the gradient has a share"):

@@ -182,10 +182,11 @@ def test_the_radius_is_quartered_where_the_model_fails_and_doubled_where_it_is_r
 
 
 def test_the_radius_grows_only_if_it_was_in_the_way_and_never_beyond_the_most():
-    inside = trust_region(Quadratic(np.eye(1)), [0.9], radius=1.0)
-    assert_allclose(next(inside), 0, atol=1e-15)
-    assert_allclose(inside["rho"], 1)
-    assert inside["radius"] == 1
+    for length, radius in (0.9, 1), (0.998, 1), (0.9995, 2):
+        inside = trust_region(Quadratic(np.eye(1)), [length], radius=1.0)
+        assert_allclose(next(inside), 0, atol=1e-15)
+        assert_allclose(inside["rho"], 1)
+        assert inside["radius"] == radius
     far = trust_region(Quadratic(np.eye(1)), [100.0], radius=1.0, most=3.0)
     path(far, 5)
     assert far["radius"] == 3

@@ -10,7 +10,7 @@ from numopt.linalg import conjugate_gradient_iterates
 from numopt.line_search import backtracking, exact, strong_wolfe
 from numopt.networks import mlp
 from numopt.optimizers import bfgs, gradient_descent, lbfgs, newton, nonlinear_cg, sr1
-from numopt.optimizers.quasi_newton import appended, bfgs_update, sr1_update, two_loops
+from numopt.optimizers.quasi_newton import appended, bfgs_update, downhill, sr1_update, two_loops
 from numopt.problems import Beale, Counted, EmpiricalRisk, Function, Quadratic, Rosenbrock, Saddle, quadratic_with
 from numopt.record import load, path, record, save
 
@@ -112,6 +112,13 @@ def test_sr1_keeps_all_earlier_pairs_on_a_quadratic_and_bfgs_only_the_last():
         B, M = sr1_update(B, s, y), bfgs_update(M, s, y)
     assert_allclose([B @ s for s, _ in pairs], [y for _, y in pairs], atol=1e-8)
     assert not np.allclose(M @ pairs[0][1], pairs[0][0], atol=1e-3)
+
+
+@pytest.mark.parametrize("p", [None, [1.0, 0], [0.0, 5], [np.nan, 0], [-1e200, 0]])
+def test_where_no_direction_leads_down_by_a_number_it_is_the_gradients_of_length_one(p):
+    g, theta = np.array([1e200, 0]), np.array([3.0, -4])
+    assert_array_equal(downhill(None if p is None else np.array(p), g, theta), [-1, 0])
+    assert_array_equal(downhill(np.array([-1.0, 2]), g, theta), [-1, 2])
 
 
 def test_sr1_skips_a_pair_whose_correction_would_be_nearly_infinite():
