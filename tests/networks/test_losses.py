@@ -249,6 +249,7 @@ def test_whole_numbers_are_labels(Y):
     ([0, 1], r"one label an example, shape \(3,\); the labels have shape \(2,\)$"),
     (0.9 * np.eye(3) + 0.1 / 3, r"shape \(3, 3\); this loss takes one class an example, and no prob.*\(soft labels\)$"),
     (np.ma.masked_equal([0, 1, 2], 1), "Y is a masked array"),
+    (np.eye(3) + np.eye(3, k=1), r"no prob.*\(soft labels\)$"),
     (np.eye(3), r"the labels have shape \(3, 3\); turn one-hot rows into labels with Y.argmax\(axis=1\)"),
     ([[0], [2], [1]], r"the labels have shape \(3, 1\); use Y\[:, 0\]"),
     (1, r"the labels have shape \(\)$"),

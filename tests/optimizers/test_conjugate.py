@@ -91,6 +91,12 @@ def test_the_formulas_by_hand():
     assert FORMULAS["polak_ribiere"](g, g_last, p) == -4 / 17 and FORMULAS["polak_ribiere_plus"](g, g_last, p) == 0
 
 
+def test_the_formulas_know_how_far_a_gradient_fell_whose_square_is_no_number():
+    g, g_last, p = np.array([1e10, 0.0]), np.array([1e160, 0.0]), np.array([-1e160, 0.0])
+    for name, beta in {"fletcher_reeves": 1e-300, "polak_ribiere": -1e-150, "hestenes_stiefel": -1e-150}.items():
+        assert_allclose(named(name)(g, g_last, p), beta)
+
+
 def test_where_the_gradients_are_not_orthogonal_hestenes_and_stiefel_count_only_the_change():
     g, g_last, p = np.array([2.0, 0.0]), np.array([4.0, 1.0]), np.array([-2.0, 0.0])
     # gᵀ(g − g₀) = −4 and pᵀ(g − g₀) = 4
