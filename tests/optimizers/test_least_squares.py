@@ -230,7 +230,7 @@ def test_damping_falls_to_a_third_where_the_model_is_exact_and_grows_faster_and_
 
 
 def test_a_step_is_taken_for_the_least_gain_and_damping_grows_with_what_was_missing():
-    """From r = 1 with μ = 1 the step is −½ and ⅜ is promised; nearly nothing of that comes true, or less than nothing."""
+    """From r = 1 with μ = 1 the step is −½ and ⅜ is promised: hardly any of it comes true, or less than none."""
     for gain in 1e-6, -1e-6:
         shelf = LeastSquares(lambda x: np.array([1.0 if x[0] > 0.9 else np.sqrt(1 - gain)]), lambda x: np.eye(1))
         run, rho = LEVENBERG(shelf, [1.0], mu=1.0), gain / 2 / (3 / 8)
