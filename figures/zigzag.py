@@ -25,17 +25,18 @@ def compute(gamma=10.0, steps=20):
 
 def draw(gamma, descent):
     figure, ax = plt.subplots(figsize=(6, 3))
-    f, far = valley(gamma), max(1, gamma)
-    contours(ax, f, 1.1 * np.linspace(-far, far, 221), 0.4 * np.linspace(-far, far, 161),
-             levels=[f.value(theta) for theta in descent[7::-1]])
+    f, far, high = valley(gamma), max(1, gamma), max(4.5, gamma)  # the start is (γ, 1)
+    contours(ax, f, 1.1 * np.linspace(-far, far, 221), 0.4 * np.linspace(-high, high, 161),
+             levels=np.unique([f.value(theta) for theta in descent[:8]]))
     trace(ax, descent, **method("steepest_descent"))
     for corner in range(1, min(5, len(descent) - 1)):
-        right_angle(ax, *descent[corner - 1:corner + 2], size=0.3)
+        if (descent[corner + 1] != descent[corner]).any():  # where γ = 1 a step is enough
+            right_angle(ax, *descent[corner - 1:corner + 2], size=0.3)
     for k in range(min(4, len(descent))):
         ax.annotate(f"$x^{{({k})}}$", descent[k], (0, -6 if k % 2 else 6), textcoords="offset points",
                     ha="center", va="top" if k % 2 else "bottom")
     minimum(ax, 0, 0)
-    ax.set(xlim=(-0.25 * far, 1.1 * far), ylim=(-0.26 * far, 0.26 * far), aspect="equal",
+    ax.set(xlim=(-0.25 * far, 1.1 * far), ylim=(-0.26 * high, 0.26 * high), aspect="equal",
            xlabel="$x_1$", ylabel="$x_2$",
            title=rf"$f(x) = \frac{{1}}{{2}}(x_1^2 + {gamma:g} x_2^2)$, exact line search")
     return figure
@@ -43,9 +44,9 @@ def draw(gamma, descent):
 
 def animate(gamma, descent):
     """Eight steps one by one, each in ten parts, and then the others at once."""
-    figure = draw(gamma, descent)
-    line, *corners = (line for line in figure.axes[0].lines if len(line.get_xdata()) > 2)
-    parts = np.linspace(descent[:8], descent[1:9], 10, endpoint=False, axis=1).reshape(-1, 2)
+    figure, first = draw(gamma, descent), descent[:9]
+    line, *corners, _ = figure.axes[0].lines  # the last is the minimum's cross
+    parts = np.linspace(first[:-1], first[1:], 10, endpoint=False, axis=1).reshape(-1, 2)
 
     def show(frame):
         """A corner's right angle appears with the first part of the step that leaves it."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+import figures
 from figures import (
     batch_and_stochastic, clipping_at_a_cliff, condition_number, nesterov_step, newton_one_step, saddle, zigzag)
 from numopt.problems import Clipped, Objective, Quadratic, Saddle, quadratic_with
@@ -26,6 +27,27 @@ def test_zigzag_steps_are_orthogonal_and_its_iterates_those_of_the_closed_form(a
 def test_zigzag_every_step_leaves_nine_elevenths_of_the_distance(arrays):
     distance = np.linalg.norm(arrays("zigzag")["descent"], axis=1)
     assert_allclose(distance[1:] / distance[:-1], 9 / 11)
+
+
+@pytest.mark.parametrize("gamma, steps, corners", [(10.0, 20, 4), (10.0, 5, 4), (0.2, 4, 3), (2.5, 3, 2), (4.4, 1, 0),
+                                                   (1.0, 3, 0)])
+def test_zigzag_from_its_start_on_the_whole_path_is_seen_with_its_corners(gamma, steps, corners, monkeypatch):
+    def shown(figure, show, frames):
+        assert frames == 10 * min(steps, 8) + 1
+        for frame in range(frames):
+            show(frame)
+        return figure
+
+    arrays = zigzag.compute(gamma=gamma, steps=steps)
+    monkeypatch.setattr(zigzag, "animation", shown)
+    with figures.drawing():
+        for figure in zigzag.draw(**arrays), zigzag.animate(**arrays):
+            path, *angles, minimum = figure.axes[0].lines
+            assert len(angles) == corners and all(len(angle.get_xdata()) == 3 for angle in angles)
+            assert_allclose(path.get_xydata(), arrays["descent"])
+            assert_allclose(minimum.get_xydata(), [[0, 0]])
+            for at, limits in zip(arrays["descent"].T, (figure.axes[0].get_xlim(), figure.axes[0].get_ylim())):
+                assert limits[0] < at.min() and at.max() < limits[1]
 
 
 @pytest.mark.parametrize("gamma", [2.0, 50.0])

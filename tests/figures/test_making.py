@@ -18,7 +18,7 @@ from figures.making import (
     adaptive_rate, digests, ground, moving, one_valley, parameters, processes, records, rendering, sheet, style)
 from figures.making.processes import Died, Processes
 from figures.making.sweep import FRUITLESS, sweep
-from numopt.networks import BatchNorm, Dense, Network, logistic
+from numopt.networks import BatchNorm, Conv2D, Dense, Network, lenet, logistic
 from numopt.optimizers import adam, gradient_rate, newton_rate
 from numopt.problems import EmpiricalRisk, MiniBatch, Whole
 
@@ -279,7 +279,8 @@ def test_a_page_has_as_many_rows_as_its_pictures_need(tmp_path, monkeypatch):
     plt.imsave(tmp_path / f"{figures.names()[-1]}.png", np.zeros((4, 4, 3)))
     sheet.drawn(figures.names(), tmp_path)
     assert pages == [(1, sheet.COLUMNS), (2, sheet.COLUMNS)] and sheet.drawn(figures.names()[6:9], tmp_path) is None
-    (tmp_path / f"{figures.names()[-1]}.png").unlink()
+    damaged = tmp_path / f"{figures.names()[-1]}.png"
+    damaged.write_bytes(damaged.read_bytes()[:40])  # in the middle of a chunk's name
     assert set(sheet.missing(figures.names(), tmp_path)) == set(figures.names()[sheet.COLUMNS:])
 
 
@@ -399,6 +400,13 @@ def test_one_that_diverges_ends_early_and_a_fixed_rate_is_fixed():
         seen = adaptive_rate.train("gradient_descent", parts, network, lr=1e38, seed=0, epochs=3, batch_size=20)
     assert 1 <= len(seen["training loss"]) < 4 and np.isfinite(seen["training loss"]).all()
     assert set(seen["rate"].tolist()) == {float(np.float32(1e38))}
+
+
+def test_images_of_sixteen_by_sixteen_are_large_enough_for_lenet_and_smaller_ones_have_a_border():
+    theirs, small = (make((16, 16, 1), 10, 0.0).size for make in (lenet, adaptive_rate.small_lenet))
+    assert theirs == small
+    network = adaptive_rate.small_lenet((16, 15, 1), 10, 0.0)
+    assert [layer.padding for layer in network.layers if isinstance(layer, Conv2D)] == [1, 1]
 
 
 def test_statistics_are_those_of_the_first_two_thousand_training_examples():

@@ -1,12 +1,14 @@
 """What graders take and write, from both sides of each border."""
 import codecs
+import os
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from lectures.coursework import bounds, handouts, reports, submissions
+from lectures.coursework import bounds, handouts, judge, reports, submissions
 from lectures.coursework.blanks import Unusable
 
 
@@ -14,6 +16,37 @@ def test_what_a_spreadsheet_takes_for_a_formula_is_told_as_text():
     for sign in "=+-@\t\r":
         assert reports.safe(f"{sign}1") == f"'{sign}1"
     assert reports.safe("1=2") == "1=2" and reports.safe("") == ""
+
+
+@pytest.mark.parametrize("wrong, shown, message", [
+    ((), True, None), ((), False, None), ((0,), True, "off"), ((0, 2), True, "off"),
+    ((0, 1, 2), False, "it does not hold"),
+    ((2,), True, "it holds for the numbers of the example, and not for others"), ((1,), False, "it does not hold")])
+def test_a_claim_holds_where_it_does_for_the_example_and_for_all_that_was_drawn(wrong, shown, message):
+    claim = SimpleNamespace(about="f", sentence="It is 1.", points=3, shown=shown,
+                            holds=lambda job, got, truth: None if got["x"] == truth["x"] else "off")
+    results = [{"x": np.array(2.0 if k in wrong else 1.0)} for k in range(3)]
+    told = judge.judged(claim, [{}] * 3, [{"x": np.array(1.0)}] * 3, results)
+    assert told == {"about": "f", "sentence": "It is 1.", "points": 0 if wrong else 3, "of": 3, "shown": shown,
+                    "message": message}
+    assert judge.judged(claim, [{}] * 3, [{}] * 3, ["it took too long"] * 3)["message"] == "it took too long"
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_question_is_shown_or_not_as_it_says(shown):
+    question = SimpleNamespace(about="f", sentence="Which?", part="what", points=1, shown=shown)
+    fault = SimpleNamespace(letter=lambda: "b")
+    told = judge.answered(question, fault, {"f": {"what": " B "}})
+    assert (told["shown"], told["points"], told["message"]) == (shown, 1, None)
+
+
+def test_a_report_can_be_read_by_all_whatever_was_there_before(tmp_path):
+    for text in "one", "two":
+        reports.save(tmp_path / "page.md", text)
+        assert (tmp_path / "page.md").read_text() == text and [file.name for file in tmp_path.iterdir()] == ["page.md"]
+        if os.name == "posix":
+            assert (tmp_path / "page.md").stat().st_mode & 0o777 == 0o644
+            (tmp_path / "page.md").chmod(0o600)
 
 
 def test_two_of_one_name_are_told_apart_also_where_capitals_are_no_difference():
