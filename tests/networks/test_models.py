@@ -279,6 +279,8 @@ def test_a_network_in_single_precision_answers_in_single_precision(network):
     (lambda: mlp(64, 32, 10), r"sizes are given as one list, as in mlp\(\[64, 32, 10\]\); given 64"),
     (lambda: mlp([64.0, 10]), "all of them whole numbers of at least 1"), (lambda: mlp([64, 0]), "of at least 1"),
     (lambda: mlp([64, True]), "of at least 1"),
+    (lambda: BatchNorm(3, eps=0.0), "eps must be a number above 0, and is 0.0"),
+    (lambda: BatchNorm(3, eps=np.inf), "eps must be a number above 0, and is inf"),
     (lambda: mlp([4, 3, 2], activation="ReLu6"), "there is no activation 'ReLu6'; there is relu"),
     (lambda: mlp([4, 3, 2], activation=3), r"activation is 3; it must be one of tanh, .* LeakyReLU\(0.1\)"),
     (lambda: mlp([4, 3, 2], activation=list), "activation is <class 'list'>; it must be"),
@@ -370,6 +372,9 @@ def test_images_whose_channels_come_first_are_turned_and_not_scrambled():
         network.outputs(network.initial(0), first)
     assert "reshape" not in str(error.value)
     assert_array_equal(first.transpose(0, 2, 3, 1), images)
+    for other in first[:, :, :7], first.transpose(0, 1, 3, 2)[..., :7]:
+        with pytest.raises(ValueError, match=r"X has shape \(2, 3, \d, 7\)$|X has shape \(2, 3, 7, 9\)$"):
+            network.outputs(network.initial(0), other)
 
 
 @pytest.mark.parametrize("theta", [np.zeros(22), np.zeros((23, 1))])
