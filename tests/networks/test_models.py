@@ -373,7 +373,7 @@ def test_images_whose_channels_come_first_are_turned_and_not_scrambled():
     assert "reshape" not in str(error.value)
     assert_array_equal(first.transpose(0, 2, 3, 1), images)
     for other in first[:, :, :7], first.transpose(0, 1, 3, 2)[..., :7]:
-        with pytest.raises(ValueError, match=r"X has shape \(2, 3, \d, 7\)$|X has shape \(2, 3, 7, 9\)$"):
+        with pytest.raises(ValueError, match=r"X has shape \(2, 3, \d, \d\)$"):
             network.outputs(network.initial(0), other)
 
 
