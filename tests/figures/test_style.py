@@ -61,6 +61,9 @@ def test_a_new_method_takes_no_other_ones_mark_and_has_one_of_its_own(monkeypatc
     assert before == {name: style.mark(name) for name in before}
     looks = [(style.METHODS[name][0], style.mark(name)) for name in optimizers.__all__]
     assert len(set(looks)) == len(looks)
+    known = {"known": (style.COLORS[0], style.SPARE[0], "known"), "other": (style.COLORS[2], style.SPARE[0], "other")}
+    given = [style.Looks(known)[name][:2] for name in (*newcomers, "known", "other")]
+    assert len(set(given)) == len(given), "nor one that was given to a method of those that are spare"
 
 
 @pytest.mark.parametrize("name", [name for name in figures.names() if name.startswith("rate_")

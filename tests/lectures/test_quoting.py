@@ -8,7 +8,7 @@ import pytest
 import numopt.optimizers
 from figures import caption
 from figures.making.records import recorded
-from lectures import quoting, reading
+from lectures import quoting, reading, rules
 from lectures.__main__ import main
 from numopt.optimizers import momentum
 from numopt.problems import Quadratic
@@ -233,6 +233,16 @@ def test_the_command_changes_nothing_where_a_marker_is_wrong_and_names_the_page(
     page.write_text(text, encoding="utf-8")
     assert main(["quote"]) == 1 and "01-page.md" in capsys.readouterr().err
     assert page.read_text(encoding="utf-8") == text
+
+
+def test_where_something_is_out_of_date_a_check_says_what_and_changes_nothing(page, monkeypatch, capsys):
+    page.write_text("<!-- code: numopt.optimizers.adam -->\n<!-- end -->\n", encoding="utf-8")
+    before = page.read_bytes()
+    for faults, answer, said in ([("a page", "it is old")], 1, "a page: it is old\n"), (
+            [], 0, "all is as it should be\n"):
+        monkeypatch.setattr(rules, "faults", lambda faults=faults: iter(faults))
+        assert main(["quote", "--check"]) == answer and capsys.readouterr().out == said
+        assert page.read_bytes() == before
 
 
 def test_a_page_is_written_whole_or_not_at_all(page, monkeypatch):

@@ -1,6 +1,8 @@
 """What graders take and write, from both sides of each border."""
 import codecs
+import json
 import os
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -8,7 +10,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from lectures.coursework import bounds, handouts, judge, reports, submissions
+from lectures import assignments
+from lectures.coursework import blanks, bounds, handouts, judge, reports, submissions
 from lectures.coursework.blanks import Unusable
 
 
@@ -38,6 +41,36 @@ def test_a_question_is_shown_or_not_as_it_says(shown):
     fault = SimpleNamespace(letter=lambda: "b")
     told = judge.answered(question, fault, {"f": {"what": " B "}})
     assert (told["shown"], told["points"], told["message"]) == (shown, 1, None)
+
+
+@pytest.mark.parametrize("name", ["03b", "04"])
+@pytest.mark.parametrize("form, begins, ends", [("nbgrader", "### BEGIN HIDDEN TESTS\n", "### END HIDDEN TESTS"),
+                                                ("otter", "# HIDDEN\n", "")])
+def test_of_a_notebook_a_platform_hides_the_tests_that_are_not_shown(form, begins, ends, name, tmp_path, monkeypatch):
+    monkeypatch.setattr(handouts, "support", lambda *given: None)
+    getattr(handouts, form)(assignments.load(name), tmp_path / "course")
+    file, = (tmp_path / "course").rglob("*.ipynb")
+    texts = {cell["id"]: "".join(cell["source"]) for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]}
+    kinds = {kind: [text for key, text in texts.items() if key.endswith(kind)] for kind in ("-shown", "-hidden")}
+    assert kinds["-shown"] and kinds["-hidden"] and not any("HIDDEN" in text for text in kinds["-shown"])
+    assert all(text.startswith(begins) and text.endswith(ends) for text in kinds["-hidden"])
+
+
+def test_of_two_definitions_of_a_name_the_last_counts_and_annotations_are_no_other_signature():
+    ours = "def f(x, *rest, y=1, **more):\n    return 0\n"
+    theirs = "def f(x):\n    return 1\n\n\ndef f(x: int, *rest: int, y: float=1, **more: int):\n    return 2\n"
+    assert blanks.answered(ours, theirs, "f").strip() == ours.replace("return 0", "return 2").strip()
+    with pytest.raises(Unusable, match="f has another signature; it must be def f"):
+        blanks.answered(ours, theirs.replace("y: float=1", "y: float=2"), "f")
+
+
+def test_a_zip_file_that_leads_out_of_its_folder_is_read_and_what_is_hidden_is_not(tmp_path):
+    with zipfile.ZipFile(tmp_path / "one.zip", "w") as archive:
+        for name in "../up/adaptive.py", ".hidden/momentum.py", "a/._descent.py", "__MACOSX/newton.py":
+            archive.writestr(name, f"# {name}\n")
+    names = {"adaptive.py", "momentum.py", "descent.py", "._descent.py", "newton.py"}
+    assert submissions.unzipped(tmp_path / "one.zip", names) == {
+        "../up/adaptive.py": "# ../up/adaptive.py\n"}
 
 
 def test_a_report_can_be_read_by_all_whatever_was_there_before(tmp_path):

@@ -106,6 +106,7 @@ def test_lectures_are_quoted_anew_in_the_tree(tmp_path):
     page = (tree / "lectures" / "03-momentum.md").read_text(encoding="utf-8")
     block = re.search(r"<!-- code: numopt.optimizers.momentum.momentum -->\n(.*?)<!-- end -->", page, re.DOTALL)[1]
     assert "yours to write" in block and "mu(t) * v" not in page
+    assert not (tree / "figures" / "records").is_symlink(), "which lead to where the answers are"
 
 
 def test_another_seed_gives_other_numbers_and_the_same_one_the_same():
