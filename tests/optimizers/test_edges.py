@@ -175,7 +175,8 @@ class Wrong(Quadratic):
         return [(np.ones((1, 1), theta.dtype), self.hessian(theta))]
 
     def fisher_moments(self, theta, U_G, U_A, **how):
-        return self.spoilt("g", np.diag(np.kron(U_G[0], U_A[0]).T @ self.A @ np.kron(U_G[0], U_A[0])))
+        U = np.kron(U_G[0], U_A[0])
+        return self.spoilt("g", np.diag(U.T @ self.A.astype(theta.dtype) @ U))
 
 
 @pytest.mark.parametrize("name", optimizers.__all__)
