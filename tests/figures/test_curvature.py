@@ -1,6 +1,7 @@
 """The figures about curvature show what their captions claim: tested on the arrays that are drawn."""
 import inspect
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -495,6 +496,17 @@ def test_gradient_noise_batches_have_the_noise_that_the_formula_lets_expect(arra
         steep = drawn["lam"] > 1.5 * drawn["damping"]
         assert_allclose(squares[steep], expected[steep], rtol=0.3)
         assert_allclose(np.mean(squares[steep] / expected[steep]), 1, rtol=0.02)
+
+
+def test_gradient_noise_where_there_is_but_damping_nothing_is_drawn(arrays):
+    drawn = arrays("gradient_noise")
+    steep = drawn["lam"] > 1.5 * drawn["damping"]
+    figure = gradient_noise.draw(**drawn)
+    dots = [line.get_xdata() for ax in figure.axes[:2] for line in ax.lines if line.get_marker() == "."]
+    assert len(dots) == 4 and 0 < steep.sum() < len(steep)
+    for x in dots:
+        assert_allclose(x, drawn["lam"][steep])
+    plt.close(figure)
 
 
 def test_gradient_noise_the_covariance_is_near_k_times_the_curvature(arrays):

@@ -334,6 +334,13 @@ def test_loss_histories_at_that_rate_four_fifths_of_its_fall_on_dense_nets_are_i
     assert ((others[..., 0] - others[..., 1]) < 0.7 * (others[..., 0] - others[..., -1])).all()
 
 
+def test_loss_histories_a_loss_is_cut_off_where_the_picture_ends_and_so_is_a_run_that_diverges(monkeypatch):
+    monkeypatch.setattr(loss_histories, "record", lambda run, *given, **how: {"loss": [2.0, 50.0, 1.0]})
+    seen = loss_histories.histories("digits", "2 × 90", "adam", 0.001)["loss"]
+    assert seen.shape == (loss_histories.SEEDS, loss_histories.EPOCHS + 1)
+    assert (seen[:, :4] == [2, loss_histories.CEILING, 1, loss_histories.CEILING]).all()
+
+
 def test_loss_histories_the_jump_is_that_of_the_conjugate_gradients():
     X, Y, *_ = data.digits(dtype=np.float32)
     network = loss_histories.NETS["2 × 90"]((64,), 10)
