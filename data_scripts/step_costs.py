@@ -24,7 +24,7 @@ NETS = {"2 × 90": lambda: mlp((3072, 90, 90, 10)), "CNN": cnn, "LeNet": lenet}
 # What a step costs does not depend on the rate, and at this one hardly any method diverges.  What is renewed now and
 # then is renewed once in the STEPS that are timed together, and inner solves have as many steps.
 SETTINGS = {"lr": 1e-6, "cg_steps": STEPS, "every": STEPS, "T2": STEPS, "T3": STEPS}
-TINY = 6, 6, 6, 3
+TINY = 7, 7, 7, 3
 QUESTIONS = "values", "gradients", "products"
 
 
