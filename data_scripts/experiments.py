@@ -68,8 +68,8 @@ def regression(shape, classes):
     return linear(*shape)
 
 
-def narrow_resnet(shape, classes):
-    return resnet18(shape, classes, width=16 if shape[0] >= 16 else 4)
+def narrow_resnet(shape, classes, dropout=0.0):
+    return resnet18(shape, classes, 16 if shape[0] >= 16 else 4, dropout)
 
 
 # Memon et al. (2024): a constant rate of 0.001 for all.  Their window and damping are not known: 10 and 0.01 here.
@@ -127,6 +127,8 @@ RESNET = {
     "second order, printed, from 0.01": Method("newton_rate_printed", {"lr": 0.01}),
     "second order, momentum": Method("newton_rate_printed", {"lr": 0.1, "beta": 0.9}),
     "second order, probe": Method("newton_rate_printed", {"lr": 0.1}, probe=True),
+    "second order, dropout": Method("newton_rate_printed", {"lr": 0.1}, network=DROPOUT),
+    "fixed, dropout": Method("gradient_descent", {"lr": 0.1}, network=DROPOUT),
     "Adam": Method("adam", {"lr": 0.1}, RATE),
 }
 

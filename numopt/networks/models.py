@@ -263,8 +263,11 @@ def lenet1(shape=(16, 16, 1), classes=10):
     return Network(*features.layers, Dense(*features.output_shape(tuple(shape)), classes), inputs=shape)
 
 
-def resnet18(shape=(32, 32, 3), classes=10, width=64):
-    """ResNet-18 for small images (He et al. 2016, with a 3 × 3 stem): 11,173,962 weights on CIFAR, or less wide."""
+def resnet18(shape=(32, 32, 3), classes=10, width=64, dropout=0.0):
+    """ResNet-18 for small images (He et al. 2016, with a 3 × 3 stem): 11,173,962 weights on CIFAR, or less wide.
+
+    With `dropout`, that share of the features that the last layer sees is dropped in training.
+    """
 
     def convolution(inputs, outputs, k, stride=1):
         return [Conv2D(inputs, outputs, k, stride, padding=k // 2, bias=False), BatchNorm(outputs)]
@@ -280,4 +283,4 @@ def resnet18(shape=(32, 32, 3), classes=10, width=64):
     rows, columns, _ = Chain(*layers).output_shape(tuple(shape))
     layers += [AveragePool(min(rows, columns)), Flatten()]
     features, = Chain(*layers).output_shape(tuple(shape))
-    return Network(*layers, Dense(features, classes), inputs=shape, initialisation="he")
+    return Network(*layers, *dropping(dropout), Dense(features, classes), inputs=shape, initialisation="he")

@@ -153,7 +153,8 @@ def test_dropout_stands_behind_each_hidden_layer_and_only_where_asked_for():
 
     assert dropping(mlp([4, 3, 3, 2])) == dropping(lenet()) == []
     for rate in 0.1, 0.6:
-        for network, where in (mlp([4, 3, 3, 2], dropout=rate), [2, 5]), (lenet(dropout=rate), [9, 12]):
+        for network, where in (mlp([4, 3, 3, 2], dropout=rate), [2, 5]), (lenet(dropout=rate), [9, 12]), (
+                resnet18((8, 8, 1), width=1, dropout=rate), [21]):
             assert dropping(network) == where and {network.layers[i].rate for i in where} == {rate}
     assert mlp([4, 3, 2], dropout=0.1).size == mlp([4, 3, 2]).size
 
