@@ -1,7 +1,7 @@
 """What a step of every optimizer of the package costs on a network, in steps of Adam: the row `cost` of timing.py.
 
 Nobody lists the methods here: those take part that take a step on a net without asking for more than one can answer, or
-for a matrix with a row and a column for every weight.  That is found out on a net of about a hundred weights, and so is
+for a matrix with a row and a column for every weight.  That is found out on a small net, and so is
 what a method asks of its problem.  All settings are the defaults, but for SETTINGS where a method has such a thing.
 """
 import time

@@ -1,8 +1,8 @@
 """Products with the curvature cost a few gradients on any net, and inverses and roots the cube of a layer's width.
 
 A step of every method that can take one on a net of this size, in steps of Adam that were timed beside it, on three
-nets, in batches of 128 colour images.  On the right, what a step asks of the mini-batch, on a net of a hundred
-weights: gradients g, values f and products with a curvature matrix H v; K-FAC and its kin have one gradient more for
+nets, in batches of 128 colour images.  On the right, what a step asks of the mini-batch, on a small
+net: gradients g, values f and products with a curvature matrix H v; K-FAC and its kin have one gradient more for
 the second moments, and EKFAC another for those along its eigenvectors.  What costs more than it asks for is spent on
 matrices of its own, and the words say on which; L-BFGS and nlTGCR have ten pairs of vectors.  Whatever is renewed now
 and then is renewed once in ten steps here, and shares its time among them; inner solves have ten steps; all else is as

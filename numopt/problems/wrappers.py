@@ -1,6 +1,5 @@
 """A problem changed a little: gradients clipped, noisy or gathered from pieces, a price for large θ.   Lecture 13."""
 import copy
-from math import inf
 
 import numpy as np
 
@@ -98,14 +97,11 @@ class Clipped(Wrapped):
 
     def gradient(self, theta):
         g = self.problem.gradient(theta)
-        length = norm(g if self.norm is None else g.astype(float))  # in double precision single squares do not overflow
-        if not length < inf and not np.isfinite(g).all():
+        if not np.isfinite(g).all():
             return g  # which ends a run; infinity cut down to size would not
         if self.norm is None:
             return np.clip(g, -self.element, self.element)
-        if length == inf:
-            return self.norm * unit(g)
-        return g * (self.norm / length) if length > self.norm else g
+        return self.norm * unit(g) if norm(g) > self.norm else g
 
 
 class Ridge(Wrapped):

@@ -328,7 +328,8 @@ def lazy_descent(problem, theta, *, t=0):
 
 @pytest.mark.parametrize("method, asked, why", [
     (adam, [0, 1, 0], ""), (optimizers.lbfgs, [2, 2, 0], ""), (optimizers.sophia, [0, 1, 0.1], ""),
-    (optimizers.natural_gradient, [0, 1, 10], ""), (optimizers.gauss_newton, None, "a sum of squares"),
+    (optimizers.natural_gradient, [0, 1, 10], ""), (optimizers.kfac_martens, [1.2, 2, 2.4], ""),
+    (optimizers.ekfac, [0, 3, 0], ""), (optimizers.gauss_newton, None, "a sum of squares"),
     (optimizers.bfgs, None, "a matrix with a row for every weight"), (outer_descent, None, "a matrix with a row for"),
     (runaway_descent, [0, 3, 1.5], ""), (lazy_descent, None, "takes no step")])
 def test_who_takes_a_step_on_a_net_and_what_it_asks_for_is_found_out(method, asked, why, monkeypatch):
