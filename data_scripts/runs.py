@@ -4,6 +4,7 @@
     python -m data_scripts run mlp_2x90 --epochs 10               on its usual set, with each of its seeds
     python -m data_scripts run mlp_2x90 --methods Adam K-FAC --seeds 0 --search
     python -m data_scripts run mlp_2x90 --images 10000 --minutes 5      fewer images; fewer epochs, for slow methods
+    python -m data_scripts run cnn --methods Adam --settings lr=0.01    at a number of one's own, not at the paper's
     python -m data_scripts run mlp_2x90 --table           after equal epochs, and after equal seconds
     python -m data_scripts run --quick                            all, on a few digits, to see that they run
     python -m data_scripts run --stale                            the runs that are older than their code
@@ -76,15 +77,20 @@ def value(method, setting, factor, k):
     return ((setting, float(f"{method.settings[setting] * factor**k:.2g}")),) if k else ()
 
 
-def jobs_of(name, data, labels, seeds, epochs, whole, quick, search, record, images=None, minutes=inf):
-    """What is to be done next of an experiment, given what its record has: first the searches, then the long runs."""
+def jobs_of(name, data, labels, seeds, epochs, whole, quick, search, record, images=None, minutes=inf, changes={}):
+    """What is to be done next of an experiment, given what its record has: first the searches, then the long runs.
+
+    The long runs are at the paper's numbers, but for the `changes`, and where there is a search also at those it found.
+    """
     experiment, known, jobs = EXPERIMENTS[name], record["runs"], []
     brief, part = min(experiment.search_epochs, epochs), (whole, quick, images)
     for label in labels:
+        own = tuple((setting, changes[setting]) for setting, usual in experiment.methods[label].settings.items()
+                    if changes.get(setting, usual) != usual)
         affordable = within(minutes, seeds, job(name, data, label, seeds[0], (), epochs, *part), record)
-        jobs += [job(name, data, label, seed, (), affordable, *part) for seed in seeds if affordable]
-        jobs += [] if affordable else [job(name, data, label, seeds[0], (), 1, *part)]
-        more, found = searching(name, data, label, known, brief, *part) if search else ([], ())
+        jobs += [job(name, data, label, seed, own, affordable, *part) for seed in seeds if affordable]
+        jobs += [] if affordable else [job(name, data, label, seeds[0], own, 1, *part)]
+        more, found = searching(name, data, label, known, brief, *part) if search else ([], own)
         jobs += more or [job(name, data, label, seed, found, affordable, *part) for seed in seeds if affordable]
     return [each for each in dict.fromkeys(jobs) if key(each) not in known]
 
@@ -111,7 +117,7 @@ def alike(made, job):
 
 
 def run(name, data=None, labels=None, seeds=None, epochs=None, whole=False, quick=False, search=False, executor=None,
-        at_a_time=None, folder=records.RECORDS, checkpoints=records.PARTS, images=None, minutes=inf):
+        at_a_time=None, folder=records.RECORDS, checkpoints=records.PARTS, images=None, minutes=inf, changes={}):
     """Do all that is missing of an experiment, and put each run into its record as it comes; how many failed."""
     experiment = declared(name)
     data, seeds = data or experiment.sets[0], experiment.seeds if seeds is None else seeds
@@ -125,7 +131,7 @@ def run(name, data=None, labels=None, seeds=None, epochs=None, whole=False, quic
             jobs += [job(name, experiment.sets[-1], None, 0, quick=True)]  # which a test can repeat
             jobs = [each for each in jobs if key(each) not in record["runs"]]
         else:
-            jobs = jobs_of(name, data, labels, seeds, epochs, whole, quick, search, record, images, minutes)
+            jobs = jobs_of(name, data, labels, seeds, epochs, whole, quick, search, record, images, minutes, changes)
         jobs = [each for each in jobs if each not in failed]
         if not jobs:
             return len(failed)
@@ -196,6 +202,8 @@ def arguments(parser):
     parser.add_argument("names", nargs="*", metavar="NAME", help="experiments; without any they are listed")
     parser.add_argument("--set", dest="data", help="the set, if not the usual one")
     parser.add_argument("--methods", nargs="+", metavar="METHOD", help="some of the methods")
+    parser.add_argument("--settings", nargs="+", metavar="NAME=NUMBER", default=[],
+                        help="other numbers for these methods than the paper's")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="other seeds")
     parser.add_argument("--epochs", type=int, metavar="N", help="so many epochs, not as many as the paper")
     parser.add_argument("--images", type=int, metavar="N", help="train on the first N training examples only")
@@ -217,12 +225,29 @@ def arguments(parser):
     return parser
 
 
+def changed(name, labels, words):
+    """{setting: number} that were given as words; each is a setting of all these methods of the experiment."""
+    changes = {}
+    for setting, _, number in (word.partition("=") for word in words):
+        try:
+            changes[setting] = int(number) if number.isdecimal() else float(number)
+        except ValueError:
+            raise DataError(f"--settings takes NAME=NUMBER, such as lr=0.01; given was {setting}={number}") from None
+        if float(f"{changes[setting]:.4g}") != changes[setting]:
+            raise DataError(f"a run is named by its numbers, to four digits; {setting}={number} is not one of those")
+        for label in labels:
+            if setting not in (usual := EXPERIMENTS[name].methods[label].settings):
+                raise DataError(f"{label} has no {setting}; it has {', '.join(usual)}")
+    return changes
+
+
 def main(given):
     """Do what the options say; the exit code."""
     for name in given.names:
         if name not in EXPERIMENTS | MEASUREMENTS:
             raise DataError(f"there is no experiment {name}; there are {', '.join(EXPERIMENTS | MEASUREMENTS)}")
-        if name in MEASUREMENTS and any((given.methods, given.epochs, given.images, given.whole, given.search)):
+        if name in MEASUREMENTS and any((given.methods, given.epochs, given.images, given.whole, given.search,
+                                         given.settings)):
             raise DataError(f"{name} is a measurement, with seeds and a set, and no other options")
         unknown = set(given.methods or ()) - set(getattr(declared(name), "methods", ()))
         if unknown:
@@ -232,6 +257,8 @@ def main(given):
             raise DataError(f"{name} is not run on {given.data}; it is on {', '.join(declared(name).sets)}")
     if given.j < 1 or any(number is not None and number < 1 for number in (given.epochs, given.images)):
         raise DataError("--epochs, --images and -j are whole numbers of at least 1")
+    if given.settings and (len(given.names) != 1 or not given.methods or given.search):
+        raise DataError("--settings is for one experiment with --methods, and not with --search")
     if given.minutes is not None and not given.minutes > 0:
         raise DataError("--minutes is more than 0")
     if given.confirm or given.again:
@@ -255,5 +282,6 @@ def main(given):
     executor = cluster(given.cluster) if given.cluster else None
     return 1 if sum(run(name, given.data, given.methods, given.seeds, given.epochs, given.whole, False, given.search,
                         executor, given.j, images=given.images,
-                        minutes=given.minutes or getattr(declared(name), "minutes", inf))
+                        minutes=given.minutes or getattr(declared(name), "minutes", inf),
+                        changes=changed(name, given.methods, given.settings))
                     for name in given.names) else 0

@@ -324,6 +324,39 @@ def test_where_a_number_no_longer_matters_the_search_ends():
     assert runs.wanted({-1: np.inf, 0: np.inf, 1: np.inf}) == [-2]
 
 
+def test_with_numbers_of_ones_own_a_run_is_the_one_that_a_search_names_the_same(monkeypatch):
+    asked = []
+    monkeypatch.setattr(runs, "run", lambda name, *given, **how: asked.append((name, given, how)) or 0)
+    words = ["run", "mlp_2x90", "--methods", "K-FAC", "nlTGCR", "--settings", "damping=0.1", "lr=1e-2", "--epochs", "4"]
+    assert main(words) == 0
+    (name, (_, labels, _, epochs, *_), how), record = asked[0], {"runs": {}, "made": {}}
+
+    def jobs_at(changes):
+        return runs.jobs_of(name, "cifar10", labels, [0, 5], epochs, False, False, False, record, changes=changes)
+
+    assert [jobs.key(each) for each in jobs_at(how["changes"])] == [
+        f"cifar10, {label}, lr 0.01, damping 0.1, 4 epochs, seed {seed}" for label in labels for seed in (0, 5)]
+    assert all(dict(each[4]) == {"lr": 0.01, "damping": 0.1} for each in jobs_at(how["changes"]))
+    assert [each[4] for each in jobs_at({"lr": 1e-3, "damping": 0.5})] == [(("damping", 0.5),)] * 4  # 1e-3 is printed
+    assert [each[4] for each in jobs_at({"damping": 0.01})] == [()] * 4
+
+
+@pytest.mark.parametrize("words, numbers", [
+    (["window=5"], {"window": 5}), (["lr=1", "damping=0"], {"lr": 1, "damping": 0}), (["lr=3.2e-4"], {"lr": 3.2e-4}),
+    ([], {})])
+def test_a_whole_number_stays_one(words, numbers):
+    read = runs.changed("mlp_2x90", ["nlTGCR"], words)
+    assert read == numbers and all(type(read[name]) is type(number) for name, number in numbers.items())
+
+
+def test_what_was_never_timed_is_timed_at_the_numbers_that_were_asked_for(tmp_path):
+    how = {"at_a_time": 1, "folder": tmp_path, "checkpoints": tmp_path, "images": 128, "minutes": 60}
+    assert runs.run("mlp_5x30", "digits", ["Adam"], [0], 2, changes={"lr": 0.25}, **how) == 0
+    record = records.read(tmp_path / "mlp_5x30.npz")["made"]
+    assert list(record) == [f"digits, 128 images, Adam, lr 0.25, {epochs} epochs, seed 0" for epochs in (1, 2)]
+    assert all(made["settings"]["lr"] == 0.25 for made in record.values())
+
+
 # ---------------------------------------------------------------------------------------------- minutes, and tables
 
 def a_record(**runs_of):
@@ -503,6 +536,14 @@ def test_the_list_names_every_experiment(capsys):
     (["cnn", "--methods", "Adams"], "cnn has no method Adams; it has momentum"),
     (["cnn", "--epochs", "0"], "at least 1"), (["cnn", "--images", "0"], "at least 1"),
     (["cnn", "-j", "0"], "at least 1"), (["cnn", "--minutes", "0"], "more than 0"),
+    (["cnn", "--methods", "Adam", "--settings", "lr"], "NAME=NUMBER, such as lr=0.01; given was lr="),
+    (["cnn", "--methods", "Adam", "--settings", "lr=fast"], "given was lr=fast"),
+    (["cnn", "--methods", "Adam", "--settings", "lr=nan"], "lr=nan is not one of those"),
+    (["cnn", "--methods", "Adam", "--settings", "lr=0.12345"], "to four digits; lr=0.12345 is not"),
+    (["cnn", "--methods", "K-FAC", "Adam", "--settings", "damping=0.1"], "Adam has no damping; it has lr"),
+    (["cnn", "--settings", "lr=0.1"], "with --methods"), (["spectrum", "--settings", "lr=0.1"], "is a measurement"),
+    (["cnn", "--methods", "Adam", "--settings", "lr=0.1", "--search"], "not with --search"),
+    (["cnn", "lenet", "--methods", "Adam", "--settings", "lr=0.1"], "one experiment"),
     (["cnn", "--minutes", "nan"], "more than 0"), (["spectrum", "--epochs", "3"], "spectrum is a measurement")])
 def test_what_cannot_be_run_is_refused_with_the_reason(arguments, said, capsys, monkeypatch):
     monkeypatch.setattr(runs, "run", lambda *given, **how: 0)  # or what is not refused would train for hours
