@@ -4,8 +4,9 @@ A linear regression with noisy answers: 200 examples of five inputs, in batches 
 distance from the minimum over passes through the data; those of SVRG at its anchors, one at each pass of steps, and the
 second gradient of its steps are counted, so that it makes one step where the others make three.  Lines are medians over
 eight seeds, of data and batches, and bands reach from the least to the most.  The falling rate is α / (1 + t / 200),
-that is α at first and half of it after four passes.  Early SVRG is behind: far from the minimum noise is not
-what is in the way.
+that is α at first and half of it after four passes.  Early SVRG is behind: far from the minimum noise is not what is in
+the way.  So it is at rates from 0.02 to 0.2; at 0.01 thirty passes are too few for SVRG to arrive, and at 0.5 what
+corrects its gradients is too old, and it ends above the falling rate.
 
 Made for this course, after Johnson and Zhang (2013), Figure 2.          Lecture 13.
 """

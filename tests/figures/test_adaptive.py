@@ -152,6 +152,13 @@ def test_lamb_layers_every_layer_moves_by_the_rate_and_it_does_not_matter_in_whi
     assert np.ptp(halved["lamb"]) <= 0.2 * halved["lamb"].max() and 2 * halved["adamw"].min() < halved["adamw"].max()
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_lamb_layers_at_twice_the_rate_and_more_the_loss_leaps_and_the_units_matter_in_the_end(seed):
+    calm, leaping = (lamb_layers.compute(lr_lamb=lr, seed=seed)["lamb: loss"] for lr in (0.02, 0.05))
+    assert (np.diff(calm, axis=1) > 0).sum(axis=1).max() <= 1 and (np.diff(leaping, axis=1) > 0).sum(axis=1).min() > 10
+    assert leaping[:, -1].max() > 10 * leaping[:, -1].min()
+
+
 def test_lamb_layers_the_net_in_other_units_is_the_same_function(arrays):
     for name in lamb_layers.LOOPS:
         assert_allclose(arrays("lamb_layers")[f"{name}: loss"][:, 0], arrays("lamb_layers")[f"{name}: loss"][0, 0])

@@ -733,6 +733,16 @@ def test_sam_and_sharpness_the_further_uphill_it_asks_the_less_sharp_it_is_at_an
     assert np.all(np.diff(late["losses"].mean(axis=1)) > 0), "what it costs"
 
 
+@pytest.mark.parametrize("rho, trains", [(0.6, True), (1.0, False)])
+def test_sam_and_sharpness_too_far_uphill_it_does_not_train(rho, trains):
+    for seed in 0, 1:
+        loss, theta = sam_and_sharpness.problem(seed)
+        assert 2.7 < np.linalg.norm(theta) < 3.3
+        way = path(sam(loss, theta, lr=0.4, rho=rho), 300)
+        assert (loss.value(way[-1]) < loss.value(theta) / 5) == trains
+        assert trains or loss.value(way[-1]) > loss.value(theta)
+
+
 @pytest.mark.slow
 def test_sam_and_sharpness_with_three_seeds_of_32_descent_trains_beyond_the_edge_and_the_order_is_the_same():
     drawn = sam_and_sharpness.compute(seeds=(5, 20, 26), rhos=(0.0, 0.2))

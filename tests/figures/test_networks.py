@@ -1,7 +1,7 @@
 """The figures about the losses of networks show what their captions claim: tested on the arrays that are drawn."""
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.interpolate import RegularGridInterpolator
 from scipy.linalg import eigvalsh_tridiagonal
 from scipy.sparse.linalg import eigsh
@@ -120,6 +120,17 @@ def test_minimum_energy_path_the_straight_line_goes_over_a_mountain_and_the_path
     assert len(drawn["line"]) == 3
     assert (over_the_minima(drawn["line"]) > 7).all() and (over_the_minima(drawn["line"]) < 9).all()
     assert (over_the_minima(drawn["path"]) < 1 + 1 / 7).all()
+
+
+def test_minimum_energy_path_each_pair_is_drawn_with_its_own_path_and_length(arrays):
+    drawn, pairs = arrays("minimum_energy_path"), recorded("minimum_energy_path")
+    assert list(pairs) == [f"pair {k}" for k in range(minimum_energy_path.PAIRS)]
+    for k, pair in enumerate(pairs.values()):
+        for name in ("line", "path", "way", "length"):
+            assert_array_equal(drawn[name][k], pair[name])
+    assert_array_equal(drawn["projected"], pairs["pair 0"]["projected"])
+    ends = drawn["path"][:, [0, -1]].ravel()
+    assert np.diff(np.sort(ends)).min() > 1e-6, "with its ends a path says whose it is"
 
 
 def test_minimum_energy_path_the_path_is_nearly_twice_as_long_and_its_nets_are_equally_far_apart(arrays):

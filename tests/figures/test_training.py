@@ -213,6 +213,13 @@ def test_svrg_noise_at_a_constant_rate_svrg_arrives_where_descent_stays_in_its_n
     assert svrg[2] > falling[2], "far from the minimum noise is not what is in the way"
 
 
+@pytest.mark.parametrize("rate, ahead, seeds", [(0.01, "fixed", (8, 9, 10)), (0.5, "falling", (16, 17, 18))])
+def test_svrg_noise_at_a_lower_rate_and_at_a_higher_one_it_does_not_arrive(rate, ahead, seeds):
+    drawn = svrg_noise.compute(rate=rate, seeds=seeds)
+    end = {name: np.median(drawn[name][:, -1]) for name in svrg_noise.LABELS}
+    assert min(end, key=end.get) == ahead and end["svrg"] > 1.2 * end[ahead] and end["svrg"] > 1e-4
+
+
 # ----------------------------------------------------------------------------------------------------------- race
 
 @pytest.fixture(scope="module")
