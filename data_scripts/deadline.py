@@ -20,6 +20,8 @@ def in_time(end, bar, call, *arguments, **how):
             ended.append((call(*arguments, **how), None))
         except BaseException as error:
             ended.append((None, error))
+        if bar.most < 0:
+            ended.clear()  # it comes too late, and an error would hold the connection open
 
     thread = threading.Thread(target=work, daemon=True)
     try:
@@ -27,10 +29,11 @@ def in_time(end, bar, call, *arguments, **how):
         thread.join(max(0, end - time.monotonic()))
     finally:
         bar.most = -1 if thread.is_alive() else bar.most
-    if not ended:
+    try:
+        result, error = ended.pop()
+    except IndexError:
         raise DataError(f"{bar.address} takes too long: a set of this size should come in {PATIENCE} s, and "
-                        f"{SLOWEST:,} bytes a second")
-    result, error = ended.pop()
+                        f"{SLOWEST:,} bytes a second") from None
     try:
         if error is not None:
             raise error

@@ -75,7 +75,7 @@ class Processes(Executor):
         while self.open or self.waiting or self.workers:
             while self.waiting and len(self.workers) < self.at_a_time:
                 self.give_next(*hired())
-            for pipe in connection.wait([self.called, *self.workers]):
+            for pipe in connection.wait([self.called, *self.workers], PATIENCE) or self.deserted():
                 if pipe is self.called:
                     pipe.recv()
                     continue
@@ -95,6 +95,14 @@ class Processes(Executor):
                 else:
                     future.set_exception(error)
 
+    def deserted(self):
+        """The pipes of those that have died, but started others, who hold them open: closed, for nothing will come."""
+        with self.lock:
+            dead = [pipe for pipe, (process, _) in self.workers.items() if not (process.is_alive() or pipe.poll())]
+        for pipe in dead:
+            pipe.close()
+        return dead
+
     def give_next(self, pipe, process):
         """Give a process the next job; if there is none, end it."""
         with self.lock:
@@ -113,6 +121,8 @@ class Processes(Executor):
                 return
         pipe.close()  # which ends it
         process.join(PATIENCE)
+        if process.is_alive():
+            dismiss([process])
 
 
 def hired():

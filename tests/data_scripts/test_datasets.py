@@ -12,6 +12,7 @@ import sys
 import tarfile
 import threading
 import time
+import weakref
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -260,6 +261,24 @@ def test_a_set_has_two_minutes_and_a_second_for_every_twenty_thousand_bytes(cach
         fetch.in_time(time.monotonic() + 0.01, bar, late.wait, timeout=9)
     assert bar.most == -1  # which ends the download at its next bytes
     late.set()
+
+
+def test_the_error_of_a_download_that_was_given_up_holds_no_connection_open():
+    late, seen = threading.Event(), []
+
+    def reads():
+        connection = socket.socket()
+        seen[:] = threading.current_thread(), weakref.ref(connection)
+        with connection:
+            late.wait()
+            raise OSError("broken off")
+
+    with pytest.raises(DataError, match="takes too long"):
+        fetch.in_time(time.monotonic() + 0.05, SimpleNamespace(most=7, address="there"), reads)
+    thread, connection = seen
+    late.set()
+    thread.join()
+    assert connection() is None
 
 
 def test_as_many_bytes_as_a_set_can_have_are_taken_and_one_more_is_not():

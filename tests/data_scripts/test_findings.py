@@ -1,11 +1,16 @@
 """The records of the papers' experiments: repeated in short, searched inside their grids, and what is said of them."""
+from functools import cache, partial
+from itertools import repeat
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.sparse.linalg import LinearOperator, cg
+from scipy.special import softmax
 
-from data_scripts import comparing, jobs, runs, training
+from data_scripts import comparing, jobs, measurements, runs, training
 from data_scripts.__main__ import main
 from data_scripts.experiments import EXPERIMENTS
 from data_scripts.fetch import in_place
@@ -14,7 +19,7 @@ from data_scripts.sources import SOURCES
 from figures.making import records
 from numopt import data
 from numopt.networks import lenet1
-from numopt.problems import EmpiricalRisk
+from numopt.problems import EmpiricalRisk, MiniBatch
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 RECORDED = [name for name in EXPERIMENTS if (records.RECORDS / f"{name}.npz").exists()]
@@ -153,6 +158,115 @@ def test_the_short_form_of_a_measurement_comes_out_again_and_otherwise_with_anot
     if name not in LONG:
         other = MEASUREMENTS[name].function(made["set"], made["seed"] + 1, True)
         assert any(not np.array_equal(again[key], other[key]) for key in again)
+
+
+# ----------------------------------------------------------------- the long forms, as far as a moment's work goes
+
+def of_the_record(name):
+    """(the arrays of the first run of a measurement's long form, how it was made)."""
+    record = records.whole(name)
+    run = next(run for run, made in record["made"].items() if not made["quick"])
+    return record["runs"][run], record["made"][run]
+
+
+@pytest.fixture(scope="module")
+def read_once():
+    """A function that stands for a set's own, and keeps so many of its images as a measurement takes at most."""
+    @cache
+    def first(name):
+        X, Y, X_test, Y_test, *_ = getattr(data, name)(images=True, dtype=np.float64)
+        return [part[:3000].copy() for part in (X, Y, X_test, Y_test)]
+
+    return lambda name, images, dtype: [part if images or part.ndim == 1 else part.reshape(len(part), -1)
+                                        for part in first(name)]
+
+
+@pytest.fixture
+def kept_of(stored, read_once, monkeypatch):
+    """A function that has the set in place, and gives what the record has of the long form."""
+    def kept(name):
+        arrays, made = of_the_record(name)
+        stored(made["set"])
+        monkeypatch.setattr(measurements, "sets", SimpleNamespace(**{made["set"]: partial(read_once, made["set"])}))
+        return arrays, made
+
+    return kept
+
+
+# Of every table one entry, and where what it comes to stands in the record: at 100 times the noise, at the fifth rate.
+ENTRIES = {
+    "large_batches": ({"BATCHES": {name: BATCHES[name] for name in ["large, same rate over batch"]}},
+                      {f"large, same rate over batch: {what}": 0
+                       for what in ("steps", "training loss", "test loss", "test accuracy")}),
+    "starts_and_momenta": ({"STARTS": {"Glorot's": ("glorot", 1.0)}, "MOMENTA": (0.9,), "RATES": RATES[4:5]},
+                           {"momentum: loss": (1, 1, 4), "nesterov: loss": (1, 1, 4)}),
+    "leaving_a_sharp_minimum": ({"NOISES": np.array([100.0]), "STEPS": {"root of the curvature": 0.5}},
+                                {"same speed in the wide one: root of the curvature": 8,
+                                 "same speed in the sharp one: root of the curvature": 8}),
+    "fisher_of_batches": ({"SIZES": (1,)}, {key: 0 for key in ("data", "model, F over B", "data, derived")}),
+}
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_an_entry_of_a_long_form_comes_out_again(name, kept_of, monkeypatch):
+    (tables, places), (kept, made) = ENTRIES[name], kept_of(name)
+    for table, entries in tables.items():
+        monkeypatch.setattr(measurements, table, entries)
+    monkeypatch.setattr(measurements, "power_iteration", lambda *_, **how: (0.0,))  # of the whole Hessian
+    if name == "fisher_of_batches":  # whose thousands of batches of model labels are not looked at here
+        alone = SimpleNamespace(per_example_gradients=lambda theta, dz: np.zeros((1, 1)))
+        monkeypatch.setattr(measurements, "MiniBatch", lambda network, X, Y: (
+            MiniBatch(network, X, Y) if len(X) > 1 else alone))
+    again = MEASUREMENTS[name].function(made["set"], made["seed"], False)
+    for key, place in places.items():
+        assert_allclose(again[key].item(), kept[key][place], rtol=1e-3, atol=2e-3 if "same speed" in key else 0)
+
+
+@pytest.mark.parametrize("name, losses", [("spectrum", ["loss"]), ("straight_path", ["dense", "shared weights"])])
+def test_a_long_form_starts_from_the_loss_of_the_record_and_trains_to_that_of_its_end(
+        name, losses, kept_of, monkeypatch):
+    kept, made = kept_of(name)
+    asked, flat = [], SimpleNamespace(value=lambda theta: 1.0, hessian=lambda theta: None)
+    monkeypatch.setattr(measurements, "trained", lambda *how: asked.append(how) or (flat, np.zeros(2), np.zeros(2)))
+    monkeypatch.setattr(measurements, "dense", lambda H, n: np.eye(n))
+    MEASUREMENTS[name].function(made["set"], made["seed"], False)
+    end = kept["share"].searchsorted(1) if "share" in kept else -1
+    for (network, X, Y, seed, target, _), loss in zip(asked, losses, strict=True):
+        assert seed == made["seed"] and target / 2 < kept[loss][end] <= target
+        assert_allclose(MiniBatch(network, X, Y).value(network.initial(seed)), kept[loss][0], rtol=1e-5)
+
+
+def test_a_thousand_steps_are_the_most_from_a_hundred_starts(monkeypatch):
+    """Never to arrive is what the record has of some."""
+    kept, made = of_the_record("adahessian_averages")
+    monkeypatch.setattr(measurements, "adahessian", lambda *_, **how: repeat([9.0]))
+    found = measurements.adahessian_averages(made["set"], made["seed"], False)
+    assert kept["local: share that arrives"] < 1 == len(found["local"]) / len(kept["local"])
+    assert set(found["local"]) == {kept["local"].max()}
+
+
+def test_the_share_of_the_diagonal_is_that_of_the_record_by_gradients_of_every_label(monkeypatch):
+    kept, made = of_the_record("fisher_structures")
+    seen = []
+
+    class Seen(MiniBatch):
+        def fisher(self, theta):
+            seen.append((MiniBatch(self.network, self.X, self.Y), theta))
+            return super().fisher(theta)
+
+    for name, instead in (("MiniBatch", Seen), ("dense", lambda F, n: np.eye(n)), ("structured", lambda *_: {}),
+                          ("STRUCTURES", ())):
+        monkeypatch.setattr(measurements, name, instead)
+    measurements.fisher_structures(made["set"], made["seed"], False)
+    for (loss, theta), share in zip(seen, kept["diagonal: share"], strict=True):
+        g, (z, _, _), damping = loss.gradient(theta), loss.forward(theta), measurements.DAMPING
+        by_label = [loss.per_example_gradients(theta, loss.network.loss.gradient(z, np.full(loss.n, label)))
+                    for label in range(z.shape[1])]
+        diagonal = np.einsum("nl,lnj->j", softmax(z, axis=1), np.square(by_label)) / loss.n + damping
+        F = LinearOperator((theta.size,) * 2, lambda v: loss.fisher(theta) @ v + damping * v)
+        x, _ = cg(F, g, rtol=1e-4)
+        d = g / diagonal
+        assert_allclose((g @ d)**2 / (d @ (F @ d)) / (g @ x), share, rtol=1e-4)
 
 
 # --------------------------------------------------------------------------------------------- what is said of them

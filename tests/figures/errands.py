@@ -1,6 +1,7 @@
 """What tests give to processes to do: a module that imports little, as each of the processes imports it."""
 import os
 import signal
+import time
 
 
 def squared(job):
@@ -35,3 +36,14 @@ def trouble(kind):
     if kind == "an error of the system":
         raise EOFError("by hand")
     return {"a function": lambda: 1, "nothing": None, "a number": 1}[kind]
+
+
+def killed_with_a_child(job):
+    """The process is killed, and a child of it lives on, with all that it had open, until the file is there."""
+    if os.fork() == 0:
+        for _ in range(1500):
+            if os.path.exists(job):
+                break
+            time.sleep(0.02)
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)

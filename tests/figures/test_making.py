@@ -136,6 +136,56 @@ def test_how_a_process_has_ended_is_told_by_its_signal_or_its_code():
         assert processes.last_words(process) == words
 
 
+class Process:
+    """It is told to end, and does after so many tellings; what it is told stands in a list that several may share."""
+
+    def __init__(self, name, tellings, said):
+        self.name, self.left, self.said = name, tellings, said
+
+    def told(self, word):
+        self.said.append(f"{self.name} {word}")
+        self.left -= 1
+
+    def terminate(self):
+        self.told("terminate")
+
+    def kill(self):
+        self.told("kill")
+
+    def join(self, patience=None):
+        self.said.append(f"{self.name} join {patience}")
+
+    def is_alive(self):
+        return self.left > 0
+
+
+def test_who_is_told_to_end_has_some_patience_and_is_killed_then_and_all_are_told_before_one_is_waited_for():
+    said = []
+    processes.dismiss([Process("quick", 1, said), Process("deaf", 2, said), Process("late", 1, said)])
+    assert said == ["quick terminate", "deaf terminate", "late terminate", "quick join 5",
+                    "deaf join 5", "deaf kill", "deaf join None", "late join 5"]
+
+
+@pytest.mark.parametrize("tellings, more", [(0, []), (1, ["terminate", "join 5"]),
+                                            (2, ["terminate", "join 5", "kill", "join None"])])
+def test_a_process_without_a_job_is_waited_for_and_dismissed_if_it_does_not_end(tellings, more):
+    pool, said = SimpleNamespace(waiting=[], workers={}, lock=threading.Lock()), []
+    pipe = SimpleNamespace(close=lambda: said.append("it closed"))
+    Processes.give_next(pool, pipe, Process("it", tellings, said))
+    assert said == ["it closed", "it join 5", *(f"it {word}" for word in more)] and pool.workers == {}
+
+
+def test_a_process_ends_with_the_command_and_at_once_if_it_cannot_tidy_up(monkeypatch):
+    said = []
+    monkeypatch.setattr(processes, "parent_process", lambda: SimpleNamespace(sentinel="the command"))
+    monkeypatch.setattr(processes, "connection", SimpleNamespace(wait=said.append))
+    monkeypatch.setattr(processes, "time", SimpleNamespace(sleep=said.append))
+    monkeypatch.setattr(processes, "os", SimpleNamespace(getpid=lambda: 7, kill=lambda *how: said.append(how),
+                                                         _exit=said.append))
+    processes.end_with_the_command()
+    assert said == [["the command"], (7, signal.SIGTERM), 5, 1]
+
+
 def test_jobs_are_done_in_their_order_and_no_more_at_a_time_than_asked_for(monkeypatch):
     monkeypatch.setattr(os, "environ", dict(os.environ))
     with Processes(1) as pool:

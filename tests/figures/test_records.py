@@ -13,11 +13,11 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import figures
-from figures.making import digests, records
+from figures.making import digests, processes, records
 from figures.making.digests import digest
 from figures.making.processes import Died, Processes
 from figures.making.sweep import sweep
-from tests.figures.errands import killed, squared, squared_but_killed_once, trouble
+from tests.figures.errands import killed, killed_with_a_child, squared, squared_but_killed_once, trouble
 
 RUN = {"loss": np.array([2.5, 1.25], np.float32), "none": np.zeros((0, 3)), "t": np.arange(3), "name": "text"}
 MADE = {"set": "digits", "seed": 3, "date": "2026-01-02", "settings": {"lr": 0.1}}
@@ -216,6 +216,18 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path):
 def test_a_job_that_always_kills_its_process_is_given_up_with_the_reason():
     (job, error), = sweep(killed, [1], partial(Processes, 1))
     assert job == 1 and isinstance(error, Died) and "killed by SIGKILL" in str(error)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_process_that_has_died_is_not_waited_for_though_a_child_of_it_lives_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "PATIENCE", 0.1)
+    try:
+        with Processes(1) as pool:
+            dead, next_one = pool.submit(killed_with_a_child, tmp_path / "enough"), pool.submit(pow, 3, 2)
+            error = dead.exception(timeout=20)
+            assert isinstance(error, Died) and "killed by SIGKILL" in str(error) and next_one.result(timeout=20) == 9
+    finally:
+        (tmp_path / "enough").touch()
 
 
 def test_what_cannot_be_sent_between_processes_is_an_error_of_its_own_job_only():

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -139,8 +140,17 @@ def test_nothing_that_a_program_starts_outlives_it(name, room):
     assert not any(mark.encode() in line for line in running)
 
 
+@pytest.fixture
+def port():
+    """One of this machine on which somebody listens, outside the jail."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
 @pytest.mark.parametrize("name", JAILS)
-def test_what_is_outside_cannot_be_read_written_or_reached(name, room):
+def test_what_is_outside_cannot_be_read_written_or_reached(name, room, port):
     (room / "outside" / "secret").write_text("secret")
     program = room / "tree" / "try.py"
     program.write_text(f"""
@@ -162,7 +172,7 @@ attempt("solver", lambda: open({str(Path(scipy.__file__).parent / 'sparse/linalg
 attempt("write", lambda: open({str(room / 'tree' / 'new')!r}, "w"))
 attempt("write outside", lambda: open({str(room / 'outside' / 'new')!r}, "w"))
 attempt("shadow", lambda: open("/etc/shadow").read())
-attempt("send", lambda: socket.create_connection(("127.0.0.1", {closed_port()}), 1))
+attempt("send", lambda: socket.create_connection(("127.0.0.1", {port}), 1))
 attempt("root", lambda: os.setuid(0) if os.getuid() else 1 / 0)
 attempt("huge", lambda: open("huge", "wb").write(bytes(64 * 2**20)))
 attempt("good", lambda: open("mine", "w").write("x"))
@@ -171,19 +181,6 @@ open("done", "w").write(" ".join(done))
     ended = jail.run(name, [program], readable=[room / "tree"], writable=room / "box")
     assert ended.how == "done", ended.said
     assert (room / "box" / "done").read_text() == "good"
-
-
-def closed_port():
-    """A port of this machine on which somebody listens, outside the jail."""
-    import socket
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    listening.listen()
-    OPEN.append(listening)
-    return listening.getsockname()[1]
-
-
-OPEN = []
 
 
 def test_where_there_is_no_jail_nothing_is_run_unless_it_is_asked_for(tmp_path, monkeypatch, capsys):
