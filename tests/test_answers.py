@@ -68,6 +68,8 @@ REFUSED = {
     "curvature": FORMS | {"its diagonal": np.diag, "a corner": lambda H: H[:2, :2]}, "residuals": FORMS,
     "jacobian": FORMS | {"its diagonal": np.diag}, "rows": FORMS | {"cut short": lambda rows: rows[:, :-1]},
     "factors": {**{name: lambda pairs, change=change: everywhere(pairs, change) for name, change in FORMS.items()},
+                "a corner": lambda pairs: everywhere(pairs, lambda G: G[:2, :2]), "no layer": lambda pairs: [],
+                "a layer twice": lambda pairs: 2 * pairs,
                 "no pairs": lambda pairs: [A for pair in pairs for A in pair], "nothing": lambda pairs: None}}
 REFUSED["rows"].pop("one of it")  # there is but one row
 

@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize, rosen, rosen_der, rosen_hess, rosen_hess_prod
 
-from numopt.interop import Minimized, scipy_method
+from numopt.interop import STATUS, Minimized, scipy_method
 from numopt.optimizers import adam, gradient_descent, natural_gradient
 from numopt.problems import Rosenbrock
 from numopt.record import path
@@ -128,6 +128,19 @@ def test_a_run_that_diverges_says_at_which_step_and_returns_the_last_finite_poin
     found = minimize(bowl, [1.0], jac=slope, method=scipy_method(gradient_descent, lr=1e200))
     assert found.status == 3 and not found.success and "step" in found.message
     assert np.isfinite(found.x).all() and np.isfinite(found.fun) and np.isfinite(found.jac).all()
+
+
+@pytest.mark.parametrize("ending, fun, callback, options", [
+    ("gradient", bowl, None, {"gtol": 0.1}), ("steps", bowl, None, {"maxiter": 3}),
+    ("change", bowl, None, {"ftol": 10, "gtol": 0}), ("callback", bowl, lambda x: next(iter(())), {}),
+    ("diverged", lambda x: bowl(x) if x[0] > 0.2 else np.nan, None, {}),
+    ("diverged", lambda x: bowl(x) if x[0] > 0.2 else np.inf, None, {})])
+def test_however_it_ends_value_and_gradient_are_those_of_the_point(ending, fun, callback, options):
+    found = minimize(fun, [1.0, -2.0], jac=slope, method=scipy_method(gradient_descent, lr=0.5), callback=callback,
+                     options=options)
+    assert found.status == STATUS[ending]
+    assert found.fun == bowl(found.x) and found.nit > 0
+    assert_array_equal(found.jac, slope(found.x))
 
 
 def test_it_does_not_start_where_there_is_no_value():

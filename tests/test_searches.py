@@ -13,7 +13,7 @@ VALUES = np.array([3.0, inf, 0.5, 7.0, 2.0, 11.0, 0.25, 5.0])
 @pytest.mark.parametrize("search", [1, 2, 3, 7, 8])
 def test_the_quantiles_are_those_over_all_searches(search):
     best = [min(some) for some in combinations(VALUES, search)]
-    for share in (0.1, 0.26, 0.49, 0.76, 0.99):
+    for share in (0, 0.1, 0.26, 0.49, 0.76, 0.99, 1, *(k / 8 for k in range(8) if search in (1, 7, 8))):
         assert best_of_search(VALUES, share, search) == np.quantile(best, share, method="inverted_cdf")
 
 

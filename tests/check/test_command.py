@@ -145,6 +145,17 @@ def test_it_says_what_it_does_not_know(what, words, capsys):
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text, words", [
+    ("x = (", "was never closed"), ("def x(:", "invalid syntax"), ("import nowhere_at_all", "nowhere_at_all"),
+    ("from math import nothing", "nothing"), ("import math\nmath.nothing", "nothing"),
+    ("open('nowhere.txt')", "nowhere.txt"), ("x = int('seven')", "seven")])
+def test_a_file_that_cannot_be_read_has_the_exit_code_2_and_says_why(text, words, capsys, tmp_path):
+    (tmp_path / "unreadable.py").write_text(text)
+    assert check_command(["unreadable.py:x", "Tanh"]) == 2
+    printed = capsys.readouterr()
+    assert words in printed.err and "r_backward" in printed.out
+
+
 def test_it_is_a_command(tmp_path):
     done = subprocess.run([sys.executable, "-m", "numopt.check", "mine_to_check.py:ascent", "linear:2"], text=True,
                           capture_output=True, env={"PYTHONPATH": str(ROOT), "PATH": ""}, cwd=tmp_path)

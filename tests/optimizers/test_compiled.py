@@ -1,5 +1,6 @@
 """The loops with compiled updates are the loops of their modules, with all their variables."""
 import inspect
+import re
 from itertools import islice
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse.linalg import LinearOperator
 
+import numopt.optimizers
 from numopt.kernels import twins
 from numopt.kernels.twins import Kernel, reading
 from numopt.networks import mlp
@@ -102,6 +104,57 @@ def test_the_compiled_loop_of_nltgcr_is_that_of_its_module_and_goes_on_to_the_la
         for a, b in zip(mine, its):
             assert_allclose(a, b, rtol=0, atol=close * np.abs(b).max())
     assert_array_equal(list(islice(resumed, 2))[-1], fast.theta)
+
+
+def another(method, key, default):
+    """A value of this hyperparameter that is not the usual one."""
+    wanted, good = method.ranges[key][1]
+    candidates = [not default] if isinstance(default, bool) else [*re.findall(r"'(\w+)'", wanted), 0.37, 3]
+    return next(value for value in candidates if value != default and good(value))
+
+
+WITH_TWINS = [name for name in numopt.optimizers.__all__
+              if (found := getattr(numopt.optimizers, name)).twin and found.twin(np.zeros(10**6))]
+
+
+@needs_numba
+@pytest.mark.parametrize("name", WITH_TWINS)
+def test_whatever_it_is_asked_for_a_compiled_loop_hears_it_as_the_loop_of_its_module_does(name):
+    """On a net, whose Hessian has negative curvature: on a bowl the sign of a curvature is heard by none."""
+    method, network = getattr(numopt.optimizers, name), mlp([90, 60, 3])
+    random, theta = np.random.default_rng(4), network.initial(0)
+    risk = EmpiricalRisk(network, random.standard_normal((40, 90)), random.integers(0, 3, 40), batch_size=20, seed=1)
+    for key, default in method.__wrapped__.__kwdefaults__.items():
+        if key not in method.memory:
+            how = {"columns": 3} if key == "seed" and name == "nltgcr_fisher" else {}
+            how[key] = another(method, key, default)
+            fast = method(risk, theta, **how)
+            with reading():
+                slow = method(risk, theta, **how)
+                slowly = list(islice(slow, 4))[-1]
+            assert fast._loop.func is not slow._loop.func
+            assert_allclose(list(islice(fast, 4))[-1], slowly, rtol=1e-7, atol=1e-9, err_msg=key)
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype, tiny", [(np.float32, 1e-30), (np.float64, 1e-200)])
+def test_an_image_of_any_length_or_of_none_is_the_same_to_the_compiled_loop_of_nltgcr(dtype, tiny):
+    """Where its squares are 0 or infinite the kernel knows no length; where it is 0 there is no direction."""
+    problem, theta = wide(dtype)
+    u, other = ((v / np.linalg.norm(v)).astype(dtype) for v in np.random.default_rng(5).standard_normal((2, 6000)))
+    problem.gradient = lambda theta: -other
+    for length in 0, tiny, 1, 1 / tiny:
+        problem.hessian = lambda theta: LinearOperator((6000, 6000), lambda v: dtype(length) * v.ravel(), dtype=dtype)
+        how = {"curvature": "hessian", "lr": 1.0, "start": 0, "damping": 0.0, "window": 5, "pairs": ((u, u, 1.0),)}
+        fast = nltgcr_fisher(problem, theta, **how)
+        with reading():
+            slow = nltgcr_fisher(problem, theta, **how)
+            slowly = next(slow)
+        assert_allclose(next(fast), slowly, rtol=1e-4 if dtype == np.float32 else 1e-9)
+        assert len(fast["pairs"]) == len(slow["pairs"]) == (2 if length else 1)
+        for mine, its in zip(fast["pairs"], slow["pairs"]):
+            for a, b in zip(mine, its):
+                assert_allclose(a, b, rtol=1e-3 if dtype == np.float32 else 1e-9, atol=1e-6 * np.abs(b).max())
 
 
 @needs_numba
