@@ -88,16 +88,18 @@ def repeated(values, width):
     """The numbers of the channels, once for each of the rows that are done side by side."""
     c = values.size
     lanes = np.empty(wide(width, c), values.dtype)
-    for i in range(lanes.size):
-        lanes[i] = values[i % c]
+    for start in range(0, lanes.size, c):
+        for i in range(c):
+            lanes[start + i] = values[i]
     return lanes
 
 
 @helper
 def folded(lanes, sums):
     """Add what the lanes have to the sums of their channels."""
-    for i in range(lanes.size):
-        sums[i % sums.size] += lanes[i]
+    for start in range(0, lanes.size, sums.size):
+        for i in range(sums.size):
+            sums[i] += lanes[start + i]
 
 
 @helper(nogil=True)

@@ -14,7 +14,7 @@ from numopt.kernels.sharing import PIECES, share_out
 from numopt.kernels.tiles import sixteens
 from numopt.kernels.twins import helper
 
-TILES = 0x58ddbe04  # of tiles.py: see there
+TILES = 0x58a46629  # of tiles.py: see there
 
 
 def side_by_side(channels, w):

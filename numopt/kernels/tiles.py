@@ -6,7 +6,8 @@
     b[u, t, q] is number  b0 + u bu + t bt + q                       given as (b0, bu, bt)
     start[p, q] is number s0 + p sp + q, and out alike               given as (s0, sp) and (o0, op)
 
-Q is 16 or 32: there are zeros behind the last column where their number is another.
+Q is 16 or 32: there are zeros behind the last column where their number is another.  The start is added last: where
+sums go on from what is there already, not all terms are added one by one, which rounds less.
 
 What is compiled of a file stays on the disk until that file changes, whatever becomes of the functions it calls.  So
 a file with twins that call these holds a checksum of this one, TILES, to change with it; a test compares them.
@@ -67,7 +68,7 @@ def tile(context, rows, columns, a, a_at, b, b_at, terms, start, start_at, out, 
             """P rows of the sums, in the columns of these parts."""
             sums = {(p, q): cgutils.alloca_once(builder, vector) for p in range(P) for q in parts}
             for (p, q), here in sums.items():
-                builder.store(builder.load(vector_at(start_, further(s0, p, sp), q), align=size), here)
+                builder.store(ir.Constant(vector, [0.0] * lanes), here)
             rows_of_a = [builder.gep(a_, [unrelated(further(a0, p, ap))]) for p in range(P)]
             with cgutils.for_range(builder, U) as u, cgutils.for_range(builder, T) as t:
                 row = further(further(b0, u.index, bu), t.index, bt)
@@ -79,7 +80,9 @@ def tile(context, rows, columns, a, a_at, b, b_at, terms, start, start_at, out, 
                         term = builder.fmul(factor, row[q], flags=["contract"])
                         builder.store(builder.fadd(builder.load(sums[p, q]), term, flags=["contract"]), sums[p, q])
             for (p, q), here in sums.items():
-                builder.store(builder.load(here), vector_at(out_, further(o0, p, op), q), align=size)
+                start = builder.load(vector_at(start_, further(s0, p, sp), q), align=size)
+                there = vector_at(out_, further(o0, p, op), q)
+                builder.store(builder.fadd(start, builder.load(here)), there, align=size)
 
         P, Q = (context.cast(builder, number, kind, types.intp) for number, kind in zip(arguments[:2], signature.args))
         a_, (a0, ap, au, at), b_, (b0, bu, bt), (U, T), start_, (s0, sp), out_, (o0, op) = map(

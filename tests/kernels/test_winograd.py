@@ -6,36 +6,52 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.kernels import convolution, winograd
-from numopt.kernels.winograd import A, B, G
+from numopt.kernels.winograd import BY, matrices
 from tests.kernels.both import PRECISIONS, assert_both_agree, needs_numba, normal
 
-# (rows, columns) of y, few and many squares in a row; of channels and outputs, more than one tile and part of one
-SIDES, CHANNELS = [(2, 2), (4, 2), (2, 10), (4, 6), (6, 68)], [(16, 16), (48, 32), (16, 80)]
+# (rows, columns) of y, in squares of 2 × 2 and of 4 × 4, few and many in a row; of channels and outputs, more than one
+# tile and part of one, and more than a core's cache has room for
+SIDES = [(2, 2), (4, 2), (2, 10), (4, 6), (6, 68), (4, 4), (8, 12), (4, 136)]
+CHANNELS = [(16, 16), (48, 32), (16, 80), (64, 144)]
 
 
 def cases(a, padding, images=5):
     """(x, matrix, dy) of convolutions that are done in squares."""
     for (h, w), (channels, outputs) in product(SIDES, CHANNELS):
         rows, columns = h + 2 - 2 * padding, w + 2 - 2 * padding
-        if min(rows, columns) > 0:
+        if min(rows, columns) > 0 and h * w * channels * outputs < 1_000_000:
             yield a(images, rows, columns, channels), a(outputs, 9 * channels + 1), a(images, h, w, outputs)
 
 
-def test_two_sums_of_three_products_take_four_multiplications():
-    d, g = np.random.default_rng(0).standard_normal((2, 4))
-    g = g[:3]
-    assert_allclose(A.T @ ((G @ g) * (B.T @ d)), [d[:3] @ g, d[1:] @ g], rtol=1e-13)
-    assert {*A.ravel(), *B.ravel()} == {-1, 0, 1} and all((M > 0).any(axis=1).all() for M in winograd.BY)
+@pytest.mark.parametrize("side", BY)
+def test_neighbouring_sums_of_three_products_take_two_multiplications_more_than_there_are_sums(side):
+    random, (B, AT, A, G, GT) = np.random.default_rng(0), BY[side]
+    d, g = random.standard_normal(side + 2), random.standard_normal(3)
+    assert_allclose(AT @ ((G @ g) * (B @ d)), [d[i:i + 3] @ g for i in range(side)], rtol=1e-12)
+    for M in B, A:
+        assert_array_equal(M.astype(np.float16), M)  # few digits, which are exact in every precision
+    assert_array_equal(A.T, AT)
+    assert_array_equal(G.T, GT)
 
 
-def test_in_two_directions_sixteen_and_each_of_the_four_has_what_is_added_at_one_place():
-    d, g = np.random.default_rng(1).standard_normal((2, 4, 4))
-    g = g[:3, :3]
-    wanted = [[(d[i:i + 3, j:j + 3] * g).sum() for j in range(2)] for i in range(2)]
-    assert_allclose(A.T @ ((G @ g @ G.T) * (B.T @ d @ B)) @ A, wanted, rtol=1e-12)
-    place = np.eye(16)[winograd.ALL].reshape(4, 4)
-    assert_array_equal(A.T @ place @ A, np.ones((2, 2)))
-    assert_allclose((A @ np.array(wanted) @ A.T).ravel()[winograd.ALL], np.sum(wanted))
+@pytest.mark.parametrize("side", BY)
+def test_in_two_directions_too_and_the_derivatives_by_the_weights(side):
+    random, (B, AT, A, G, GT) = np.random.default_rng(1), BY[side]
+    d, dy, g = (random.standard_normal((n, n)) for n in (side + 2, side, 3))
+    y = [[(d[i:i + 3, j:j + 3] * g).sum() for j in range(side)] for i in range(side)]
+    dg = [[(d[i:i + side, j:j + side] * dy).sum() for j in range(3)] for i in range(3)]
+    assert_allclose(AT @ ((G @ g @ GT) * (B @ d @ B.T)) @ A, y, rtol=1e-11)
+    assert_allclose(GT @ ((A @ dy @ AT) * (B @ d @ B.T)) @ G, dg, rtol=1e-11)
+
+
+def test_the_points_are_free_and_opposite_ones_save_additions():
+    d, g = np.random.default_rng(2).standard_normal((2, 5))
+    B, A, G = matrices([0, 2, -1, 3])
+    assert_allclose(A.T @ ((G @ g[:3]) * (B @ d)), [d[i:i + 3] @ g[:3] for i in range(3)], rtol=1e-11)
+    for B, _, A, *_ in BY.values():
+        signs = (-1.0)**np.arange(len(B))
+        assert_array_equal(B[2:-1:2], B[1:-1:2] * signs)
+        assert_array_equal(A[2:-1:2], A[1:-1:2] * signs[:-2])
 
 
 @needs_numba
@@ -102,7 +118,8 @@ def test_what_is_not_finite_or_would_not_be_on_the_way_comes_out_where_it_does_i
 
 
 @needs_numba
-def test_in_single_precision_it_is_as_near_to_the_sums_as_what_multiplies_more(monkeypatch):
+@pytest.mark.parametrize("side, times", [(2, 2), (4, 4)])
+def test_in_single_precision_it_is_nearly_as_near_to_the_sums_as_what_multiplies_more(side, times, monkeypatch):
     a = normal(np.random.default_rng(4), np.float32)
     x, matrix, dy = a(8, 16, 16, 64), a(64, 9 * 64), a(8, 16, 16, 64)
     for kernel, arguments in [(convolution.convolution, (x, matrix, 3, 1, 1)),
@@ -110,10 +127,11 @@ def test_in_single_precision_it_is_as_near_to_the_sums_as_what_multiplies_more(m
                               (convolution.convolution_by_inputs, (dy, matrix, x.shape, 3, 1, 1))]:
         exact = kernel.numpy(*(v.astype(float) if isinstance(v, np.ndarray) else v for v in arguments))
         with monkeypatch.context() as plain:
+            plain.setattr(winograd, "side_of", lambda shape: side)
             fewer = np.abs(kernel.compiled(*arguments) - exact).max()
             plain.setattr(convolution, "in_squares", lambda *how: False)
             more = np.abs(kernel.compiled(*arguments) - exact).max()
-        assert 0 < fewer < 2 * more and fewer != more
+        assert 0 < fewer < times * more and fewer != more
 
 
 @needs_numba
