@@ -108,6 +108,14 @@ def test_adam_neighbours_after_one_large_gradient_the_steps_of_yogi_stay_short_f
     assert_allclose(found["radam"][-100:], found["adam"][-100:], rtol=0.02)
 
 
+@pytest.mark.parametrize("name", ["adam", "radam", "adan"])
+def test_adam_neighbours_a_hundredth_of_a_large_square_is_forgotten_at_every_step(name):
+    """Where all other gradients are 1, a step is 1 over the root of 1 and of what is left of that square."""
+    lengths = adam_neighbours.compute(noise=0.0, steps=700)[name]
+    left = 1 / lengths[550:]**2 - 1
+    assert_allclose(left[1:] / left[:-1], 0.99, rtol=2e-3)
+
+
 @pytest.mark.parametrize("large, seed", [(25.0, 0), (25.0, 4), (15.0, 1)])
 def test_adam_neighbours_after_a_gradient_that_is_not_so_large_the_steps_of_adabelief_do(large, seed):
     _, short = usual_and_short(adam_neighbours.compute(large=large, seed=seed))

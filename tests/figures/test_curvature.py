@@ -125,6 +125,15 @@ def test_ill_conditioned_taylor_at_other_rates_too_and_at_0_6_in_twelve_of_thirt
     assert np.mean(rose == (curvature > 2 / lr)) > agree
 
 
+def test_ill_conditioned_taylor_grey_are_the_steps_at_which_the_curvature_is_above_2_over_alpha(arrays):
+    drawn = arrays("ill_conditioned_taylor")
+    figure = ill_conditioned_taylor.draw(**drawn)
+    for ax in figure.axes[1:]:
+        grey = np.concatenate([np.unique(area.vertices[:, 0]) for area in ax.collections[0].get_paths()])
+        assert set(grey) == set(np.flatnonzero(drawn["gHg"] > 2 / drawn["lr"] * drawn["gg"]))
+    plt.close(figure)
+
+
 def test_ill_conditioned_taylor_only_the_first_steps_are_too_long_for_the_second_order(arrays):
     drawn = arrays("ill_conditioned_taylor")
     alpha = drawn["lr"]
@@ -714,6 +723,13 @@ def test_nearer_to_fisher_each_block_and_each_axis_that_is_given_up_leads_furthe
         assert np.all(chain < factor * layers), "most of what layers miss is between neighbours"
         assert np.all(layers < ekfac) and np.all(ekfac < kfac)
     assert np.all(kfac < diagonal), "measured, and by KL alone; no law"
+
+
+def test_nearer_to_fisher_what_is_wrong_is_a_share_of_f_without_what_is_added_to_its_diagonal():
+    found = nearer_to_fisher.compute(seeds=(3,), steps=0)
+    batch, theta = nearer_to_fisher.problem((6, 5, 5, 5, 3), 3)
+    F = dense(batch.fisher(theta), theta.size)
+    assert_allclose(1 - found["diagonal: squares"]**2, np.sum(np.diag(F)**2) / np.sum(F**2))
 
 
 # ---------------------------------------------------------------------------------------------- sam_and_sharpness

@@ -1,4 +1,6 @@
 """The figures of Newton's methods and of those that imitate them show what their captions claim."""
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from figures import conjugate_from_bad_starts as bad_starts
 from figures import residual_polynomials, self_correction, trust_region_path
+from numopt import optimizers
 from numopt.problems import Quadratic, Rosenbrock
 
 # ------------------------------------------------------------------------------------------- residual_polynomials
@@ -235,6 +238,15 @@ def test_self_correction_draws_these_numbers(arrays):
     assert_allclose(np.transpose([line.get_ydata() for line in second.lines[1:]]), drawn["lbfgs"])
     assert_allclose([line.get_ydata() for line in cost.lines], np.median(drawn["asked"], axis=-1))
     plt.close(figure)
+
+
+@pytest.mark.parametrize("figure, goal", [(self_correction, "target"), (bad_starts, "gradient")])
+@pytest.mark.parametrize("reason", ["steps", "diverged", "ended", "target", "gradient"])
+def test_who_does_not_come_so_far_takes_infinitely_many_gradients(figure, goal, reason, monkeypatch):
+    monkeypatch.setattr(figure, "record", lambda run, *_, **how: SimpleNamespace(reason=reason))
+    how = {self_correction: (optimizers.bfgs, Rosenbrock(), np.zeros(2), {}),
+           bad_starts: ("fletcher_reeves", 0.1, 4, 0)}[figure]
+    assert np.isfinite(figure.gradients(*how)) == (reason == goal)
 
 
 # --------------------------------------------------------------------------------------- conjugate_from_bad_starts
