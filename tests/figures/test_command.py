@@ -54,6 +54,8 @@ ENDLESS = GOOD.replace("    return {", """    import pathlib, time
 
 
 KILLED = GOOD.replace("    return {", """    import os, signal
+    with open("tried", "a") as tried:
+        tried.write("once")
     os.kill(os.getpid(), signal.SIGKILL)
     return {""")
 
@@ -200,6 +202,7 @@ def test_a_figure_that_fails_or_whose_process_is_killed_does_not_stop_the_others
     assert "numopt.optimizer.Diverged: adam became non-finite at step 7" in done.stderr
     assert "killed: its process died, killed by SIGKILL" in done.stderr
     assert "SyntaxError" in done.stderr and "3 of 5 failed: broken, killed, no_python" in done.stderr
+    assert (tmp_path / "tried").read_text() == "once", "another try would end as this one"
 
 
 def workers_of(process):
@@ -306,6 +309,7 @@ def test_two_may_write_a_picture_at_once(tmp_path):
 
 @pytest.mark.parametrize("format, beginning", [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")])
 def test_the_same_script_gives_the_same_bytes_in_every_format(format, beginning, monkeypatch, tmp_path):
+    monkeypatch.setattr(rendering, "LARGE", 1000)       # a palette is for pixels, however large the others are
     first = figures.render("nesterov_step", tmp_path / "first", format).read_bytes()
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")    # another day
     second = figures.render("nesterov_step", tmp_path / "second", format).read_bytes()
