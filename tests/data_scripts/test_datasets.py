@@ -212,6 +212,16 @@ def test_a_second_run_says_that_the_set_is_in_place_and_asks_the_server_nothing(
     assert server.asked == asked and (cache / "cifar10" / "X_train.npy").stat() == before
 
 
+@pytest.mark.parametrize("address", ["http://[/", "gopher://a/"])
+def test_an_address_that_makes_no_sense_is_a_mirror_that_fails(address, cache, server, capsys):
+    server.pages = {"/b/cifar-10-binary.tar.gz": archive(FILES["cifar10"])}
+    source, = served_by(server, "cifar10", "b").values()
+    assert main(["cifar10"], {"cifar10": source._replace(mirrors=(address, *source.mirrors))}) == 0
+    assert_stored("cifar10")
+    shutil.rmtree(cache / "cifar10")
+    assert_refused(main(["cifar10"], {"cifar10": source._replace(mirrors=(address,))}), capsys, address, "--from")
+
+
 @pytest.mark.parametrize("fault", ["missing", "changed", "cut", "web page"])
 def test_when_one_mirror_fails_the_next_is_asked(fault, cache, server):
     good = archive(FILES["cifar10"])

@@ -550,6 +550,20 @@ def test_what_cannot_be_run_is_refused_with_the_reason(arguments, said, capsys, 
     assert main(["run", *arguments]) == 1 and said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments, function, found, code, said", [
+    (["--confirm"], "confirm", [], 0, "all came out again"), (["--confirm"], "confirm", ["a run"], 1, "cnn: a run"),
+    (["--again"], "confirm", ["a run"], 1, "cnn: a run"), (["--stale"], "stale", [], 0, "none is stale"),
+    (["--stale"], "stale", ["a run"], 0, "cnn: a run"), (["--quick"], "quick", 0, 0, ""),
+    (["--quick"], "quick", 2, 1, ""), ([], "run", 0, 0, ""), ([], "run", 3, 1, "")])
+def test_what_is_left_stale_or_has_failed_is_in_the_exit_code(
+        arguments, function, found, code, said, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(runs, function, lambda *given, **how: asked.append(given) or found)
+    assert main(["run", "cnn", *arguments]) == code and said in capsys.readouterr().out
+    assert [given[:1] for given in asked] == ([()] if function == "quick" else [("cnn",)])
+    assert function != "confirm" or asked[0][1] == (arguments == ["--again"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_method_of_every_experiment_runs_on_a_few_examples(name, tmp_path):
