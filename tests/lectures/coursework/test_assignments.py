@@ -153,6 +153,25 @@ def test_what_stands_there_to_be_mended_is_wrong_and_runs(assignment, monkeypatc
         assert all(np.isfinite(part).all() for mine in got for part in mine.values()), "it runs, to be diagnosed"
 
 
+@pytest.mark.parametrize("assignment", EVERY, ids=lambda assignment: assignment.name)
+def test_the_laws_of_a_method_are_asked_for_as_their_sentences_say(assignment):
+    for about in assignment.modules():
+        jobs_of = {claim.sentence.replace(about, "it"): claim.job(np.random.default_rng(0))
+                   for claim in assignment.claims if claim.about == about}
+        if "it does the same after many steps." not in jobs_of:
+            continue
+        asked = {sentence: (job["steps"], job["stops"], job["theta"]["dtype"], "made" in str(job["with"].get("lr")))
+                 for sentence, job in jobs_of.items() if job["do"] == "run"}
+        steps, *usual = asked["So is the path of it, whatever the hyperparameters."]
+        assert steps > 5 and usual == [0, "float64", False]
+        assert asked["The first two steps of it are those of the lecture."] == (2, *usual)
+        assert asked["it does the same after many steps."] == (4 * steps, *usual)
+        stops = asked["it stopped and begun again from its memory goes on as if nothing had happened."][1]
+        assert 1 < stops < steps
+        assert asked["it leaves its input alone, and single precision single."] == (steps, 0, "float32", False)
+        assert asked.get("it asks for its rate at every step.", (steps, 0, "float64", True))[3]
+
+
 def test_of_every_blank_there_is_a_wrong_version():
     known = {(module, name) for module, name, *_ in [*MISTAKES, *MORE]}
     assert {(module, name) for assignment in EVERY for name, module in assignment.modules().items()} <= known

@@ -45,6 +45,14 @@ def test_hidden_numbers_follow_from_the_teachers_secret_and_those_of_the_example
     assert all((a == b) == (number in shown) for number, (a, b) in enumerate(zip(one, other)))
 
 
+def test_hidden_numbers_follow_from_the_assignment_every_file_the_seed_and_the_secret():
+    usual = {"name": "04", "sources": {"a.py": "x", "b.py": "y"}, "seed": 0, "secret": b"one"}
+    others = [{"name": "04b"}, {"sources": {"a.py": "x", "b.py": "y "}}, {"sources": {"a.py": "y", "b.py": "x"}},
+              {"sources": {"a.py": "x"}}, {"seed": 1}, {"secret": b"two"}, {}]
+    assert len({judge.drawing(**usual | other).random() for other in others}) == len(others)
+    assert judge.drawing("04", {"b.py": "y", "a.py": "x"}, 0, b"one").random() == judge.drawing(**usual).random()
+
+
 def test_a_secret_is_made_once_and_for_its_owner_alone(tmp_path, monkeypatch):
     first = secret.kept(tmp_path / "a")
     assert secret.kept(tmp_path / "a") == first != secret.kept(tmp_path / "b") and len(first) >= secret.LEAST
