@@ -451,3 +451,11 @@ def test_what_a_process_has_at_most_grows_in_the_child_of_a_larger_one():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
                           cwd=Path(__file__).parents[2])
     assert larger.nbytes == 400e6 and 30_000 < int(done.stdout) < 60_000  # kB, of 32 MB
+
+
+@pytest.mark.parametrize("against_torch, grown", [(True, [3, 0.5]), (False, [3, np.nan])])
+def test_the_memory_of_a_step_is_in_mb_of_1024_kb_ours_first(against_torch, grown, monkeypatch):
+    said = {"ours": "3072\n", "theirs": "512\n"}
+    monkeypatch.setattr(side_by_side.subprocess, "run", lambda command, **_: SimpleNamespace(stdout=said[command[-1]]))
+    (what, both), = side_by_side.of_memory(against_torch, 1.0).items()
+    assert what.startswith("MB ") and np.array_equal(both, grown, equal_nan=True)

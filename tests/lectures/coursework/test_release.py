@@ -54,6 +54,16 @@ def test_no_answer_shows_anywhere_in_the_tree(name, released):
         f"tests/assignment{name}.json", f"tests/test_assignment{name}.py"}
 
 
+def test_of_grading_there_is_only_what_the_tests_of_the_tree_import(released):
+    tree, imported = released("04"), re.compile(r"^ *from lectures\.coursework(?: import |\.)(\w+)", re.MULTILINE)
+    files, needed = [*(tree / "tests").glob("*.py"), *(tree / "lectures" / "commands").glob("*.py")], {"__init__"}
+    while files:
+        new = set(imported.findall(files.pop().read_text(encoding="utf-8"))) - needed
+        needed |= new
+        files += [tree / "lectures" / "coursework" / f"{name}.py" for name in new]
+    assert {file.stem for file in (tree / "lectures" / "coursework").iterdir()} == needed
+
+
 def test_an_answer_that_is_left_somewhere_is_found(released, tmp_path):
     tree = shutil.copytree(released("04"), tmp_path / "tree")
     lines = release.answers(assignments.load("04"))

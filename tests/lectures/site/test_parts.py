@@ -424,6 +424,16 @@ def test_where_a_build_fails_the_old_site_stays(quick, tmp_path, monkeypatch):
     assert (out / "index.html").read_text() == "build 0" and list(tmp_path.iterdir()) == [out]
 
 
+def test_a_site_with_a_drifted_quotation_is_not_built(quick, tmp_path, monkeypatch):
+    def drifted():
+        raise ValueError("a quotation is out of date")
+
+    monkeypatch.setattr(build, "checked", drifted)
+    with pytest.raises(ValueError, match="out of date"):
+        build.built(tmp_path / "new" / "site")
+    assert quick == [] and list(tmp_path.iterdir()) == []
+
+
 def test_what_is_no_site_is_left_alone(quick, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     (tmp_path / "mine").mkdir()
