@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from numopt import line_search, networks, problems, schedules
-from numopt.linalg import spectra
-from numopt.optimizers import gradient_descent
+from numopt.linalg import spectra, systems
+from numopt.optimizers import by_layer, gradient_descent
 from numopt.record import path, record
 
 TINY, ONE = 5e-324, 1 - 2**-53  # the number next to 0, and that next below 1
@@ -87,3 +87,48 @@ def test_a_count_begins_at_its_least_and_is_whole(name):
     for x in least - 1, least + 0.5, nan, None if name == "signs" else "a":
         with pytest.raises((ValueError, TypeError)):
             make(x)
+
+
+BATCH, START = problems.MiniBatch(*RISK), NET.initial(0)
+NORMED = networks.Network(networks.Dense(1, 3), networks.BatchNorm(3), networks.Dense(3, 2), inputs=1)
+PAIRS = 2 * [np.ones((2, 3))]
+LENGTHS = {  # what is made with so many numbers, rows or pairs, and how many it takes
+    **{f"θ of {ask}": (lambda n, ask=ask: getattr(BATCH, ask)(np.zeros(n)), NET.size) for ask in (
+        "value", "gradient", "value_and_gradient", "hessian", "gauss_newton", "fisher", "empirical_fisher", "jacobian",
+        "sampled_gradient", "per_example_gradients", "kronecker_factors", "fisher_rows", "accuracy", "statistics_of")},
+    "θ of Whole": (lambda n: problems.Whole(*RISK).value(np.zeros(n)), NET.size),
+    "θ of outputs": (lambda n: NET.outputs(np.zeros(n), [[1.0]]), NET.size),
+    "θ of a run": (lambda n: gradient_descent(BATCH, np.zeros(n)), NET.size),
+    **{f"θ of {type(f).__name__}": (lambda n, f=f: f.gradient(np.arange(n) / n), f.size) for f in (
+        problems.Rosenbrock(3), problems.Ackley(3), problems.Beale(), problems.Quadratic(np.eye(3)), problems.Bratu(2),
+        problems.HEquation(3), problems.LennardJones(2), problems.Function(np.sum, size=3),
+        problems.LeastSquares(np.atleast_1d, size=3))},
+    "labels": (lambda n: problems.MiniBatch(NET, RISK[1], [0] * n), 3),
+    "targets": (lambda n: problems.MiniBatch(networks.linear(1), RISK[1], [0.0] * n), 3),
+    "numbers of a target": (lambda n: problems.MiniBatch(networks.linear(1, 2), [[1.0]], np.ones((1, n))), 2),
+    "numbers of an example": (lambda n: NET.outputs(START, np.ones((2, n))), 1),
+    "statistics": (lambda n: NORMED.outputs(NORMED.initial(0), RISK[1], (PAIRS * 2)[:n]), 1),
+    "statistics that run": (lambda n: [running.saw(PAIRS), running.saw((PAIRS * 2)[:n])] if (
+        running := networks.RunningStatistics()) else None, 2),
+    "rates": (lambda n: next(by_layer(BATCH, START, rates=[1.0] * n)), 1),
+    "b": (lambda n: problems.Quadratic(np.eye(3), np.ones(n)), 3),
+    "eigenvalues": (lambda n: problems.quadratic_with(np.ones(n), np.eye(3)), 3),
+    "residuals": (lambda n: problems.LeastSquares(
+        lambda x: np.ones(n), lambda x: np.ones((3, 2))).gradient([1, 2]), 3),
+    "derivatives": (lambda n: problems.Function(np.sum, jac=lambda x: np.ones(n)).gradient([1, 2, 3]), 3),
+    "rows of a Hessian": (lambda n: problems.Function(np.sum, hess=lambda x: np.ones((n, 3))).hessian([1, 2, 3]), 3),
+    "dampings": (lambda n: systems.damped(np.eye(3), np.ones(n)), 3),
+    "p": (lambda n: line_search.exact(BOWL, np.ones(1), -np.ones(n)), 1),
+    **{solve.__name__: (lambda n, solve=solve: solve(np.eye(3), np.ones(n)), 3)
+       for solve in (systems.conjugate_gradient, systems.gcr, systems.truncated_conjugate_gradient)},
+    **{f"x of {solve.__name__}": (lambda n, solve=solve: solve(np.eye(3), np.ones(3), np.zeros(n)), 3)
+       for solve in (systems.conjugate_gradient, systems.gcr, systems.truncated_conjugate_gradient)}}
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_what_is_one_too_short_is_refused_and_so_is_what_is_one_too_long(name):
+    make, right = LENGTHS[name]
+    make(right)
+    for wrong in {right - 1, right + 1} - {0 if name == "rates" else -1}:
+        with pytest.raises(ValueError):
+            make(wrong)

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from numopt.kernels import pooling, sharing
 from tests.kernels.both import needs_numba, run
@@ -210,6 +210,28 @@ def in_the_child(queue, x):
 
 
 @needs_numba
+def test_a_fork_does_not_wait_for_those_of_its_parents_threads_that_were_sharing_out(monkeypatch):
+    """What a thread finds, it puts back: it is the only one in there, whoever was when the process was forked."""
+    monkeypatch.setattr(sharing.Blas, "inside", {-1, threading.get_ident()})
+    monkeypatch.setattr(sharing.Blas, "before", [1 for _ in sharing.libraries_of_blas()])
+    monkeypatch.setattr(sharing.Blas, "lock", sharing.Blas.lock)
+    monkeypatch.setattr(sharing, "helpers", cache(sharing.helpers.__wrapped__))
+    sharing.forked()
+    assert sharing.Blas.inside == {threading.get_ident()}
+    sharing.Blas.inside.clear()
+
+    def share():
+        with sharing.one_thread_of_blas():
+            pass
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        thread = threading.Thread(target=share)
+        thread.start()
+        thread.join()
+        assert threads() == before
+
+
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_which_has_no_threads_of_its_parent_has_its_own(monkeypatch):

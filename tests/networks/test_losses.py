@@ -137,6 +137,8 @@ def test_targets_keep_their_precision_and_whole_ones_are_exact():
     ([["a", "b"]] * 3, "they are <U1"),
     ([[1, 2], [np.nan, 1], [0, 0]], "hold NaN or infinity; leave those examples out"),
     ([[1, 2], [np.inf, 1], [0, 0]], "hold NaN or infinity"),
+    (np.ma.masked_equal([[1, 2], [3, 4], [5, 6]], 4), "Y is a masked array"),
+    (np.ma.masked_invalid([[1, 2], [np.nan, 1], [0, 0]]), "Y is a masked array"),
 ])
 def test_wrong_targets_say_what_is_wrong(Y, message):
     with pytest.raises(ValueError, match=message):

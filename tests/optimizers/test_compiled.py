@@ -113,6 +113,13 @@ def another(method, key, default):
     return next(value for value in candidates if value != default and good(value))
 
 
+def net():
+    """The risk of a network of 5,643 weights, enough for the twins, and where to start."""
+    random, network = np.random.default_rng(4), mlp([90, 60, 3])
+    X, Y = random.standard_normal((40, 90)), random.integers(0, 3, 40)
+    return EmpiricalRisk(network, X, Y, batch_size=20, seed=1), network.initial(0)
+
+
 WITH_TWINS = [name for name in numopt.optimizers.__all__
               if (found := getattr(numopt.optimizers, name)).twin and found.twin(np.zeros(10**6))]
 
@@ -121,9 +128,7 @@ WITH_TWINS = [name for name in numopt.optimizers.__all__
 @pytest.mark.parametrize("name", WITH_TWINS)
 def test_whatever_it_is_asked_for_a_compiled_loop_hears_it_as_the_loop_of_its_module_does(name):
     """On a net, whose Hessian has negative curvature: on a bowl the sign of a curvature is heard by none."""
-    method, network = getattr(numopt.optimizers, name), mlp([90, 60, 3])
-    random, theta = np.random.default_rng(4), network.initial(0)
-    risk = EmpiricalRisk(network, random.standard_normal((40, 90)), random.integers(0, 3, 40), batch_size=20, seed=1)
+    method, (risk, theta) = getattr(numopt.optimizers, name), net()
     for key, default in method.__wrapped__.__kwdefaults__.items():
         if key not in method.memory:
             how = {"columns": 3} if key == "seed" and name == "nltgcr_fisher" else {}
@@ -134,6 +139,17 @@ def test_whatever_it_is_asked_for_a_compiled_loop_hears_it_as_the_loop_of_its_mo
                 slowly = list(islice(slow, 4))[-1]
             assert fast._loop.func is not slow._loop.func
             assert_allclose(list(islice(fast, 4))[-1], slowly, rtol=1e-7, atol=1e-9, err_msg=key)
+
+
+@needs_numba
+@pytest.mark.parametrize("name", WITH_TWINS)
+def test_a_compiled_loop_that_is_interrupted_after_any_of_its_steps_goes_on_to_the_last_bit(name):
+    method, (risk, theta) = getattr(numopt.optimizers, name), net()
+    run = method(risk, theta)
+    for step in range(4):
+        resumed = method(risk, run.theta, **run.memory)
+        assert resumed._loop.func is not method.__wrapped__
+        assert_array_equal(next(resumed), next(run), err_msg=f"after {step} steps")
 
 
 @needs_numba

@@ -1,6 +1,6 @@
 """At the edge of what numbers can hold: every registered method, in other units, and where something is not finite."""
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from math import inf, nan, sqrt
 
 import numpy as np
@@ -25,13 +25,13 @@ GOAL, START = np.array([1.0, -2.0, 0.5]), np.array([1.5, -1.0, 2.0])
 
 
 class In(Objective):
-    """c f(θ / u), a function of one's own in other units; as a sum of squares it has √c r."""
+    """c f((θ − far) / u), a function of one's own in other units; as a sum of squares it has √c r."""
 
-    def __init__(self, f, c=1.0, u=1.0):
-        self.f, self.c, self.u, self.size = f, c, u, f.size
+    def __init__(self, f, c=1.0, u=1.0, far=0.0):
+        self.f, self.c, self.u, self.far, self.size = f, c, u, far, f.size
 
     def there(self, theta):
-        return theta.astype(float) / self.u
+        return (theta.astype(float) - self.far) / self.u
 
     def value(self, theta):
         return self.c * self.f.value(self.there(theta))
@@ -94,6 +94,20 @@ def test_in_whatever_units_the_same_minimum_is_found(name, c, u, dtype):
     bowl = Quadratic(A, A @ GOAL)
     thetas = path(method(In(bowl, c, u), (u * START).astype(dtype)), 70)
     assert_allclose(thetas[-1] / u, GOAL, atol=1e-6 if dtype is float else 1e-5)
+
+
+@pytest.mark.parametrize("name", UNITLESS)
+@pytest.mark.parametrize("u, far", [(1, 0), (1e-8, 0), (1e-2, 1e8)])
+def test_in_whatever_units_a_run_that_is_interrupted_after_any_of_its_steps_goes_on_to_the_last_bit(name, u, far):
+    """Far from 0 a radius may become less than a first one would be there."""
+    method, problem = UNITLESS[name], In(Valley(), 1, u, far)
+    run = method(problem, far + u * Valley().start)
+    states, whole = [(run.theta, run.memory)], []
+    for theta in islice(run, 20):
+        states.append((theta, run.memory))
+        whole.append(theta)
+    for step, (theta, memory) in enumerate(states[:-1]):
+        assert_array_equal(next(method(problem, theta, **memory)), whole[step], err_msg=f"after {step} steps")
 
 
 @pytest.mark.parametrize("u", [1e-8, 1e-4, 1e4])

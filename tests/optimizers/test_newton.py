@@ -508,6 +508,11 @@ def test_the_gain_ratio_is_one_where_the_model_is_right_or_all_is_rounding():
         with pytest.raises(FloatingPointError, match="a model is made where f is finite"):
             gain_ratio(f, 4.0, predicted, float)
     assert gain_ratio(0.0, 0.0, 0.0, float) == -np.inf
+    for dtype in np.float32, np.float64:  # a change by a few of the last digits is rounding, and one by many is none
+        eps = float(np.finfo(dtype).eps)
+        for f in 5.0, -5.0:
+            assert gain_ratio(f, f + 4 * eps * abs(f), 0.0, dtype) > 1 / 4
+            assert gain_ratio(f, f + 100 * eps * abs(f), 0.0, dtype) < 0
     for unit in 1e-30, 1e30:  # what is rounding goes by f, or by its size where it is negative
         assert gain_ratio(5 * unit, 6 * unit, unit, float) == pytest.approx(-1)
         for f in 5 * unit, -5 * unit:
