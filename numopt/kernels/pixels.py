@@ -74,9 +74,11 @@ def add_up_pixels(table, x, border, across, W, starts, y):
             tiles.fill(s[0], s[1], W, (s[2], s[3], s[4], s[5]), image, (s[6], s[7], s[8]), (s[9], s[10]),
                        starts, (s[11], s[12]), sums, (s[13], s[14]))
         for r in range(h):
-            for c in range(w):
-                for channel in range(outputs):
-                    y[e, r, c, channel] = found[r, channel, c]
+            row = y[e, r].reshape(-1)
+            for channel in range(outputs):
+                numbers = found[r, channel]
+                for c in range(w):
+                    row[c * outputs + channel] = numbers[c]
 
 
 def by_runs(x, dy, k, stride, padding, bias):

@@ -49,3 +49,23 @@ def test_sums_of_many_rows_in_single_precision_are_nearer_than_those_of_one_row_
     _, x_hat, _, mean, _ = normalization.normalized.compiled(x, one, one, 1e-5)
     assert np.abs(mean - exact).max() <= np.abs(x.mean(axis=0) - exact).max()
     assert_allclose(x_hat.astype(float).std(axis=0), 1, rtol=1e-4)
+
+
+@needs_numba
+def test_a_variance_is_as_exact_where_the_first_rows_are_far_from_the_others():
+    x = np.random.default_rng(1).standard_normal((8_000, 3)).astype(np.float32)
+    x[:1_000] += np.array([0, 30, 1e4], np.float32)
+    one = np.ones(3, np.float32)
+    for rows in x, x[::-1].copy(), x + np.float32(100):
+        _, _, _, mean, variance = normalization.normalized.compiled(rows, one, one, 1e-5)
+        assert_allclose(mean, rows.astype(float).mean(axis=0), rtol=1e-6, atol=1e-7)
+        assert_allclose(variance, rows.astype(float).var(axis=0), rtol=2e-6)
+
+
+@needs_numba
+def test_of_a_constant_channel_the_variance_is_rounding_and_no_root_of_it_is_missing():
+    for value in 0.1, 1e3, 1e10:
+        x = np.full((9_001, 2), value, np.float32)
+        _, x_hat, s, mean, variance = normalization.normalized.compiled(x, x[0], x[0], 1e-5)
+        assert_allclose(mean, value, rtol=1e-6)
+        assert (variance >= 0).all() and (variance <= (1e-6 * value)**2).all() and np.isfinite(s).all()
