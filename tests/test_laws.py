@@ -208,6 +208,30 @@ def test_what_happens_later_to_the_arrays_that_a_run_was_given_is_nothing_to_it(
     assert_array_equal(path(same, 2), path(run, 2))
 
 
+DEAD = RANDOM.standard_normal((20, 4)) * [1, 0, 1, 1]
+WITHOUT_DAMPING = {"hessian_free undamped": {"damping": 0.0},
+                   "hessian_free by itself": {"damping": 0.0, "preconditioned": False}}
+
+
+TURNED = {"soap", "eigenbasis_normalized"}  # of eigenvectors of one eigenvalue it is chance which are taken
+
+
+@pytest.mark.parametrize("name", [*sorted(set(METHODS) - {"newton", "gcr"} - TURNED), *WITHOUT_DAMPING])
+def test_the_weights_of_an_input_that_is_always_0_stay_as_they_are(name):
+    """Neither gradient nor curvature has a share in them: that is no reason for an error, nor for a step."""
+    method, random = METHODS[name.split()[0]], np.random.default_rng(1)
+    network = mlp([4, 3, 2], loss=SquaredError() if name in PROBLEMS else None)
+    Y = random.standard_normal((20, 2)) if name in PROBLEMS else random.integers(2, size=20)
+    batch = MiniBatch(network, DEAD, Y)
+    theta = 0.3 * random.standard_normal(23)
+    how = {key: 0.0 for key in method.__wrapped__.__kwdefaults__ if key == "weight_decay"}
+    how |= {"vsgd": {"samples": 2}, **WITHOUT_DAMPING}.get(name, {})
+    thetas = path(method(batch.least_squares() if name in PROBLEMS else batch, theta, **how), 6)
+    dead = batch.blocks(np.arange(23))[0][:, 1]
+    assert len(thetas) > 1 and not np.array_equal(thetas[-1], theta)
+    assert_allclose(thetas[:, dead], np.broadcast_to(theta[dead], (len(thetas), 3)), rtol=0, atol=1e-9)
+
+
 class Buffered(Wrapped):
     """Its gradients are one and the same array, written anew whenever it is asked."""
 

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.linalg import (
     balanced, column_norms, conjugate_gradient, conjugate_gradient_iterates, finite, forcing, gcr, hutchinson_trace,
-    inner, inverse_root, inverse_root_newton, lanczos, newton_schulz, norm, power_iteration, power_of_two, reach, scale,
-    slq, steihaug, to_radius, truncated_conjugate_gradient, unit, widest)
+    image, inner, inverse_root, inverse_root_newton, lanczos, newton_schulz, norm, power_iteration, power_of_two, reach,
+    scale, slq, steihaug, to_radius, truncated_conjugate_gradient, unit, widest)
 
 FAR = [(np.float32, 1e-42), (np.float32, 1e-30), (np.float32, 1e-20), (np.float32, 1.0), (np.float32, 1e19),
        (np.float32, 1e36), (np.float64, 1e-310), (np.float64, 1e-200), (np.float64, 1.0), (np.float64, 1e160),
@@ -20,6 +20,23 @@ UNITS = pytest.mark.parametrize("dtype, size", [(np.float32, 1e-30), (np.float32
 A = np.array([[4.0, 1.0, 0.0], [1.0, 3.0, 1.0], [0.0, 1.0, 2.0]])
 X = np.array([1.0, -2.0, 3.0])
 DIGITS = {np.float32: 1e-5, np.float64: 1e-12}
+
+
+@BOTH
+def test_whatever_the_units_what_is_single_stays_single_and_what_is_double_double(dtype, size):
+    v, M = np.array([3, -4, 0, 1]).astype(dtype) * dtype(size), np.diag([3, -4, 0, 1]).astype(dtype) * dtype(size)
+    positive, middle = np.eye(4, dtype=dtype) * dtype(size), 1e-30 < size < 1e30
+    found = {"unit": [unit(v), unit(0 * v)], "column_norms": [column_norms(M), column_norms(0 * M)],
+             "balanced": [*balanced(v, v), *balanced(v, np.ones(4, dtype))], "image": image(M, v),
+             "newton_schulz": [newton_schulz(M), newton_schulz(0 * M)],
+             "column_norms of a column": [column_norms(v[:, None])]}
+    if middle:
+        found |= {"conjugate_gradient": [conjugate_gradient(positive, v)], "gcr": [gcr(positive, v)],
+                  "steihaug": [steihaug(positive, v, 1.0), steihaug(-positive, v, 1.0), steihaug(0 * M, v, 1.0)],
+                  "inverse_root": [inverse_root(positive, 2), inverse_root_newton(positive, 2)],
+                  "lanczos": lanczos(M, v, 3), "power_iteration": power_iteration(M, 4)[1:]}
+    for name, arrays in found.items():
+        assert {array.dtype for array in arrays} == {np.dtype(dtype)}, name
 
 
 @BOTH

@@ -204,6 +204,26 @@ def test_a_gradient_that_is_not_finite_is_diverged_and_nothing_else(name, first,
     assert capfd.readouterr() == ("", "")
 
 
+class Above(Wrong):
+    """The bowl, one higher: a loss above what no loss is below, with nothing to be gained."""
+
+    def value(self, theta):
+        return super().value(theta) + 1
+
+    def loss(self, t):
+        return self
+
+
+@pytest.mark.parametrize("name", sorted(set(optimizers.__all__) - {"ivon"}))  # which looks elsewhere
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_where_there_is_no_gradient_at_all_a_method_stays_where_it_is_or_ends(name, dtype):
+    method = getattr(optimizers, name)
+    how = {key: 0.0 for key in method.__wrapped__.__kwdefaults__ if key == "weight_decay"}
+    thetas = path(method(Above({}), GOAL.astype(dtype), **how), 12)
+    assert_array_equal(thetas, np.broadcast_to(thetas[0], thetas.shape))
+    assert thetas.dtype == dtype
+
+
 class Late(Wrong):
     """A bowl that grows like a fourth power, where nobody has arrived at step 3, which one answer is not finite at."""
 

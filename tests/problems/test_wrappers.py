@@ -1,5 +1,6 @@
 """Problems made of other problems: clipped gradients, prices for large parameters, and noise."""
 import copy
+import inspect
 import pkgutil
 from importlib import import_module
 from itertools import product
@@ -22,6 +23,8 @@ RANDOM = np.random.default_rng(4)
 X, LABELS = RANDOM.standard_normal((23, 4)), RANDOM.integers(3, size=23)
 NETWORK = mlp([4, 5, 3])
 THETA, V = NETWORK.initial(0), RANDOM.standard_normal(NETWORK.size)
+TURNED = {"U_G": [np.linalg.qr(RANDOM.standard_normal((k, k)))[0] for k in (5, 3)],
+          "U_A": [np.linalg.qr(RANDOM.standard_normal((k, k)))[0] for k in (5, 6)]}
 KINDS = ["hessian", "gauss_newton", "fisher", "empirical_fisher", "sampled_fisher"]
 
 
@@ -440,6 +443,42 @@ def test_labels_are_drawn_with_the_seed_that_a_wrapper_is_given(wrap):
         for (A, G), (B, H) in zip(wrapped.kronecker_factors(theta, seed=seed), batch.kronecker_factors(theta, seed)):
             assert_allclose(A, B)
             assert_allclose(G, H)
+
+
+ASKED_WITH = {  # whatever a mini-batch is asked with
+    "fisher": [{"samples": 2}, {"samples": 2, "seed": 5}], "sampled_gradient": [{"seed": 5}],
+    "per_example_gradients": [{"dz": np.ones((5, 3))}], "fisher_rows": [{"seed": 5}, {"labels": "exact"}],
+    "kronecker_factors": [{"seed": 5}, {"labels": "exact"}, {"labels": "data", "form": "reduce"}],
+    "fisher_moments": [{"seed": 5, **TURNED}, {"labels": "exact", **TURNED}]}
+AROUND = [Wrapped, Counted, lambda batch: Ridge(batch, 0.0), lambda batch: Lasso(batch, 0.0),
+          lambda batch: Clipped(batch, norm=1e9), lambda batch: Tilted(batch, np.zeros(batch.size))]
+
+
+def numbers(answer):
+    """All the numbers of an answer, of a matrix those of its products with V."""
+    if isinstance(answer, (list, tuple)):
+        return np.concatenate([numbers(one) for one in answer])
+    return np.ravel(answer if isinstance(answer, np.ndarray) else answer @ V)
+
+
+def test_what_a_mini_batch_can_be_asked_with_is_written_down():
+    found = {name: {key for key in inspect.signature(method).parameters if key not in ("self", "theta")}
+             for name, method in vars(MiniBatch).items() if inspect.isfunction(method) and name[0] != "_"
+             and list(inspect.signature(method).parameters)[1:2] == ["theta"]}
+    internal = "backward", "through_outputs", "of_gradients", "compilable", "layers_and_parts"
+    assert {name: keys for name, keys in found.items() if keys and name not in internal} == {
+        name: {key for how in hows for key in how} for name, hows in ASKED_WITH.items()}
+
+
+@pytest.mark.parametrize("wrap", AROUND)
+@pytest.mark.parametrize("question", ASKED_WITH)
+def test_a_wrapper_passes_on_whatever_the_problem_inside_is_asked_with(wrap, question):
+    batch = risk().loss(1)
+    plain = getattr(batch, question)(THETA, **({} if question != "fisher_moments" else TURNED))
+    for how in ASKED_WITH[question]:
+        inside, outside = (numbers(getattr(each, question)(THETA, **how)) for each in (batch, wrap(batch)))
+        assert_allclose(outside, inside, atol=1e-12)
+        assert inside.shape != numbers(plain).shape or not np.allclose(inside, numbers(plain))
 
 
 def test_noise_is_added_to_the_mini_batch_of_the_step():
