@@ -450,14 +450,14 @@ ASKED_WITH = {  # whatever a mini-batch is asked with
     "per_example_gradients": [{"dz": np.ones((5, 3))}], "fisher_rows": [{"seed": 5}, {"labels": "exact"}],
     "kronecker_factors": [{"seed": 5}, {"labels": "exact"}, {"labels": "data", "form": "reduce"}],
     "fisher_moments": [{"seed": 5, **TURNED}, {"labels": "exact", **TURNED}]}
-AROUND = [Wrapped, Counted, lambda batch: Ridge(batch, 0.0), lambda batch: Lasso(batch, 0.0),
-          lambda batch: Clipped(batch, norm=1e9), lambda batch: Tilted(batch, np.zeros(batch.size))]
+UNCHANGED = [Wrapped, Counted, lambda batch: Ridge(batch, 0.0), lambda batch: Lasso(batch, 0.0),
+             lambda batch: Clipped(batch, norm=1e9), lambda batch: Tilted(batch, np.zeros(batch.size))]
 
 
-def numbers(answer):
+def all_of(answer):
     """All the numbers of an answer, of a matrix those of its products with V."""
     if isinstance(answer, (list, tuple)):
-        return np.concatenate([numbers(one) for one in answer])
+        return np.concatenate([all_of(one) for one in answer])
     return np.ravel(answer if isinstance(answer, np.ndarray) else answer @ V)
 
 
@@ -470,15 +470,15 @@ def test_what_a_mini_batch_can_be_asked_with_is_written_down():
         name: {key for how in hows for key in how} for name, hows in ASKED_WITH.items()}
 
 
-@pytest.mark.parametrize("wrap", AROUND)
+@pytest.mark.parametrize("wrap", UNCHANGED)
 @pytest.mark.parametrize("question", ASKED_WITH)
 def test_a_wrapper_passes_on_whatever_the_problem_inside_is_asked_with(wrap, question):
     batch = risk().loss(1)
     plain = getattr(batch, question)(THETA, **({} if question != "fisher_moments" else TURNED))
     for how in ASKED_WITH[question]:
-        inside, outside = (numbers(getattr(each, question)(THETA, **how)) for each in (batch, wrap(batch)))
+        inside, outside = (all_of(getattr(each, question)(THETA, **how)) for each in (batch, wrap(batch)))
         assert_allclose(outside, inside, atol=1e-12)
-        assert inside.shape != numbers(plain).shape or not np.allclose(inside, numbers(plain))
+        assert inside.shape != all_of(plain).shape or not np.allclose(inside, all_of(plain))
 
 
 def test_noise_is_added_to_the_mini_batch_of_the_step():
