@@ -20,9 +20,12 @@ def share_out(n, work, alone=False):
     slices = deque((slice(*ends), number) for number, ends in enumerate(zip(ends, ends[1:])) if ends[0] < ends[1])
 
     def some(take=slices.pop):
-        with suppress(IndexError):
-            while True:
-                work(*take())
+        while True:
+            try:
+                here, number = take()
+            except IndexError:  # all are taken
+                return
+            work(here, number)
 
     ended, others = SimpleQueue(), 0 if alone else threads() - 1
     for _ in range(others):

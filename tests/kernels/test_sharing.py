@@ -52,19 +52,29 @@ def test_the_calling_thread_wakes_nobody_where_there_is_little_to_do(monkeypatch
     assert workers == 8 * [threading.get_ident()]
 
 
-def test_an_error_in_another_thread_reaches_the_caller_and_the_threads_go_on(monkeypatch):
+@pytest.mark.parametrize("kind", [ZeroDivisionError, IndexError, StopIteration])
+def test_an_error_in_another_thread_reaches_the_caller_and_the_threads_go_on(kind, monkeypatch):
     monkeypatch.setattr(sharing, "threads", lambda: 2)
     monkeypatch.setattr(sharing, "helpers", cache(sharing.helpers.__wrapped__))
     here = threading.get_ident()
 
     def work(where, piece):
         if threading.get_ident() != here:
-            raise ZeroDivisionError(f"in piece {piece}")
+            raise kind(f"in piece {piece}")
         time.sleep(0.01)
 
     for _ in range(2):
-        with pytest.raises(ZeroDivisionError, match="in piece"):
+        with pytest.raises(kind, match="in piece"):
             sharing.share_out(8, work)
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, IndexError, StopIteration])
+def test_an_error_in_the_calling_thread_is_raised(kind):
+    def work(where, piece):
+        raise kind(f"in piece {piece}")
+
+    with pytest.raises(kind, match="in piece"):
+        sharing.share_out(8, work, alone=True)
 
 
 def test_no_thread_keeps_what_it_worked_on(monkeypatch):

@@ -77,14 +77,16 @@ def test_the_median_of_the_best_of_m_is_a_quantile_of_one(m, share):
     assert_allclose(best_of_search(trials, share, m), 1 - (1 - share)**(1 / m), rtol=0.05)
 
 
-def test_what_was_best_after_three_epochs_is_worse_than_the_printed_rate_after_ten():
+def test_what_was_best_after_three_epochs_is_after_ten_worse_than_the_printed_rate_with_two_seeds_of_three():
     record = recorded("mlp_2x90")
     for method in "Adam", "RMSProp":
         three = [record[f"cifar10, {method}, {changes}3 epochs, seed 0"]["validation loss"][-1]
                  for changes in ("lr 0.00032, ", "")]
         assert three[0] < three[1]
-        assert curves(method, "validation loss", "lr 0.00032, ")[:, -1].min() > curves(
-            method, "validation loss")[:, -1].max()
+        x, y = (curves(method, "validation loss", changes)[:, -1] for changes in ("lr 0.00032, ", ""))
+        assert (x > y).tolist() == [True, True, False]
+        t = (x.mean() - y.mean()) / np.sqrt((np.var(x, ddof=1) + np.var(y, ddof=1)) / len(x))
+        assert abs(t) < 2.8, "(14.2): neither is better"
 
 
 def test_the_damping_of_nltgcr_changes_the_validation_loss_in_the_fourth_digit():
@@ -95,11 +97,14 @@ def test_the_damping_of_nltgcr_changes_the_validation_loss_in_the_fourth_digit()
     assert np.ptp(found) < np.ptp(own("validation loss")["nlTGCR"]) / 10, "other seeds change more"
 
 
-def test_training_loss_validation_loss_and_test_name_three_different_winners():
+def test_training_loss_validation_loss_and_test_say_three_different_things():
     training, validation = own("training loss"), own("validation loss")
     others = [method for method in OWN if method != "nlTGCR"]
     assert all(training["nlTGCR"].min() > training[method].max() for method in others)
-    assert all(validation["nlTGCR"].max() < validation[method].min() for method in others)
+    assert all((validation["nlTGCR"] < validation[method]).all() for method in others)  # seed by seed
+    assert all(validation["nlTGCR"][:2].max() < validation[method][:2].min() for method in others)
+    assert winner(-np.array(list(validation.values()))) is None
+    assert min((validation[method].min(), method) for method in others)[1] == "Adam"
     for array, sign in ("test loss", -1), ("test accuracy", 1):
         assert winner(sign * np.array(list(own(array).values()))) is None
 
@@ -319,16 +324,16 @@ def test_on_the_cnn_the_start_makes_no_difference_at_the_numbers_that_the_search
 
 def test_on_the_resnet_the_learned_rate_comes_to_the_same_zone_from_three_starts_which_is_not_0_05():
     runs = recorded("resnet")
-    rates = [runs[f"cifar10, 10000 images, second order, printed{run}, 2 epochs, seed {seed}"]["step rate"]
-             for run, seed in (("", 0), ("", 1), (", from 0.05", 0), (", from 0.01", 0))]
-    assert len(rates[0]) == 80                                                          # "within 80 steps"
-    assert all(0.08 < rate[-10:].min() and rate[-10:].max() < 0.11 for rate in rates)   # "0.08 to 0.11"
-    from_above, _, middle, below = rates
-    assert from_above.min() > 0.095 and middle.min() > 0.05 and below[0] < 0.02
-    assert (below[1:] / below[:-1]).max() > 2                                           # "with one large step"
-    longer = runs["cifar10, 10000 images, second order, printed, 8 epochs, seed 0"]
-    assert len(longer["step rate"]) == 4 * 80                                           # "after four times as many"
-    assert 0.08 < longer["step rate"].min() and longer["step rate"].max() < 0.11
+    starts = "", ", from 0.05", ", from 0.01"
+    rates = {(start, epochs, seed): runs[f"cifar10, 10000 images, second order, printed{start}, {epochs} epochs, "
+                                         f"seed {seed}"]["step rate"]
+             for start in starts for epochs, seed in ((2, 0), (2, 1), (8, 0))}
+    for (start, epochs, _), rate in rates.items():
+        assert len(rate) == 40 * epochs                                             # "80 steps", "320 steps"
+        assert 0.06 < rate[70:].min() and rate[70:].max() < 0.11                    # "0.06 to 0.11", "does not leave"
+        assert abs(np.log(rate[0] / {"": 0.1, ", from 0.05": 0.05, ", from 0.01": 0.02}[start])) < 0.4  # from there
+    high, middle, low = (rates[start, 8, 0] for start in starts)
+    assert (high[80:] > middle[80:]).all() and (high[80:] > low[80:]).all()         # "stays above"
     for epochs, seed in (2, 0), (2, 1), (8, 0):
         learned, fixed = (runs[f"cifar10, 10000 images, {method}, {epochs} epochs, seed {seed}"]["processor"]
                           for method in ("second order, printed", "fixed"))
