@@ -11,6 +11,7 @@ from types import ModuleType, SimpleNamespace
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from numpy.testing import assert_allclose, assert_array_equal
 
 import figures
@@ -298,6 +299,22 @@ def test_in_the_dark_greys_are_turned_round_dark_colours_made_lighter_and_light_
     assert_allclose(ground.turned((0.5, 0.53, 0.5))[1], 0.6 * 2 - ground.turned((0.5, 0.53, 0.5))[0])
     assert ground.all_turned("none") == "none" and ground.all_turned(np.eye(4)[:2]) == [
         ground.turned(row) for row in np.eye(4)[:2]]
+
+
+def test_what_is_coloured_by_values_has_in_the_dark_the_colours_that_it_had():
+    figure, ax = plt.subplots()
+    A = np.random.default_rng(0).random((4, 5))
+    mapped = [ax.scatter(A[0], A[1], c=A[2]), ax.pcolormesh(A), ax.contour(A), ax.contourf(A),
+              ax.add_collection(LineCollection([A[:, :2], A[:, 2:4]], array=[0.2, 0.9]))]
+    plain = ax.add_collection(LineCollection([A[:, :2]], colors="black"))
+    colors = []
+    for change in (lambda figure: figure, ground.darken):
+        change(figure).canvas.draw()
+        colors.append([np.array(one) for it in mapped for one in (it.get_facecolor(), it.get_edgecolor())])
+    for before, after in zip(*colors, strict=True):
+        assert_allclose(before, after)
+    assert_allclose(plain.get_edgecolor(), [[*ground.LIGHT, 1]])
+    plt.close(figure)
 
 
 def test_what_moves_shows_so_many_steps_in_each_frame_and_rests_at_the_end():
