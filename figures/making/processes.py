@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import suppress
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.reduction import ForkingPickler
@@ -35,6 +35,7 @@ class Processes(Executor):
         one_thread()
         self.at_a_time, self.open, self.lock = at_a_time or cores(), True, threading.Lock()
         self.waiting, self.workers = deque(), {}  # {pipe: (process, the future of its job)}
+        self.broken = None  # what keeps it from going on
         self.called, self.call = get_context("spawn").Pipe(duplex=False)
         self.thread = threading.Thread(target=self.work, daemon=True)
         self.thread.start()
@@ -42,7 +43,10 @@ class Processes(Executor):
     def submit(self, function, /, *arguments, **named):
         future = Future()
         self.waiting.append((future, (function, arguments, named)))
-        self.call.send(None)
+        if self.broken is None:
+            self.call.send(None)
+        else:
+            self.give_up()
         return future
 
     def shutdown(self, wait=True, *, cancel_futures=False):
@@ -71,7 +75,27 @@ class Processes(Executor):
             self.sigterm.__exit__()
 
     def work(self):
-        """Give jobs to processes, and their results to those who wait for them: what the thread does."""
+        """What the thread does; where it cannot go on, as no process can be started, nobody waits in vain."""
+        try:
+            self.give_and_take()
+        except Exception as error:
+            self.broken = error
+            self.give_up()
+
+    def give_up(self):
+        """Tell all who wait that nothing will come."""
+        with self.lock:
+            dismiss([process for process, _ in self.workers.values()])
+            waiting = [future for _, future in self.workers.values()]
+            self.workers.clear()
+            while self.waiting:
+                future, _ = self.waiting.popleft()
+                waiting += [future] if future.set_running_or_notify_cancel() else []
+        for future in waiting:
+            future.set_exception(BrokenExecutor(f"no process does it: {self.broken!r}"))
+
+    def give_and_take(self):
+        """Give jobs to processes, and their results to those who wait for them."""
         while self.open or self.waiting or self.workers:
             while self.waiting and len(self.workers) < self.at_a_time:
                 self.give_next(*hired())

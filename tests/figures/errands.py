@@ -4,6 +4,13 @@ import signal
 import time
 
 
+def until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.005)
+    return condition()
+
+
 def squared(job):
     with open(job[0], "a") as file:
         file.write(f"{job[1]}\n")

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -20,6 +19,7 @@ import figures
 from figures.making import command, records, rendering
 from figures.making.command import main
 from figures.making.parameters import asked, like, parameters, spelt
+from tests.figures.errands import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -221,13 +221,6 @@ def runs(number):
         return Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
 
 
-def until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    return condition()
-
-
 @linux
 @pytest.mark.parametrize("kill", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_outlives_the_command(kill, folder, tmp_path):
@@ -275,8 +268,7 @@ def test_ctrl_c_answers_130_and_leaves_only_whole_pictures(folder, tmp_path):
     running = subprocess.Popen(**folder("-j", "1", "--out", "pictures", endless=ENDLESS), start_new_session=True,
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
-        while not (tmp_path / "begun").exists() and running.poll() is None:
-            time.sleep(0.02)
+        assert until((tmp_path / "begun").exists)
         os.killpg(running.pid, signal.SIGINT)
         _, said = running.communicate(timeout=60)
     finally:

@@ -22,6 +22,7 @@ from figures.making.sweep import FRUITLESS, sweep
 from numopt.networks import BatchNorm, Conv2D, Dense, Network, lenet, logistic
 from numopt.optimizers import adam, gradient_rate, newton_rate
 from numopt.problems import EmpiricalRisk, MiniBatch, Whole
+from tests.figures.errands import until
 
 # ------------------------------------------------------------------------------------------------------ records
 
@@ -197,12 +198,24 @@ def test_jobs_are_done_in_their_order_and_no_more_at_a_time_than_asked_for(monke
         for k, future in enumerate(futures):
             future.add_done_callback(lambda future, k=k: done.append(k))
         assert len(pool.workers) <= 1 and not first.done()
-        while len(done) < 5:
-            assert len(pool.workers) <= 1
-            time.sleep(0.005)
+        assert until(lambda: len(done) == 5 or len(pool.workers) > 1) and len(pool.workers) <= 1
     assert cancelled and [k for k in done if k != 3] == [0, 1, 2, 4]
     assert [future.result() for k, future in enumerate(futures) if k != 3] == [0, 1, 4, 16]
     assert all(os.environ[f"{library}_NUM_THREADS"] == "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"))
+
+
+def test_where_no_process_can_be_started_nobody_waits_in_vain(monkeypatch):
+    def none_left():
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(processes, "hired", none_left)
+    with Processes(2) as pool:
+        jobs = [pool.submit(pow, 3, k) for k in range(3)]
+        jobs += [pool.submit(pow, 3, 2)] if until(lambda: pool.broken) else []
+        for job in jobs:
+            error = job.exception(timeout=5)
+            assert isinstance(error, BrokenExecutor) and "no more processes" in str(error)
+    assert len(jobs) == 4
 
 
 class Fake(Executor):

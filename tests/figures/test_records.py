@@ -17,7 +17,7 @@ from figures.making import digests, processes, records
 from figures.making.digests import digest
 from figures.making.processes import Died, Processes
 from figures.making.sweep import sweep
-from tests.figures.errands import killed, killed_with_a_child, squared, squared_but_killed_once, trouble
+from tests.figures.errands import killed, killed_with_a_child, squared, squared_but_killed_once, trouble, until
 
 RUN = {"loss": np.array([2.5, 1.25], np.float32), "none": np.zeros((0, 3)), "t": np.arange(3), "name": "text"}
 MADE = {"set": "digits", "seed": 3, "date": "2026-01-02", "settings": {"lr": 0.1}}
@@ -254,8 +254,7 @@ def test_a_pool_that_is_left_by_an_error_ends_its_processes_and_one_that_is_not_
     monkeypatch.setattr(os, "waitpid", slowly)
     with pytest.raises(ZeroDivisionError), Processes(2) as pool:
         slow = [pool.submit(time.sleep, 60) for _ in range(4)]
-        while sum(future.running() for future in slow) < 2:
-            time.sleep(0.01)
+        assert until(lambda: sum(future.running() for future in slow) == 2)
         workers = [process for process, _ in pool.workers.values()]
         raise ZeroDivisionError
     assert len(workers) == 2 and not any(process.is_alive() for process in workers)
@@ -264,8 +263,7 @@ def test_a_pool_that_is_left_by_an_error_ends_its_processes_and_one_that_is_not_
     assert [one.result(timeout=0) for one in several] == [None, 9, 16] and pool.workers == {}
     pool = Processes(1)
     begun, *waiting = [pool.submit(time.sleep, 0.1) for _ in range(3)]
-    while not begun.running():
-        time.sleep(0.01)
+    assert until(begun.running)
     pool.shutdown(cancel_futures=True)
     assert begun.result(timeout=0) is None and all(one.cancelled() for one in waiting)
 
