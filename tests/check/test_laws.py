@@ -236,6 +236,12 @@ def test_a_method_is_known_by_name_with_settings_and_on_a_problem_of_ones_own():
         check("admm")
 
 
+def test_a_loss_that_is_no_number_where_it_got_to_is_not_learned():
+    hole = Function(lambda theta: theta @ theta if theta @ theta > 1 else np.nan, lambda theta: 2 * theta)
+    learned = check(partial(gradient_descent, lr=0.1), hole, theta=[3.0, 4.0])[0]
+    assert learned.holds is False and "to nan in" in learned.seen
+
+
 def test_settings_with_which_it_does_not_learn_stay_as_they_are_given():
     assert not check(partial(gradient_descent, lr=0.0)).holds
 

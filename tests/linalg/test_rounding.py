@@ -35,6 +35,16 @@ def test_what_rounding_of_theta_has_left_of_a_gradient_is_solved_by_no_step():
                 assert_array_equal(solve(unit * A, unit * g, theta=theta), 0)
 
 
+@pytest.mark.parametrize("n", [1, 30, 300])
+@pytest.mark.parametrize("make", [np.ones, np.zeros, lambda shape: np.eye(*shape)], ids=["1", "0", "I"])
+def test_what_may_be_rounding_of_each_number_is_so_however_many_there_are(n, make):
+    """Of a matrix of ones each number is a sum of n: the bound for them all together has to be as many times larger."""
+    A, theta, b = make((n, n)), np.ones(n), vector(n, 1)
+    rounding = Rounding(A, b, theta)
+    each = 10 * np.finfo(float).eps * (np.abs(b) + np.abs(A) @ theta)
+    assert rounding.is_all(0.99 * each) and not rounding.is_all(1.01 * each)
+
+
 def test_a_curvature_is_rounding_beside_the_numbers_that_cancel_in_it_whatever_the_units():
     for unit in 1e-20, 1.0, 1e16:
         D = np.diag([1.0, unit])

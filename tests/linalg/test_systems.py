@@ -343,6 +343,17 @@ def test_for_a_matrix_that_is_not_symmetric_a_window_costs_something_but_it_stil
     assert_allclose(gcr(A, b, window=2, steps=300), np.linalg.solve(A, b), rtol=1e-7)
 
 
+@pytest.mark.parametrize("n", [2, 6, 30])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_where_the_next_image_lies_in_the_span_of_those_before_but_for_rounding_gcr_ends(n, dtype):
+    """A quarter turn in a plane: A r is orthogonal to r, and no step along it makes r any shorter."""
+    for seed in range(8):
+        Q = np.linalg.qr(np.random.default_rng(seed).standard_normal((n, n)))[0].astype(dtype)
+        A, b = np.outer(Q[:, 0], Q[:, 1]) - np.outer(Q[:, 1], Q[:, 0]), Q[:, 0]
+        (x, r), = islice(gcr_iterates(A, b), 20)
+        assert_allclose([x, r], [0 * b, b], atol=10 * np.finfo(dtype).eps)
+
+
 def test_their_residual_never_grows_and_is_at_most_that_of_conjugate_gradients():
     A, b = symmetric(np.geomspace(1, 1e3, 40)), vector(40)
     residual = [np.linalg.norm(r) for x, r in islice(gcr_iterates(A, b), 25)]

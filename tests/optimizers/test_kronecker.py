@@ -439,6 +439,14 @@ def test_the_least_on_a_plane_is_what_a_general_minimizer_finds():
     assert_allclose(g @ (alpha * Delta + mu * delta) / 2, found.fun)
 
 
+@pytest.mark.parametrize("long, last", [(1, 1e-12), (1, 1e12), (1e-150, 1e150), (1e150, 1e-150), (1e-100, 1e-100)])
+def test_how_long_proposal_and_last_step_are_says_nothing_about_their_plane(long, last):
+    g, Delta, delta = RANDOM.standard_normal((3, 6))
+    alpha, mu = least_on_plane(A6, g, long * Delta, last * delta)
+    plane = np.column_stack([Delta, delta])
+    assert_allclose([alpha * long, mu * last], -np.linalg.solve(plane.T @ A6 @ plane, plane.T @ g), rtol=1e-9)
+
+
 def test_without_a_last_step_it_is_the_least_along_the_proposal():
     g, Delta = RANDOM.standard_normal((2, 6))
     alpha, mu = least_on_plane(A6, g, Delta, np.zeros(6))

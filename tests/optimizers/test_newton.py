@@ -520,6 +520,16 @@ def test_the_gain_ratio_is_one_where_the_model_is_right_or_all_is_rounding():
             assert gain_ratio(f, f, 1e-18 * unit, float) == gain_ratio(abs(f), abs(f), 1e-18 * unit, float)
 
 
+def test_at_a_point_that_is_remembered_nobody_can_write_another():
+    """Whatever is asked first: an answer would be that of numbers which are no longer there."""
+    for ask in "value", "gradient", "value_and_gradient", "hessian":
+        _, loss = next(remembering(Rosenbrock().losses()))
+        theta = np.array([1.5, 2.0])
+        getattr(loss, ask)(theta)
+        with pytest.raises(ValueError, match="read-only"):
+            theta[0] = 7
+
+
 def test_remembering_asks_nothing_twice_at_the_last_two_points():
     counted, (a, b, c) = Counted(Rosenbrock()), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     losses = remembering(counted.losses())

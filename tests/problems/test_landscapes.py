@@ -221,6 +221,16 @@ def test_an_eigenvalue_that_is_below_0_by_rounding_is_0():
     assert any(below)
 
 
+@pytest.mark.parametrize("curvature", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize("slope", [1e-30, 1.0, 1e30])
+def test_whether_there_is_a_minimum_does_not_depend_on_the_units_of_curvature_and_slope(curvature, slope):
+    Q = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
+    A = curvature * (Q * [3, 1, 0]) @ Q.T
+    (found,) = Quadratic((A + A.T) / 2, slope * Q @ [3, 1, 0]).minimizers
+    assert_allclose(found, slope / curvature * Q @ [1, 1, 0], rtol=1e-9, atol=1e-12 * slope / curvature)
+    assert Quadratic((A + A.T) / 2, slope * Q @ [3, 1, 1e-6]).minimizers is None
+
+
 def test_what_goes_down_for_ever_has_no_minimum():
     f = Quadratic(np.diag([1.0, -1.0]))
     assert f.minimizers is None and f.minimum is None
