@@ -1,7 +1,6 @@
 """How the work of a twin is shared out among the cores: threads of our own, while BLAS uses one for each product."""
 import os
 import threading
-from collections import deque
 from contextlib import contextmanager, suppress
 from functools import cache
 from queue import SimpleQueue
@@ -17,20 +16,16 @@ def share_out(n, work, alone=False):
     while `work` is in a helper with nogil=True.
     """
     ends = [n * number // PIECES for number in range(PIECES + 1)]
-    slices = deque((slice(*ends), number) for number, ends in enumerate(zip(ends, ends[1:])) if ends[0] < ends[1])
+    slices = iter([(slice(*ends), number) for number, ends in enumerate(zip(ends, ends[1:])) if ends[0] < ends[1]])
 
-    def some(take=slices.pop):
-        while True:
-            try:
-                here, number = take()
-            except IndexError:  # all are taken
-                return
+    def some():
+        for here, number in slices:
             work(here, number)
 
     ended, others = SimpleQueue(), 0 if alone else threads() - 1
     for _ in range(others):
         helpers().put((some, ended))
-    some(slices.popleft)
+    some()
     for _ in range(others):
         if error := ended.get():
             raise error

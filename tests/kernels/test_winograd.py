@@ -141,3 +141,15 @@ def test_images_and_their_order_do_not_change_what_comes_out_of_each():
     together = convolution.convolution.compiled(x, matrix, 3, 1, 1)
     for e in range(len(x)):
         assert_array_equal(convolution.convolution.compiled(x[e:e + 1], matrix, 3, 1, 1)[0], together[e])
+
+
+MISTAKES = [
+    ("matrices", "G is not divided by the products of the distances",
+     "np.array(G) / np.array(by)[:, None]",
+     "np.array(G)",
+     "test_the_points_are_free_and_opposite_ones_save_additions"),
+    ("matrices", "the coefficients begin with the highest power",
+     "np.poly(points)[::-1]",
+     "np.poly(points)",
+     "test_the_points_are_free_and_opposite_ones_save_additions"),
+]
