@@ -409,6 +409,21 @@ def test_constants_that_make_no_sense_are_refused():
             search(loss, theta, -theta, **constants)
 
 
+def test_of_two_trials_that_are_equally_low_the_flat_one_will_do():
+    """It meets both conditions, and is not looked at twice."""
+    class Told(Objective):
+        told = [(0.5, -0.95), (0.5, 0.1)]
+
+        def value_and_gradient(self, theta):
+            f, g = self.told[min(len(asked), 1)]
+            asked.append(theta[0])
+            return f, np.array([g])
+
+    asked = []
+    step = strong_wolfe(Told(), np.zeros(1), np.ones(1), 1.0, np.array([-1.0]))
+    assert len(asked) == 2 and step.alpha == asked[1] and (step.f, step.g) == (0.5, 0.1)
+
+
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 MISTAKES = [
