@@ -669,6 +669,15 @@ def test_every_published_file_has_a_size_and_a_sum_and_every_address_is_there():
     assert len(set(sums)) == len(sums)
 
 
+def test_a_file_that_may_be_cut_is_made_of_records_and_a_beginning_has_as_many_as_its_name_says():
+    for source in SOURCES.values():
+        for file in source.files:
+            for beginning in source.prefixes.get(file.name, ()):
+                stem, ending = file.name.split(".")
+                count = int(re.fullmatch(rf"{stem}_first(\d+)\.{ending}", beginning.name)[1])
+                assert beginning.size == count * source.record < file.size and file.size % source.record == 0
+
+
 def test_the_channel_statistics_need_cifar10_and_say_so(cache, capsys):
     assert_refused(main(["channel_statistics"]), capsys, "python -m data_scripts cifar10")
 
