@@ -1,9 +1,11 @@
 """A method that no assignment knows of is taken out with the answers that its loop would show, and no other is."""
+from types import SimpleNamespace
+
 import pytest
 
 import numopt.optimizers
 from lectures import assignments
-from lectures.coursework import newcomers
+from lectures.coursework import blanks, newcomers, release
 
 METHODS = {name: getattr(numopt.optimizers, name).__module__ for name in numopt.optimizers.__all__}
 
@@ -33,3 +35,22 @@ def test_lines_that_are_everybodys_or_known_or_short_tell_nothing():
     assert min(map(len, lines)) >= newcomers.LEAST
     known = sorted(lines)[0]
     assert newcomers.telling(taken, [known]) == lines - {known}
+
+
+@pytest.mark.parametrize("line, others, tells", [
+    ("step = rate * gradient", 0, True), ("step = rate * gradient", 2, True), ("step = rate * gradient", 3, False),
+    ("step = rate * sloping", 0, False), ("if step > rate * gradient: pass", 0, False)])
+def test_an_answer_is_told_by_lines_of_eighteen_letters_that_do_not_stand_in_three_files_that_stay(
+        line, others, tells, tmp_path, monkeypatch):
+    (tmp_path / "numopt").mkdir()
+    answer = f"def f(rate, gradient):\n    {line}\n    return 1\n"
+    (tmp_path / "numopt" / "answer.py").write_text(answer)
+    for k in range(others):
+        (tmp_path / "numopt" / f"other{k}.py").write_text(f"{line}\n")
+    monkeypatch.setattr(newcomers, "ROOT", tmp_path)
+    monkeypatch.setattr(newcomers, "source", newcomers.source.__wrapped__)
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    monkeypatch.setattr(release, "hollow", lambda name: {"numopt/answer.py": blanks.blanked(answer, ["f"])})
+    assignment = SimpleNamespace(name="made up", also={}, blanks={"numopt.answer": ["f"]}, wrong={}, known=[])
+    assert newcomers.telling(assignment.blanks, []) == ({line.replace(" ", "")} if tells else set())
+    assert release.answers(assignment) == newcomers.telling(assignment.blanks, [])
