@@ -131,7 +131,8 @@ def assert_refused(code, capsys, *words):
 class Handler(BaseHTTPRequestHandler):
     """Serves `server.pages`, {path: bytes}; of a path in `server.cut` only the first half, then hangs up.
 
-    What begins with /drip comes byte by byte, the header too with /drip-header, and /endless never ends.
+    What begins with /drip comes byte by byte, the header too with /drip-header, /endless never ends, and of /strange
+    the header is no number where there should be one.
     """
 
     def do_GET(self):
@@ -142,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.send_error(404)
         content = self.server.pages[self.path]
         self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", "many" if self.path.startswith("/strange") else str(len(content)))
         if self.path in self.server.encoded:
             self.send_header("Content-Encoding", "gzip")
         self.end_headers()
@@ -212,10 +213,11 @@ def test_a_second_run_says_that_the_set_is_in_place_and_asks_the_server_nothing(
     assert server.asked == asked and (cache / "cifar10" / "X_train.npy").stat() == before
 
 
-@pytest.mark.parametrize("address", ["http://[/", "gopher://a/"])
-def test_an_address_that_makes_no_sense_is_a_mirror_that_fails(address, cache, server, capsys):
-    server.pages = {"/b/cifar-10-binary.tar.gz": archive(FILES["cifar10"])}
+@pytest.mark.parametrize("address", ["http://[/", "gopher://a/", "/strange/"])
+def test_an_address_or_a_header_that_makes_no_sense_is_a_mirror_that_fails(address, cache, server, capsys):
+    server.pages = {f"{folder}cifar-10-binary.tar.gz": archive(FILES["cifar10"]) for folder in ("/b/", "/strange/")}
     source, = served_by(server, "cifar10", "b").values()
+    address = address if "//" in address else f"{server.address}{address}"
     assert main(["cifar10"], {"cifar10": source._replace(mirrors=(address, *source.mirrors))}) == 0
     assert_stored("cifar10")
     shutil.rmtree(cache / "cifar10")
