@@ -51,6 +51,16 @@ def test_method_family_tree_what_is_called_the_same_goes_the_same_way(arrays):
     assert 0.4 < len({name for name, *_ in tree.same()}) / len(optimizers.__all__) < 0.6  # about half
 
 
+def test_method_family_tree_how_far_apart_two_runs_come_is_a_share_of_the_way_that_they_go(monkeypatch):
+    one = np.array([[100.0, 7], [101, 7], [102, 7]])                           # it ends earlier
+    other = np.array([[100.0, 7], [101, 7.5], [102, 7], [102, 3]])
+    monkeypatch.setattr(tree, "same", lambda: {("a", "some setting", "b"): (one, other)})
+    monkeypatch.setattr(tree, "path", lambda run, steps: run)
+    monkeypatch.setattr(tree, "lines", lambda: [("gradient_descent", None, "")])
+    found = tree.compute(budget=2)
+    assert found["apart"] == [0.5 / 4] and found["steps"] == [2]
+
+
 def test_method_family_tree_the_runs_that_are_compared_are_of_the_methods_that_are_named():
     for (name, _, other), runs in tree.same().items():
         assert [run.name for run in runs] == [name, other]

@@ -50,11 +50,17 @@ def test_pre_training_a_recorded_run_comes_out_again():
 
 
 def test_pre_training_the_easy_examples_are_zeros_and_ones_and_then_all(monkeypatch):
-    seen = []
-    monkeypatch.setattr(pre_training, "train", lambda net, X, Y, theta, *rest: seen.append({*Y.tolist()}) or (
-        theta, np.ones(3)))
-    pre_training.run("easy", "digits", 0)
+    seen, taken = [], []
+
+    def train(net, X, Y, theta, steps, *rest):
+        seen.append({*Y.tolist()}), taken.append(steps)
+        return theta, np.arange(3)  # the loss before the first step, and after every 25
+
+    monkeypatch.setattr(pre_training, "train", train)
+    found = pre_training.run("easy", "digits", 0)
     assert seen == [{0, 1}, {*range(10)}]
+    assert list(found["loss"]) == [0, 1, 0, 1, 2], "where one ends the other begins, and that is one place"
+    assert found["pre"] == 2 * EVERY and taken == [pre_training.EASY, pre_training.STEPS - 2 * EVERY]
 
 
 def test_pre_training_the_layers_of_the_deep_net_are_those_of_the_small_ones(monkeypatch):
