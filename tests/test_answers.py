@@ -5,6 +5,7 @@ from math import nan
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.sparse.linalg import aslinearoperator
 
 from numopt import optimizers
 from numopt.answers import LookedAt
@@ -168,6 +169,13 @@ def test_from_the_second_answer_on_a_problem_is_asked_itself():
         assert getattr(first, question) == getattr(bowl, question)
     (_, first), (_, second) = islice(LookedAt(Wrong({})).losses(), 2)
     assert isinstance(first, LookedAt) and type(second) is Wrong
+
+
+@pytest.mark.parametrize("name", ["newton", "newton_cg", "natural_gradient"])
+def test_a_complex_curvature_is_of_the_wrong_type_as_it_is_for_whoever_solves_with_it(name):
+    for form in (lambda H: H + 0j), (lambda H: aslinearoperator(H + 0j)):
+        with pytest.raises(TypeError, match="is complex, and must be real"):
+            steps(name, Strange("curvature", form))
 
 
 def test_residuals_and_their_derivatives_are_as_many():

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from numopt.linalg import (
     balanced, column_norms, conjugate_gradient, conjugate_gradient_iterates, finite, forcing, gcr, hutchinson_trace,
-    image, inner, inverse_root, inverse_root_newton, lanczos, newton_schulz, norm, power_iteration, power_of_two, reach,
-    scale, slq, steihaug, to_radius, truncated_conjugate_gradient, unit, widest)
+    image, inner, inverse_root, inverse_root_newton, lanczos, newton_schulz, norm, power_iteration, power_of_two,
+    precision, reach, scale, slq, steihaug, to_radius, truncated_conjugate_gradient, unit, vector, widest)
 
 FAR = [(np.float32, 1e-42), (np.float32, 1e-30), (np.float32, 1e-20), (np.float32, 1.0), (np.float32, 1e19),
        (np.float32, 1e36), (np.float64, 1e-310), (np.float64, 1e-200), (np.float64, 1.0), (np.float64, 1e160),
@@ -37,6 +37,26 @@ def test_whatever_the_units_what_is_single_stays_single_and_what_is_double_doubl
                   "lanczos": lanczos(M, v, 3), "power_iteration": power_iteration(M, 4)[1:]}
     for name, arrays in found.items():
         assert {array.dtype for array in arrays} == {np.dtype(dtype)}, name
+
+
+@BOTH
+def test_from_the_sphere_itself_and_from_beyond_by_rounding_there_is_a_way_to_the_sphere(dtype, size):
+    """Along a tangent it has length 0: the root of what is negative by rounding is that of 0."""
+    if not 1e-30 < size < 1e30:
+        return
+    eps, p, tangent = float(np.finfo(dtype).eps), np.array([3, 4], dtype) * dtype(size), np.array([-4, 3], dtype)
+    for share in 1, 1 - 4 * eps, 1 + 4 * eps:
+        for tau in to_radius(p, tangent, 5 * size * share):
+            assert abs(tau) <= 10 * math.sqrt(eps) * size
+    inwards = to_radius(p, -p, 5 * size * (1 - 4 * eps))
+    assert_allclose(inwards, [0, 2], atol=10 * math.sqrt(eps))
+
+
+@pytest.mark.parametrize("given, kept", [(np.float16, np.float32), (np.float32, np.float32), (np.float64, np.float64),
+                                         (np.int64, np.float64)])
+def test_numbers_of_half_precision_become_single_and_whole_ones_double(given, kept):
+    assert vector(np.array([1, 2]).astype(given)).dtype == np.dtype(kept) == precision(np.eye(2).astype(given))
+    assert vector([1, 2]).dtype == vector([1.0, 2]).dtype == np.float64
 
 
 @BOTH

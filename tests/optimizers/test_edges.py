@@ -15,7 +15,10 @@ from numopt.optimizer import Diverged, optimizer
 from numopt.optimizers import (
     bfgs, damped_newton, dog, ekfac, gcr, hessian_free, kfac, lbfgs, levenberg_marquardt, momo, natural_gradient,
     newton_cg, nltgcr, nltgcr_adaptive, nonlinear_cg, normalized_descent, rprop, scion, sps, sr1, trust_region)
+from numopt.optimizers.conjugate import first_trial
 from numopt.optimizers.kronecker import balance
+from numopt.optimizers.newton import downhill as downhill_or_by_1
+from numopt.optimizers.quasi_newton import downhill as downhill_by_1
 from numopt.optimizers.residual import least_squares
 from numopt.problems import Function, LeastSquares, Objective, Quadratic, Rosenbrock
 from numopt.record import path
@@ -202,6 +205,26 @@ def test_a_gradient_that_is_not_finite_is_diverged_and_nothing_else(name, first,
         with pytest.raises(Diverged):
             path(getattr(optimizers, name)(Wrong({"f": value, "g": value, "H": value}, first), START.astype(dtype)), 12)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("downhill", [downhill_or_by_1, downhill_by_1], ids=["newton", "quasi_newton"])
+def test_the_way_down_that_stands_for_one_that_leads_up_is_not_lost_in_the_rounding_of_theta(downhill, dtype):
+    g = np.array([3, -4], dtype)
+    for size in 0, 1, 1e4, 1e12, 1e30:
+        theta = size * np.ones(2, dtype)
+        p = downhill(g, g, theta)
+        assert p.dtype == dtype and (theta + p != theta).all()
+        assert_allclose(p / np.abs(p).max(), [-0.75, 1], rtol=1e-6)
+
+
+def test_the_first_trial_of_conjugate_gradients_is_a_positive_number_whatever_the_fall_and_the_slope():
+    for a, b in product([1e-320, 1e-300, 1e-150, 1.0, 1e150, 1e300], repeat=2):
+        g = np.array([b, 0.0])
+        alpha = first_trial(np.ones(2), g, -np.array([1.0, 0]), -a)
+        assert 0 < alpha < inf
+        if 1e-250 < a / b < 1e250:
+            assert_allclose(alpha, a / b)
 
 
 class Above(Wrong):

@@ -25,6 +25,19 @@ def test_values_gradients_and_products_are_counted():
     assert counted.products == 4
 
 
+def test_a_product_counts_on_whichever_side_it_is_taken():
+    M, v = np.arange(6.0).reshape(2, 3), np.ones(2)
+    for product in (lambda J: J.rmatvec(v), lambda J: J.T @ v, lambda J: J.H @ v, lambda J: J.T.matvec(v),
+                    lambda J: J.T.T.rmatvec(v)):
+        counts = {"products": 0}
+        assert_allclose(product(CountedMatrix(M, counts)), M.T @ v)
+        assert counts["products"] == 1
+    counts = {"products": 0}
+    assert_allclose(CountedMatrix(M, counts).T @ np.ones((2, 4)), M.T @ np.ones((2, 4)))
+    assert_allclose(CountedMatrix(M, counts).rmatmat(np.ones((2, 4))), M.T @ np.ones((2, 4)))
+    assert counts["products"] == 8
+
+
 def test_where_the_loss_is_the_same_at_every_step_the_counted_one_is_too():
     """By which a line search knows that it need not ask again."""
     counted = Counted(Quadratic(A))
