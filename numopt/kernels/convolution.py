@@ -39,12 +39,18 @@ def inputs_fit(dy, matrix, shape, k, stride, padding):
             and isfinite(matrix.sum()))
 
 
-def pays(x, weights):
-    """Is there enough to do for the twins, with a matrix that stays in the cache?"""
-    return x.size >= 5_000 and weights <= 200_000
+def pays(x, weights, k, stride, channels, shape):
+    """Is there enough to do for the twins, with a matrix that stays in the cache, or in squares?"""
+    return x.size >= 5_000 and (weights <= 200_000 or in_squares(k, stride, channels, shape))
 
 
-@kernel("(n,r,c,ch) (o,w) i i i", lambda x, matrix, *others: pays(x, matrix.size), outputs_fit)
+def pays_forwards(x, matrix, k, stride, padding):
+    n, rows, columns, channels = x.shape
+    shape = n, rows + 2 * padding - 2, columns + 2 * padding - 2, len(matrix)  # for the k and stride of squares
+    return pays(x, matrix.size, k, stride, channels, shape)
+
+
+@kernel("(n,r,c,ch) (o,w) i i i", pays_forwards, outputs_fit)
 def convolution(x, matrix, k, stride, padding):
     """[W | b] times every patch [x 1] of the images: images with an output of W in each channel.
 
@@ -94,8 +100,11 @@ def by_columns(matrix, length):
     return columns.ravel()
 
 
-@kernel("(n,r,c,ch) (n,h,w,o) i i i i",
-        lambda x, dy, k, *others: pays(x, k * k * x.shape[3] * dy.shape[3]), weights_fit)
+def pays_for_weights(x, dy, k, stride, *others):
+    return pays(x, k * k * x.shape[3] * dy.shape[3], k, stride, x.shape[3], dy.shape)
+
+
+@kernel("(n,r,c,ch) (n,h,w,o) i i i i", pays_for_weights, weights_fit)
 def convolution_by_weights(x, dy, k, stride, padding, bias):
     """The derivatives by [W | b], from those by y.
 
@@ -122,7 +131,7 @@ def convolution_by_weights_compiled(x, dy, k, stride, padding, bias):
 
 
 @kernel("(n,r,c,ch) (n,h,w,o) i i i i",
-        lambda x, dy, k, *others: pays(x, k * k * x.shape[3] * dy.shape[3]), weights_fit)
+        lambda x, dy, k, *others: x.size >= 5_000 and k * k * x.shape[3] * dy.shape[3] <= 200_000, weights_fit)
 def convolution_by_weights_of_each(x, dy, k, stride, padding, bias):
     """The derivatives by [W | b] of each image, from those by its y: the sum over images is what they are for all.
 
@@ -158,7 +167,8 @@ def weights_table(shape, outputs, k, stride, padding):
                      for q in range(0, wide, 32) for i, (P, a0, ap, au, at) in enumerate(a)])
 
 
-@kernel("(n,h,w,o) (o,m) [n,r,c,ch] i i i", lambda dy, matrix, *others: pays(dy, matrix.size), inputs_fit)
+@kernel("(n,h,w,o) (o,m) [n,r,c,ch] i i i",
+        lambda dy, matrix, shape, k, stride, padding: pays(dy, matrix.size, k, stride, dy.shape[3], shape), inputs_fit)
 def convolution_by_inputs(dy, matrix, shape, k, stride, padding):
     """The derivatives by x, images of this shape, from those by y.
 

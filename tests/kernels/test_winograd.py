@@ -134,6 +134,16 @@ def test_in_single_precision_it_is_nearly_as_near_to_the_sums_as_what_multiplies
         assert 0 < fewer < times * more and fewer != more
 
 
+def test_in_squares_twins_have_any_number_of_weights_and_otherwise_no_more_than_a_cache_has_room_for():
+    x, dy, matrix = np.zeros((2, 8, 8, 512)), np.zeros((2, 8, 8, 512)), np.zeros((512, 9 * 512))
+    for stride, channels, pays in (1, 512, True), (2, 512, False), (1, 511, False):
+        assert convolution.convolution.pays(x[..., :channels], matrix, 3, stride, 1) == pays
+        assert convolution.convolution_by_weights.pays(x[..., :channels], dy, 3, stride, 1, False) == pays
+        assert convolution.convolution_by_inputs.pays(dy[..., :channels], matrix, x.shape, 3, stride, 1) == pays
+    assert not convolution.convolution.pays(x[:, :5], matrix, 3, 1, 1)
+    assert convolution.convolution.pays(x[:, :5, :5], matrix[:16, :9 * 512], 3, 1, 1)
+
+
 @needs_numba
 def test_images_and_their_order_do_not_change_what_comes_out_of_each():
     a = normal(np.random.default_rng(5), np.float32)
@@ -152,4 +162,8 @@ MISTAKES = [
      "np.poly(points)[::-1]",
      "np.poly(points)",
      "test_the_points_are_free_and_opposite_ones_save_additions"),
+    ("numopt.kernels.convolution::pays", "many weights with another stride than squares have",
+     "in_squares(k, stride, channels, shape)",
+     "in_squares(k, 1, channels, shape)",
+     "test_in_squares_twins_have_any_number_of_weights_and_otherwise_no_more_than_a_cache_has_room_for"),
 ]
