@@ -86,11 +86,11 @@ def checked_both(what, loss, both, theta):
 def checked_matrix(what, loss, H, theta):
     """A curvature, if it can be multiplied by vectors like θ: an array, or anything with @."""
     n, known = theta.size, getattr(H, "shape", None)
+    if getattr(getattr(H, "dtype", None), "kind", "f") == "c":
+        raise TypeError(f"the {what} of {type(loss).__name__} is complex, and must be real")
     real = is_real(H) if isinstance(H, np.ndarray) else hasattr(H, "__matmul__")
     if real and known in (None, (n, n)):
         return H
-    if getattr(getattr(H, "dtype", None), "kind", "f") == "c":
-        raise TypeError(f"the {what} of {type(loss).__name__} is complex, and must be real")
     raise refused(what, loss, H, f"a matrix of real numbers, an array of shape {(n, n)} or anything of that shape that "
                                  "is multiplied by a vector with @")
 
@@ -103,7 +103,8 @@ def checked_residuals(what, loss, r, theta):
 
 def checked_rows(what, loss, J, theta):
     """A Jacobian, or the gradients of examples: a row for each, and in it a number for each of θ."""
-    if not isinstance(J, np.ndarray) and hasattr(J, "__matmul__") and getattr(J, "shape", ())[1:] == (theta.size,):
+    if (not isinstance(J, np.ndarray) and hasattr(J, "__matmul__") and getattr(J, "shape", ())[1:] == (theta.size,)
+            and getattr(getattr(J, "dtype", None), "kind", "f") != "c"):
         return J
     if is_real(J, "fd") and J.ndim == 2 and len(J) and J.shape[1] == theta.size:
         return J

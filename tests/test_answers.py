@@ -171,11 +171,17 @@ def test_from_the_second_answer_on_a_problem_is_asked_itself():
     assert isinstance(first, LookedAt) and type(second) is Wrong
 
 
-@pytest.mark.parametrize("name", ["newton", "newton_cg", "natural_gradient"])
+@pytest.mark.parametrize("name", ["newton", "newton_cg", "natural_gradient", "gcr"])
 def test_a_complex_curvature_is_of_the_wrong_type_as_it_is_for_whoever_solves_with_it(name):
     for form in (lambda H: H + 0j), (lambda H: aslinearoperator(H + 0j)):
         with pytest.raises(TypeError, match="is complex, and must be real"):
             steps(name, Strange("curvature", form))
+
+
+@pytest.mark.parametrize("form", [lambda J: J + 0j, lambda J: aslinearoperator(J + 0j)])
+def test_a_complex_jacobian_is_refused(form):
+    with pytest.raises((TypeError, ValueError), match="real numbers"):
+        steps("gauss_newton", Strange("jacobian", form))
 
 
 def test_residuals_and_their_derivatives_are_as_many():

@@ -216,24 +216,24 @@ def gcr_iterates(A, b, x=None, window=None):
     Orthomin); if A is symmetric, 1 is enough.
     It starts from x (from 0), and gives (x, r) after every step, for one product each.
 
-    It ends where no step is left: if A r lies in the span of the images already, because A is singular, say, or has
-    not xᵀAx > 0.
+    It ends where no step is left: if A r lies in the span of the images already, or (seen without a window) is
+    nothing but rounding, because A is singular, say, or has not xᵀAx > 0.
     """
     x, r = start(A, b, x)
     if (c := scale(r)) != 1:  # as for conjugate gradients
         yield from ((x + c * y, c * r) for y, r in gcr_iterates(A, r / c, None, window))
         return
-    directions = deque(maxlen=window)
+    directions, stretch = deque(maxlen=window), 0.0
     while r.any():
         p, v = r, A @ r
-        before = norm(v)
-        if not math.isfinite(before):
+        stretch = max(norm(v) / norm(r), stretch)  # the most that A has been seen to do; a NaN, if it comes, stays
+        if not math.isfinite(stretch):
             raise NotFinite("A r has entries that are not finite")
         for p_i, v_i in directions:
             beta = v @ v_i
             p, v = p - beta * p_i, v - beta * v_i
         length = norm(v)
-        if length <= 10 * np.finfo(v.dtype).eps * before:
+        if length <= 10 * np.finfo(v.dtype).eps * stretch * norm(r):
             return
         p, v = p / length, v / length
         directions.append((p, v))

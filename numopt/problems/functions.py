@@ -62,6 +62,9 @@ def differences(f, theta, power=1 / 3):
 
 def answer(values, shape, theta, name, meaning):
     """What a given function returned, as an array of its own in the precision of θ, if it has that shape."""
+    if np.ma.isMaskedArray(values):
+        raise ValueError(f"{name} gave a masked array, whose mask would not be seen: leave those entries out, or fill "
+                         "them in")
     values = np.asarray(values)
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{name} gave {values.dtype} instead of real numbers; does it return its result?")

@@ -24,7 +24,7 @@ from numopt.problems import EmpiricalRisk, MiniBatch
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 RECORDED = [name for name in EXPERIMENTS if (records.RECORDS / f"{name}.npz").exists()]
 SHORT = 20  # steps that every run keeps all of
-ROUNDED = {"resnet": 0.05}  # sums in another order moved these losses by up to 2.7 % within so many steps
+ROUNDED = {"resnet": (8, 0.01)}  # steps, and how far: sums in another order come to 0.1 % by then, to 8 % after 13
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,8 @@ def test_the_first_steps_of_a_recorded_run_come_out_again(name, of, stored, monk
     for key in "step", "step loss", "step rate":
         assert SHORT <= len(again[key]) < 2 * SHORT  # whole epochs
         assert_allclose(again[key][0], kept[key][0], rtol=1e-5)  # before anything has grown
-        assert_allclose(again[key][:SHORT], kept[key][:SHORT], rtol=ROUNDED.get(name, 1e-3))
+        steps, rtol = ROUNDED.get(name, (SHORT, 1e-3))
+        assert_allclose(again[key][:steps], kept[key][:steps], rtol=rtol)
 
 
 @pytest.mark.parametrize("name", RECORDED)

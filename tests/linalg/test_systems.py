@@ -382,6 +382,17 @@ def test_they_end_where_no_step_is_left():
     assert_allclose(gcr(np.diag([1.0, 2.0, 0.0]), np.array([1.0, 1.0, 1.0]))[:2], [1, 0.5])
 
 
+@pytest.mark.parametrize("n, units", [(3, 1.0), (5, 2.0**-300), (8, 2.0**300), (30, 1.0)])
+def test_where_a_singular_system_has_no_solution_they_end_at_the_least_residual(n, units):
+    A, b = symmetric(units * np.arange(float(n))), vector(n)
+    rest = (v := np.linalg.eigh(A)[1][:, 0]) * (v @ b)  # what A cannot give
+    *_, (x, r) = islice(gcr_iterates(A, b), 10 * n)
+    assert_allclose(A @ x, b - rest, atol=1e-7)
+    assert_allclose(r, rest, atol=1e-7)
+    assert np.abs(units * x).max() < 10 * np.abs(b).max()
+    assert len(list(islice(gcr_iterates(A, b), 10 * n))) < 10 * n  # no step is left
+
+
 # ---- what both have in common
 
 SOLVERS = [conjugate_gradient, gcr, lambda A, b, x=None, **k: truncated_conjugate_gradient(A, b, x, eps=0, **k)[-1]]

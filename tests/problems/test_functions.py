@@ -76,6 +76,8 @@ def test_of_linear_residuals_the_gauss_newton_matrix_is_the_hessian():
     (LeastSquares(residuals, lambda theta: jacobian(theta)[:2]), "residuals gave 3 numbers and jacobian 2 rows"),
     (LeastSquares(residuals, lambda theta: np.ones((4, 2))), "residuals gave 3 numbers and jacobian 4 rows"),
     (LeastSquares(residuals, lambda theta: None), "jacobian gave object instead of real numbers"),
+    (LeastSquares(residuals, lambda theta: np.ma.masked_array(jacobian(theta))), "jacobian gave a masked array"),
+    (LeastSquares(lambda theta: np.ma.masked_array(residuals(theta), [1, 0, 0]), jacobian), "residuals gave a masked"),
     (LeastSquares(residuals, jacobian, lambda theta: second(theta)[0]), "second gave"),
     (LeastSquares(residuals, size=3), "LeastSquares takes 3 numbers; it was given 2"),
     (Function(lambda theta: theta), r"fun gave an array of shape \(2,\); an objective is one number"),
