@@ -281,6 +281,26 @@ def test_kfac_is_in_seven_epochs_where_adam_is_in_75_at_three_times_the_cost_and
     assert found_by_search("K-FAC") == (0.001, 0.001)
 
 
+@pytest.mark.parametrize("run, epochs, adams, dearer, below", [
+    ("natural gradient, lr 0.032, damping 0.1", 12, (11, 12), 18, True), ("FishLeg, lr 0.16", 10, (30, 31), 9, True),
+    ("Shampoo, lr 0.032", 5, (2, 3), 100, False)])
+def test_on_all_images_fishleg_is_ahead_after_equal_epochs_and_adam_after_equal_seconds(
+        run, epochs, adams, dearer, below):
+    runs, ratios, rights = recorded("mlp_2x90"), [], []
+    for seed in 0, 1, 2:
+        its, adam, ours = (runs[f"cifar10, {each}, seed {seed}"] for each in (
+            f"{run}, {epochs} epochs", "Adam, lr 0.00032, 100 epochs", "nlTGCR, lr 0.32, damping 0.001, 82 epochs"))
+        then = int(np.argmax(adam["training loss"] <= its["training loss"][-1]))
+        assert adams[0] <= then <= adams[1]
+        ratios.append(its["processor"][-1] / adam["processor"][then])
+        assert (ours["training loss"][epochs] > its["training loss"][-1]) == below   # nlTGCR, after as many epochs
+        assert (its["training loss"][-1] < adam["training loss"][epochs] - 0.3) == (adams[0] == 30)
+        rights += [its["test accuracy"][-1], adam["test accuracy"][epochs], ours["test accuracy"][epochs]]
+    assert 0.8 * dearer < np.mean(ratios) < 1.2 * dearer
+    assert np.ptp([np.mean(rights[i::3]) for i in range(3)]) < 0.03
+    assert 60 * 15 > 3 * its["processor"][-1] > 60 * 10                              # "a quarter of an hour"
+
+
 def test_on_the_cnn_every_first_order_method_is_far_ahead_of_nltgcr_after_four_epochs_and_after_thirty():
     ours = ends("cnn", "cifar10, 10000 images, nlTGCR, lr 0.32, damping 10, 4 epochs")
     for method in "Adam", "momentum, lr 0.01", "RMSProp, lr 0.0032":
