@@ -77,7 +77,7 @@ def draw(cosine, sizes, asked):
              xticks=sizes, xticklabels=[f"{n:g}" for n in sizes])
     cost.minorticks_off()
     ticks = [n for power in range(1, 6) for n in (10**power, 2 * 10**power, 5 * 10**power)
-             if found.min() / 2 < n < 2 * asked.max()]
+             if asked.min() / 2 < n < 2 * asked.max()]
     cost.set_yticks(ticks, [f"{n:,}" for n in ticks])
     cost.legend(fontsize=9, loc="upper left")
     return figure

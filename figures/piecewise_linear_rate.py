@@ -40,12 +40,12 @@ def schedules_from(lr):
 
 
 def on_a_plateau(lr):
-    """The rates that reduce_on_plateau gave to a run."""
+    """The rates that reduce_on_plateau gave to a run: each was asked for before the look that may lower the next."""
     valley, rate = Quadratic(np.diag([1.0, 10.0])), schedules.reduce_on_plateau(lr, factor=0.3)
     run = gradient_descent(Noisy(valley, 1.0), [3.0, 1.0], lr=rate)
     watched = {"loss": valley.value, "rate": lambda theta: rate(run["t"])}
     seen = record(run, STEPS, every=10, measure=watched, plateau=(rate, "loss"))
-    return np.repeat(seen["rate"][:-1], 10)
+    return np.repeat(seen["rate"][1:], 10)
 
 
 def compute(lr=0.1):

@@ -2,11 +2,15 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.signal import lfilter
+from scipy.special import softmax
 
 from figures import (
     adam_neighbours, first_steps, ivon_diagonal, lamb_layers, signs_against_velocity, turned_valley)
 from numopt.linalg.operators import dense
+from numopt.optimizers import ivon
 from numopt.problems import quadratic_with
+from numopt.record import path
 
 
 def test_turned_valley_along_the_axes_nothing_depends_on_kappa_and_turned_it_does(arrays):
@@ -116,6 +120,26 @@ def test_adam_neighbours_a_hundredth_of_a_large_square_is_forgotten_at_every_ste
     assert_allclose(left[1:] / left[:-1], 0.99, rtol=2e-3)
 
 
+@pytest.mark.parametrize("name", ["adam", "radam", "adabelief", "adan"])
+def test_adam_neighbours_the_steps_are_quotients_of_filtered_gradients(name, arrays):
+    g, t = 1 + 0.3 * np.random.default_rng(0).standard_normal(1200), np.arange(1, 1201)
+    g[299] = 30
+
+    def average(kept, x):
+        return lfilter([1 - kept], [1, -kept], x) / (1 - kept**t)
+
+    m, change = average(0.9, g), np.diff(g, prepend=g[0])
+    most = 2 / (1 - 0.99) - 1
+    seen = np.maximum(most - 2 * t * 0.99**t / (1 - 0.99**t), 4)  # of how many gradients RAdam's mean square is made
+    rectified = np.sqrt((seen - 4) * (seen - 2) * most / ((most - 4) * (most - 2) * seen))
+    expected = {"adam": m / np.sqrt(average(0.99, g**2)),
+                "radam": np.where(seen > 5, rectified / np.sqrt(average(0.99, g**2)), 1) * m,
+                "adabelief": m / np.sqrt(average(0.99, (g - m * (1 - 0.9**t))**2)),
+                "adan": (average(0.98, g) + 0.92 * average(0.92, change))
+                / np.sqrt(average(0.99, (g + 0.92 * change)**2))}
+    assert_allclose(arrays("adam_neighbours")[name], expected[name], rtol=1e-6, atol=1e-7)
+
+
 @pytest.mark.parametrize("large, seed", [(25.0, 0), (25.0, 4), (15.0, 1)])
 def test_adam_neighbours_after_a_gradient_that_is_not_so_large_the_steps_of_adabelief_do(large, seed):
     _, short = usual_and_short(adam_neighbours.compute(large=large, seed=seed))
@@ -203,3 +227,22 @@ def test_ivon_diagonal_what_it_is_compared_with_is_the_diagonal_of_the_hessian()
     others = np.array([theta, 2 * theta + 1])
     expected = [np.diag(dense(loss.hessian(one), theta.size)) for one in others]
     assert_allclose(ivon_diagonal.diagonal(loss, others), np.mean(expected, axis=0))
+
+
+def test_ivon_diagonal_the_mean_is_that_over_normal_scores_of_the_variance_that_ivon_has():
+    """Scores of weights that are normal are normal too: their mean is a sum over the nodes of Gauss and Hermite."""
+    how = {"h0": 1e-3, "beta2": 0.99, "lr": 0.05, "seed": 1}  # where weight_decay is a tenth of h
+    found = ivon_diagonal.compute(near=1e4, far=2500.0, steps=4, every=2, draws=2000, **how)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(8)
+    normal = np.stack(np.meshgrid(nodes, nodes, nodes), axis=-1).reshape(-1, 3)
+    weights = np.multiply.outer(np.outer(weights, weights), weights).ravel() / weights.sum()**3
+    for name, ess in ("near", 1e4), ("far", 2500.0):
+        loss, theta = ivon_diagonal.problem(seed=1)
+        thetas = path(ivon(loss, theta, ess=ess, **how), 4)
+        X = np.column_stack([loss.X, np.ones(len(loss.X))])
+        for row, theta in enumerate(thetas[2::2]):
+            h = found[f"{name}: h"][row]
+            spread = np.sqrt(X**2 @ (1 / (ess * (h + 1e-4))).reshape(3, -1).T)
+            p = softmax((X @ theta.reshape(3, -1).T)[:, None] + spread[:, None] * normal, axis=-1)
+            mean = (np.einsum("nsk,s->kn", p * (1 - p), weights) @ X**2).ravel() / len(X)
+            assert np.linalg.norm(found[f"{name}: mean"][row] - mean) < 0.012 * np.linalg.norm(mean)

@@ -164,6 +164,41 @@ def test_piecewise_linear_rate_all_start_at_a_tenth_or_warm_up_to_it(arrays):
     assert all(list(dict.fromkeys(line[line != 0])) == [1, -1] for line in up_and_down)
 
 
+def test_piecewise_linear_rate_the_curves_are_lines_powers_and_squares_of_cosines(arrays):
+    t, drawn = piecewise_linear_rate.FIRST, arrays("piecewise_linear_rate")
+    down, up = (lambda share: 0.1 * np.cos(np.pi / 2 * share)**2), (lambda share: np.sin(np.pi / 2 * share)**2)
+    expected = {"constant": np.full(1000, 0.1),
+                "piecewise_linear": np.interp(t, [0, 800], [0.1, 0.001]),
+                "step": np.repeat([0.1, 0.01, 0.001, 0.0001], 300)[:1000],
+                "exponential": 0.1 * np.exp(np.log(0.995) * (t - 1)),
+                "inverse_time": 10 / (99 + t),
+                "cosine": down((t - 1) / 1000),
+                "warm_up": np.where(t <= 150, t / 1510, down((t - 151) / 850)),
+                "warmup_stable_decay": np.interp(t, [0, 101, 800, 1000], [0, 0.1, 0.1, 0]),
+                "one_cycle": np.where(t < 300, 0.004 + 0.096 * up((t - 1) / 299),
+                                      4e-7 + (0.1 - 4e-7) * down((t - 300) / 700) / 0.1)}
+    for name, first, long_run in zip(piecewise_linear_rate.schedules_from(0.1), drawn["first"], drawn["long_run"]):
+        assert_allclose(first, expected[name], rtol=1e-9, atol=1e-15, err_msg=name)
+        early = piecewise_linear_rate.LONG_RUN[piecewise_linear_rate.LONG_RUN <= 1000]
+        assert_allclose(long_run[:len(early)], first[early - 1])
+
+
+def test_piecewise_linear_rate_on_a_plateau_the_rate_falls_right_after_ten_looks_that_saw_nothing_lower(arrays):
+    rates = arrays("piecewise_linear_rate")["first"][-1]
+    theta, losses = np.array([3.0, 1.0]), [9.5]
+    for t, rate in enumerate(rates, start=1):
+        xi = np.random.default_rng([0, t]).standard_normal(2)
+        theta = (1 - rate * np.array([1.0, 10.0])) * theta - rate * xi
+        losses.append((theta[0]**2 + 10 * theta[1]**2) / 2)
+    looks, falls, waited = np.array(losses[::10]), [], 0
+    for look in range(1, 100):
+        waited = 0 if looks[look] < (1 - 1e-4) * looks[:look].min() else waited + 1
+        if waited == 10:
+            falls, waited = [*falls, 10 * look], 0
+    assert len(falls) > 3
+    assert_allclose(rates, 0.1 * 0.3**np.searchsorted(falls, np.arange(1000), side="right"))
+
+
 def test_piecewise_linear_rate_wsd_is_at_its_height_for_longest_and_one_cycle_comes_furthest_down(arrays):
     drawn = arrays("piecewise_linear_rate")
     rates = dict(zip([*piecewise_linear_rate.schedules_from(0.1), "reduce_on_plateau"], drawn["first"]))

@@ -3,6 +3,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.signal import lfilter
 
 import figures
 from figures import (
@@ -161,6 +162,29 @@ def test_the_paths_lie_on_the_surface(arrays):
     x, y = drawn["noisy"][0].T
     assert_allclose(drawn["f_noisy"][0], 0.5 * x**2 - 0.8 * y**2 + 0.3 * y**4)
     assert_allclose(drawn["f_on"], 0.5 * drawn["on"][:, 0]**2)
+
+
+def test_saddle_across_the_bowl_and_at_first_along_the_pass_every_step_is_a_factor_and_its_noise(arrays):
+    drawn = arrays("saddle")
+    t = np.arange(161)
+    x, y = 1.4 * 0.9**t, 1e-6 * 1.16**t
+    assert_allclose(drawn["on"][:, 0], x)
+    assert_allclose(drawn["f_beside"][:70], (0.5 * x**2 - 0.8 * y**2)[:70], rtol=1e-3)
+    xi = np.array([[np.random.default_rng([seed, step]).standard_normal(2)[0] for step in t[1:]] for seed in range(8)])
+    assert_allclose(drawn["noisy"][:, 1:, 0], x[1:] + lfilter([-0.1 * 0.2], [1, -0.9], xi), atol=1e-12)
+
+
+def test_saddle_the_words_stand_right_of_their_curves_and_left_of_the_next(arrays):
+    drawn = arrays("saddle")
+    figure = saddle.draw(**drawn)
+    words = {text.get_text().split("\n")[0]: text.get_position() for text in figure.axes[1].texts}
+    plt.close(figure)
+    below = {"started a": [drawn["f_beside"]], "with": drawn["f_noisy"]}
+    arrived = {word: max(np.argmax(f < words[word][1]) for f in curves) for word, curves in below.items()}
+    for word, step in arrived.items():
+        assert step < words[word][0] < step + 0.08 * 160
+    assert words["with"][0] < arrived["started a"] - 0.2 * 160
+    assert words["started on the ridge"][0] == 160 and 0 < words["started on the ridge"][1] < 0.05 * drawn["f_on"][0]
 
 
 def test_started_on_the_other_side_the_words_on_the_surface_stand_on_the_other_side(arrays):

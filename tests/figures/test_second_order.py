@@ -289,3 +289,11 @@ def test_conjugate_from_bad_starts_draws_these_numbers(arrays):
     middles = [container.lines[0].get_ydata() for container in cost.containers]
     assert_allclose(middles, np.median(drawn["asked"], axis=-1))
     plt.close(figure)
+
+
+def test_conjugate_from_bad_starts_there_are_ticks_down_to_the_cheapest_formula(arrays):
+    drawn = arrays("conjugate_from_bad_starts")
+    figure = bad_starts.draw(**drawn | {"asked": drawn["asked"] * np.array([0.1, 1, 1, 10])[:, None, None]})
+    ticks = figure.axes[1].get_yticks()
+    assert ticks[0] < 2 * drawn["asked"][0].min() / 10 and ticks[-1] > drawn["asked"][3].max() * 10 / 2
+    plt.close(figure)

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.signal import lfilter
 
 from figures import cooling, learning_curves, momentum, polyak, race, svrg_noise
 from numopt import optimizers
@@ -70,6 +71,20 @@ def test_cooling_both_rates_start_alike_and_meet_the_same_noise(arrays):
     assert_allclose(FALLING(1), drawn["rate"], rtol=0.01)
     first = {name: drawn[name][1, :, 0] for name in ("fixed", "falling")}
     assert np.corrcoef(first["fixed"], first["falling"])[0, 1] > 0.999
+
+
+def test_cooling_the_level_is_where_the_noise_of_a_step_makes_up_for_what_it_forgets(arrays):
+    assert_allclose(arrays("cooling")["level"], 0.19 / (2 - 0.19) + 0.19 / (4 * (2 - 4 * 0.19)))
+    assert_allclose(cooling.compute(rate=0.1, sigma=3.0, steps=1, runs=1)["level"], 0.9 / 1.9 + 0.9 / (4 * 1.6))
+
+
+def test_cooling_at_the_fixed_rate_every_run_is_filtered_noise(arrays):
+    drawn = arrays("cooling")["fixed"]
+    xi = np.array([np.random.default_rng([0, t]).standard_normal(1000) for t in range(1, 301)]).reshape(-1, 500, 2)
+    for i, (curvature, start) in enumerate([(1.0, -3.0), (4.0, 1.5)]):
+        kept = 1 - 0.19 * curvature
+        noise = lfilter([-0.19], [1, -kept], xi[..., i], axis=0)
+        assert_allclose(drawn[1:, :, i], kept**np.arange(1, 301)[:, None] * start + noise, atol=1e-10)
 
 
 # ------------------------------------------------------------------------------------------------------- momentum
@@ -166,6 +181,18 @@ def test_polyak_the_distances_are_those_that_the_noise_lets_expect(arrays):
     for name, weights in [("iterates", np.eye(steps)), ("all", of_all), ("window", of_last)]:
         expected = expected_of_mean(weights / weights.sum(axis=1, keepdims=True))
         assert_allclose(mean_squared_distance(drawn[name])[1:], expected, rtol=0.25, err_msg=name)
+
+
+def test_polyak_the_iterates_are_filtered_noise_and_the_means_are_theirs(arrays):
+    drawn, t = arrays("polyak"), np.arange(1, 301)[:, None]
+    xi = np.array([np.random.default_rng([0, step]).standard_normal(1000) for step in t[:, 0]]).reshape(-1, 500, 2)
+    for i, (kept, start) in enumerate([(0.8, -1.0), (0.2, 0.5)]):
+        iterates = kept**t * start + lfilter([-0.2], [1, -kept], xi[..., i], axis=0)
+        sums = lfilter([1], [1, -1], iterates, axis=0)
+        assert_allclose(drawn["iterates"][1:, :, i], iterates, atol=1e-10)
+        assert_allclose(drawn["all"][1:, :, i], sums / t, atol=1e-10)
+        assert_allclose(drawn["window"][1:, :, i], lfilter(np.ones(30), 1, iterates, axis=0) / np.minimum(t, 30),
+                        atol=1e-10)
 
 
 def test_polyak_the_dashed_line_is_what_this_noise_and_these_curvatures_leave():
