@@ -372,6 +372,16 @@ def test_on_the_resnet_dropout_makes_the_gap_smaller_at_a_fixed_rate_and_the_tes
     assert (of_learned - learned).min() < (of_both - both).max()
 
 
+def test_on_the_resnet_dropout_makes_the_gap_smaller_on_cifar10_too_and_the_test_losses_overlap():
+    for plain, dropped in ("fixed", "fixed, dropout"), ("second order, printed", "second order, dropout"):
+        (training, test), (of_dropped, test_of_dropped) = (
+            [ends("resnet", f"cifar10, 10000 images, {method}, 2 epochs", f"{part} loss")
+             for part in ("training", "test")] for method in (plain, dropped))
+        assert len(test) == len(test_of_dropped) == 2
+        assert (0 < test_of_dropped - of_dropped).all() and (test_of_dropped - of_dropped < test - training).all()
+        assert test_of_dropped.min() < test.max() and test.min() < test_of_dropped.max()
+
+
 def test_on_the_resnet_momentum_and_a_probe_make_no_difference_and_adam_at_a_tenth_is_behind_the_learned_rate():
     printed, momentum, probe, adam = (ends("resnet", f"cifar10, 10000 images, {method}, 2 epochs") for method in (
         "second order, printed", "second order, momentum", "second order, probe", "Adam"))
