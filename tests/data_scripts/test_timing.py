@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -411,6 +412,21 @@ def test_timing_nearly_all_there_is_to_gain_lies_between_plain_python_and_numpy(
 def test_timing_compiling_gains_most_on_the_cnn(arrays):
     gain = arrays("timing")["NumPy"] / arrays("timing")["compiled"]
     assert np.median(gain[figure.NETS.index("CNN")]) > 2 > np.median(gain[:2])
+
+
+def test_timing_every_number_is_drawn_at_its_net_its_method_and_its_form_and_so_are_the_printed_ones(monkeypatch):
+    names = [f"{net} | {method} | {form}" for net in figure.NETS for method in figure.METHODS for form in figure.FORMS]
+    seconds = dict(zip(names, np.geomspace(1, 1000, len(names))))
+    monkeypatch.setattr(figure, "recorded", lambda name: {"epochs": seconds})
+    picture = figure.draw(**figure.compute())
+    for ax in picture.axes:
+        methods = dict(zip(ax.get_yticks(), (label.get_text() for label in ax.get_yticklabels())))
+        for line in ax.lines[:len(figure.FORMS)]:
+            for x, y in zip(*line.get_data()):
+                assert x == seconds[f"{ax.get_title().replace(' × ', 'x')} | {methods[y]} | {line.get_label()}"]
+    crosses = [line.get_data() for line in picture.axes[1].lines[len(figure.FORMS):]]
+    assert [(methods[y], x) for (x,), (y,) in crosses] == [("Adam", 7.02), ("RMSProp", 7.1), ("nlTGCR", 0.42)]
+    plt.close(picture)
 
 
 def costs(arrays):

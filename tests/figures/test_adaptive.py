@@ -7,9 +7,11 @@ from scipy.special import softmax
 
 from figures import (
     adam_neighbours, first_steps, ivon_diagonal, lamb_layers, signs_against_velocity, turned_valley)
+from numopt.data import digits
 from numopt.linalg.operators import dense
+from numopt.networks import mlp
 from numopt.optimizers import ivon
-from numopt.problems import quadratic_with
+from numopt.problems import MiniBatch, quadratic_with
 from numopt.record import path
 
 
@@ -170,6 +172,23 @@ def test_signs_against_velocity_on_short_swings_an_average_of_gradients_cuts_the
     assert cut["delta_bar_velocity"] == 1 and cut["delta_bar_delta"] >= least
 
 
+@pytest.mark.parametrize("lr, mu", [(0.01, 0.95), (0.2, 0.9)])
+def test_signs_against_velocity_gains_and_signs_are_those_of_where_it_has_been(lr, mu, arrays):
+    """The gradient of ½θ² is θ, and a velocity the difference of two places: so the places tell all else."""
+    found = arrays("signs_against_velocity") if lr == 0.01 else signs_against_velocity.compute(lr=lr, mu=mu)
+    for name in signs_against_velocity.LOOPS:
+        at, uphill, agree, gain = (found[f"{name}: {key}"] for key in ("at", "uphill", "agree", "gain"))
+        v = np.diff(at)
+        assert at[0] == 1 and len(at) == 100
+        assert_allclose(gain[1:-1], (mu * v[:-1] - v[1:]) / (lr * at[1:-1]), rtol=1e-8)
+        assert_allclose(uphill[1:], v * at[1:] > 0)
+        past = -v if name == "delta_bar_velocity" else lfilter([0.3], [1, -0.7], at)[:-1]
+        assert_allclose(agree[1:], np.sign(past) * np.sign(at[1:]))
+        factor, rise = gain[1:] / gain[:-1], np.diff(gain)
+        assert_allclose(np.where(agree[1:] > 0, rise, 0.05), 0.05)
+        assert_allclose(np.where((agree[1:] < 0) & (gain[1:] > 0.1), factor, 0.95), 0.95)
+
+
 # ---------------------------------------------------------------------------------------------------------- lamb_layers
 
 @pytest.mark.parametrize("changed", [{}, {"seed": 1, "factor": 10.0}, {"seed": 2, "lr_lamb": 0.01, "lr_adamw": 1e-3,
@@ -189,6 +208,20 @@ def test_lamb_layers_at_twice_the_rate_and_more_the_loss_leaps_and_the_units_mat
     calm, leaping = (lamb_layers.compute(lr_lamb=lr, seed=seed)["lamb: loss"] for lr in (0.02, 0.05))
     assert (np.diff(calm, axis=1) > 0).sum(axis=1).max() <= 1 and (np.diff(leaping, axis=1) > 0).sum(axis=1).min() > 10
     assert leaping[:, -1].max() > 10 * leaping[:, -1].min()
+
+
+def test_lamb_layers_the_first_step_of_adamw_is_the_rate_in_every_weight_that_has_a_gradient(arrays):
+    X, Y, *_ = digits()
+    some = np.random.default_rng(0).permutation(len(X))[:200]
+    network = mlp([64, 20, 20, 10], "relu")
+    loss, (first, middle, last) = MiniBatch(network, X[some], Y[some]), network.blocks(network.initial(seed=0))
+    assert_allclose(arrays("lamb_layers")["adamw: loss"][1, 0], loss.value(network.initial(seed=0)))
+    for share, factor in zip(arrays("lamb_layers")["adamw: share"][:, 0], (0.2, 1.0, 5.0)):
+        middle_too = np.column_stack([middle[:, :-1], factor * middle[:, -1]])
+        layers = factor * first, middle_too, np.column_stack([last[:, :-1] / factor, last[:, -1]])
+        g = network.blocks(loss.gradient(np.concatenate([W.ravel() for W in layers])))
+        expected = [3e-3 * np.sqrt(np.count_nonzero(G)) / np.linalg.norm(W) for G, W in zip(g, layers)]
+        assert_allclose(share, expected, rtol=0.01)
 
 
 def test_lamb_layers_the_net_in_other_units_is_the_same_function(arrays):

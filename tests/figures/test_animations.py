@@ -178,6 +178,19 @@ def test_learning_rate_step_over_other_rates_and_none_that_are_outside(arrays):
             learning_rate_step.compute(steps=3, shown=(1,), lowest=lowest, highest=highest)
 
 
+def test_learning_rate_step_the_first_curves_are_those_at_the_start_and_after_a_step_of_the_first_rate(arrays):
+    drawn, (X, Y, *_) = arrays("learning_rate_step"), digits()
+    network = mlp([64, 16, 10])
+    loss, theta = MiniBatch(network, X[:300], Y[:300]), network.initial(seed=0)
+    for curve, rate in zip(drawn["curves"], (0.05, 0.1)):
+        g = loss.gradient(theta)
+        at = 0.02 * 10**(4 * np.arange(120) / 119)
+        assert_allclose(curve[::7], [loss.value(theta - eta * g) / loss.value(theta) for eta in at[::7]])
+        theta = theta - rate * g
+    assert_allclose(drawn["rates"][:3], [0.05, 0.1, 0.2])
+    assert len(drawn["curves"]) == 60
+
+
 def test_learning_rate_step_its_curves_are_the_loss_along_the_gradient(arrays, parts):
     computed = arrays("learning_rate_step")
     figure, show, frames = parts(learning_rate_step)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.sparse.linalg import eigsh
+from scipy.special import log_softmax, softmax
 
 from figures import (
     batch_normalization, edge_of_stability, gradient_noise, ill_conditioned_taylor, length_limits, loss_surface,
@@ -388,6 +389,22 @@ def gain_and_length(lam, g_hat, d_hat):
     return -(g_hat @ d_hat + lam @ d_hat**2 / 2), (lam @ d_hat**2)**0.5
 
 
+def test_unified_table_along_every_eigenvector_it_starts_about_as_high(arrays):
+    lam, g_hat, _ = row(arrays("unified_table")["quadratic"], "sign descent")
+    random = np.random.default_rng(1)
+    random.standard_normal(100)
+    assert_allclose(lam, 10**(np.arange(10) / 3))
+    assert_allclose(np.abs(g_hat) / np.sqrt(lam), random.uniform(0.5, 1.5, 10))
+
+
+def test_unified_table_on_the_net_its_eigenvalues_are_those_of_the_damped_fisher_matrix(arrays):
+    lam, g_hat, _ = row(arrays("unified_table")["net"], "gradient descent")
+    loss, theta = matrices.problem()
+    theta = path(adam(loss, theta, lr=0.03), 30)[-1]
+    assert_allclose(lam - 1e-3, np.linalg.eigvalsh(arrays("matrices")["after"][2]), rtol=1e-6, atol=1e-9)
+    assert_allclose(g_hat @ g_hat, np.sum(loss.gradient(theta)**2))
+
+
 @pytest.mark.parametrize("problem", ["quadratic", "net"])
 def test_unified_table_the_formulas_are_the_steps(problem, arrays):
     for name, formula in unified_table.FORMULAS.items():
@@ -540,6 +557,26 @@ def test_gradient_noise_batches_have_the_noise_that_the_formula_lets_expect(arra
         steep = drawn["lam"] > 1.5 * drawn["damping"]
         assert_allclose(squares[steep], expected[steep], rtol=0.3)
         assert_allclose(np.mean(squares[steep] / expected[steep]), 1, rtol=0.02)
+
+
+def test_gradient_noise_its_matrices_are_sums_over_examples_and_over_the_labels_that_the_net_expects(arrays):
+    drawn, (loss, theta) = arrays("gradient_noise"), matrices.problem()
+    theta = path(adam(loss, theta, lr=0.03), 30)[-1]
+    p = softmax(matrices.NETWORK.outputs(theta, loss.X), axis=1)
+    F = 0.001 * np.eye(theta.size)
+    for label in range(5):
+        g = MiniBatch(matrices.NETWORK, loss.X, np.full(loss.n, label)).per_example_gradients(theta)
+        F += (p[:, label] / loss.n * g.T) @ g
+    G = np.array([MiniBatch(matrices.NETWORK, loss.X[[i]], loss.Y[[i]]).gradient(theta) for i in range(loss.n)])
+    G -= G.mean(axis=0)
+    Sigma = G.T @ G / loss.n
+    k = np.trace(Sigma) / np.trace(F)
+    lam, sigma = drawn["lam"], drawn["sigma"]
+    assert_allclose(lam, np.linalg.eigvalsh(F), rtol=1e-6, atol=1e-12)
+    assert_allclose([drawn["k"], sigma.sum()], [k, np.trace(Sigma)])
+    assert_allclose(sigma @ lam, np.sum(Sigma * F))
+    assert_allclose(drawn["distance"], np.linalg.norm(Sigma - k * F) / np.linalg.norm(Sigma))
+    assert_allclose(drawn["exact"], [0.1**2 / 40 * np.sum(lam**(1 - power) * sigma) for power in (2, 1, 0)])
 
 
 def test_gradient_noise_where_there_is_but_damping_nothing_is_drawn(arrays):
@@ -739,6 +776,27 @@ def test_batch_normalization_what_a_unit_is_given_then_is_its_beta_and_gamma(arr
     theta = path(run, batch_normalization.EVERY)[-1]
     gamma, beta = network.blocks(theta)[-2][batch_normalization.UNIT]
     assert_allclose([again[-1].std(), again[-1].mean()], [gamma, beta], atol=1e-4)
+
+
+def test_batch_normalization_given_and_loss_are_those_of_eight_layers_of_tanh_by_hand(arrays):
+    drawn = arrays("batch_normalization")
+    X, Y, *_ = digits(dtype=np.float32)
+    for normalized, name in enumerate(("plain", "normalized")):
+        network, _ = batch_normalization.net(bool(normalized))
+        for i, scale in enumerate((0.5, 1.0, 4.0)):
+            start = network.initial(seed=0, scale=scale, dtype=np.float32)
+            run = gradient_descent(EmpiricalRisk(network, X[:1400], Y[:1400], batch_size=100), start, lr=0.3)
+            for row, theta in enumerate(path(run, 10)[::10]):
+                *layers, last = network.blocks(theta)
+                a = X[:500]
+                for W, after in zip(layers[::1 + normalized], layers[1::2] if normalized else layers):
+                    z = a @ W.T if normalized else a @ W[:, :-1].T + W[:, -1]
+                    if normalized:
+                        z = (z - z.mean(axis=0)) / np.sqrt(z.var(axis=0) + 1e-5) * after[:, 0] + after[:, 1]
+                    a = np.tanh(z)
+                guess = log_softmax(a @ last[:, :-1].T + last[:, -1], axis=1)
+                assert_allclose(drawn["given"][normalized, i, row], z[:, 3], rtol=2e-3, atol=2e-4 * np.ptp(z[:, 3]))
+                assert_allclose(drawn["loss"][normalized, i, row], -guess[np.arange(500), Y[:500]].mean(), rtol=1e-3)
 
 
 def test_batch_normalization_the_inputs_are_not_normal_for_that(arrays):

@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose
 
 from data_scripts.experiments import EXPERIMENTS
 from data_scripts.runs import searching
-from figures import lenet_on_cifar10, rate_cifar100, rate_free, rate_on_boston, rate_on_mnist, rate_over_time_boston
+from figures import lenet_on_cifar10, rate_cifar100, rate_free, rate_lenet, rate_on_boston, rate_on_mnist
+from figures import rate_over_time_boston
 from figures.making import adaptive_rate
 from figures.making.parameters import parameters
 from figures.making.records import RECORDS, recorded
@@ -108,6 +109,23 @@ def test_rate_over_time_boston_the_exact_rates_are_inverse_curvatures(arrays):
     assert rates.max() > 1e4 * rates.min()
 
 
+def test_rate_over_time_boston_rates_and_losses_are_those_of_the_quadratic(arrays):
+    H, b, c = houses()
+    drawn = arrays("rate_over_time_boston")
+    assert_allclose(drawn["curvatures"], np.linalg.eigvalsh(H), rtol=1e-6, atol=1e-6)
+    for name, steps in ("gradient_rate", 400), ("newton_rate", 12), ("newton_rate_printed", 1):
+        (losses, rates), w = drawn[name], np.zeros(14)
+        assert len(rates) == 401 and rates[0] == (1e-2 if name == "newton_rate_printed" else 1e-7)
+        for t in range(steps):
+            g = H @ w - b
+            assert_allclose(losses[t], w @ H @ w / 2 - b @ w + c, rtol=1e-4)
+            w = w - rates[t] * g
+            following = {"gradient_rate": rates[t] + 1e-14 * g @ (H @ w - b), "newton_rate": g @ g / (g @ H @ g)}
+            if name in following:
+                assert_allclose(rates[t + 1], following[name], rtol=1e-4)
+        assert_allclose(losses[steps], w @ H @ w / 2 - b @ w + c, rtol=1e-4)
+
+
 def test_rate_over_time_boston_the_loss_rises_only_after_rates_beyond_the_edge(arrays):
     drawn = arrays("rate_over_time_boston")
     loss, rate = drawn["newton_rate"]
@@ -201,6 +219,15 @@ def test_rate_lenet_the_guarded_newton_rate_diverges_within_the_first_epoch_with
     drawn = arrays("rate_lenet")
     assert drawn["newton: training loss"].shape == (3, 1)
     assert np.nanmax(drawn["newton: epoch"]) < 1 and (np.nanmax(drawn["newton: rate"], axis=1) > 1).all()
+
+
+def test_rate_lenet_losses_are_drawn_over_what_they_cost_and_rates_over_epochs(arrays):
+    drawn = arrays("rate_lenet")
+    figure = rate_lenet.draw(**drawn)
+    for ax in figure.axes[:3]:
+        assert [line.get_xdata()[-1] for line in ax.lines[:4]] == [3 * 15, 3 * 15, 8 * 15, 6 * 15]
+    assert_allclose([line.get_xdata()[-1] for line in figure.axes[3].lines[:4]], 15, rtol=0.01)
+    plt.close(figure)
 
 
 # ------------------------------------------------------------------------------------- on the narrow ResNet, and pairs

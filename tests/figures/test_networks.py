@@ -1,4 +1,5 @@
 """The figures about the losses of networks show what their captions claim: tested on the arrays that are drawn."""
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -67,6 +68,23 @@ def test_eigenvalue_spectrum_the_nets_are_those_that_the_caption_names(arrays):
     assert drawn["eigenvalues"].shape == (2, 974) and drawn["size"] == 14_950
     assert_allclose(drawn["weights"].sum(axis=1), 1)
     assert drawn["nodes"].shape == (2, eigenvalue_spectrum.PROBES * eigenvalue_spectrum.LANCZOS_STEPS)
+
+
+def test_eigenvalue_spectrum_bars_and_areas_count_every_eigenvalue_once(arrays):
+    drawn = arrays("eigenvalue_spectrum")
+    figure = eigenvalue_spectrum.draw(**drawn)
+    for column, (above, below) in enumerate(zip(figure.axes[:2], figure.axes[2:])):
+        heights = np.array([bar.get_height() for bar in above.patches])
+        middles = np.array([bar.get_x() + bar.get_width() / 2 for bar in above.patches])
+        exact = drawn["eigenvalues"][column]
+        assert heights.sum() == 974
+        for share in (-0.5, -0.1, 0, 0.1, 0.5):
+            assert heights[middles > share].sum() == np.sum(exact > share * exact.max())
+        x, y = below.collections[0].get_paths()[0].vertices.T
+        assert_allclose(abs(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2)) / 0.02, 14_950, rtol=0.01)
+        nodes, top = drawn["nodes"][column], y > 0
+        assert_allclose(np.average(x[top], weights=y[top]), drawn["weights"][column] @ nodes / nodes.max(), atol=2e-3)
+    plt.close(figure)
 
 
 @pytest.mark.parametrize("probes", [1, 3])

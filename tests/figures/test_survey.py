@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.interpolate import RectBivariateSpline
+from scipy.signal import lfilter
+from scipy.special import log_softmax
 
 from figures import (
     adahessian_smoothing, curvature_and_prediction, eigenvectors_of_an_ellipse, l1_and_l2, newton_local_models,
@@ -385,6 +387,14 @@ def test_permutation_symmetry_the_losses_under_the_images_are_those_of_the_line(
     assert_allclose(line, line[::-1])
 
 
+def test_permutation_symmetry_the_loss_is_that_of_four_hundred_digits_and_of_the_weights_squares(arrays, net):
+    into, out = permutation_symmetry.NETWORK.blocks(net[1])
+    X, Y, *_ = digits()
+    z = np.tanh(X[:400] @ into[:, :-1].T + into[:, -1]) @ out[:, :-1].T + out[:, -1]
+    expected = -log_softmax(z, axis=1)[np.arange(400), Y[:400]].mean() + 0.0015 * np.sum(net[1]**2)
+    assert_allclose(arrays("permutation_symmetry")["losses"][0], expected)
+
+
 def test_permutation_symmetry_a_third_of_a_turn_changes_nothing(arrays):
     axis = permutation_symmetry.AXIS
     surface = RectBivariateSpline(axis, axis, arrays("permutation_symmetry")["plane"])
@@ -457,6 +467,32 @@ def test_adahessian_smoothing_without_averages_its_step_is_the_gradient_by_the_a
     F = adahessian_smoothing.rippled(3.0, 10.0)
     step = path(adahessian(F, theta, lr=1.0, beta1=0.0, beta2=0.0, eps=0.0), 1)[1] - theta
     assert_allclose(step, -(3.3 + 0.3 * np.sin(33)) / abs(1 + 3 * np.cos(33)))
+
+
+@pytest.mark.parametrize("name, beta2", [("local", 0.0), ("averaged", 0.999)])
+def test_adahessian_smoothing_a_step_is_the_filtered_slope_by_the_root_of_the_filtered_squares(name, beta2, arrays):
+    runs, t = arrays("adahessian_smoothing")[name], np.arange(1, 141)
+    assert_allclose(runs[:, 0], [3, 3.2, 3.4, 3.6, 3.8, 4])
+    x = runs[:, :-1]
+    m = lfilter([0.1], [1, -0.9], x + 0.3 * np.sin(10 * x)) / (1 - 0.9**t)
+    root = np.sqrt(lfilter([1 - beta2], [1, -beta2], (1 + 3 * np.cos(10 * x))**2) / (1 - beta2**t))
+    assert_allclose(np.diff(runs), -m / (root + 1e-4), rtol=1e-6, atol=1e-10)
+
+
+def test_adahessian_smoothing_f_is_a_bowl_and_the_square_of_a_sine(arrays):
+    x = np.linspace(-4, 4, 801)
+    assert_allclose(arrays("adahessian_smoothing")["f"], x**2 / 2 + 2 * 0.03 * np.sin(5 * x)**2, atol=1e-14)
+
+
+@pytest.mark.parametrize("way, how", [(1, {"block": 1}), (3, {"averaging": "absolute"})])
+def test_adahessian_smoothing_as_many_steps_as_are_drawn_are_needed(way, how, arrays):
+    images, labels, *_ = digits()
+    network = mlp([64, 16, 10])
+    risk = EmpiricalRisk(network, images, labels, batch_size=64, seed=0)
+    steps = int(arrays("adahessian_smoothing")["steps"][way, 3])
+    run = path(adahessian(risk, network.initial(seed=0), lr=0.3, **how), steps)
+    losses = [risk.whole.value(theta) for theta in run[::5]]
+    assert steps % 5 == 0 and losses[-1] < 0.2 <= min(losses[:-1])
 
 
 def test_adahessian_smoothing_without_averages_only_a_small_rate_will_do(arrays):
