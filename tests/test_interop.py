@@ -111,6 +111,14 @@ def test_a_callback_may_write_into_what_it_is_given():
         assert found.success and abs(found.x[0]) < 1e-4
 
 
+def test_the_answer_is_its_receivers_to_write_into_as_that_of_scipys_methods_is():
+    for x0 in 1.0, 0.0:  # after some steps, and after none
+        start = np.array([x0])
+        found = minimize(bowl, start, jac=slope, method=scipy_method(gradient_descent, lr=0.1))
+        found.x[:] = found.jac[:] = 7
+        assert start == x0
+
+
 @pytest.mark.parametrize("how", [{"tol": 0.0}, {"options": {"gtol": 0.0}}])
 def test_a_tolerance_of_0_is_one(how):
     how = {**how, "options": {**how.get("options", {}), "maxiter": 200}}

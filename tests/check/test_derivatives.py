@@ -1,6 +1,7 @@
 """The checks pass what is right and find what is wrong, in both precisions."""
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from numopt.check import check_coordinates, check_gauss_newton, check_gradient, check_hessian, reading, table
 from numopt.problems import Beale, Cliff, Function, LeastSquares, Noisy, Objective, Quadratic, Rosenbrock
@@ -59,6 +60,18 @@ def test_one_wrong_coordinate_is_found_and_named(dtype, right):
     assert check_gradient(wrong, theta) > 20 * right
     assert errors.argmax() == 3 and abs(errors[3] - 2 * g[3] / g.max()) < right
     assert np.delete(errors, 3).max() < right
+
+
+@PRECISIONS
+@pytest.mark.parametrize("factor", [1e-3, 1e3, -1e3])
+def test_an_error_is_a_share_of_the_larger_of_answer_and_difference(dtype, right, factor):
+    theta, wrong = START.astype(dtype), Changed(g=lambda g: dtype(factor) * g)
+    share = abs(factor - 1) / max(abs(factor), 1)
+    assert abs(check_gradient(wrong, theta) - share) < right
+    assert abs(check_coordinates(wrong, theta).max() - share) < right
+    flat = Function(lambda theta: 3.0, lambda theta: np.arange(N) * dtype(factor))
+    assert check_gradient(flat, theta) == 1
+    assert_allclose(check_coordinates(flat, theta), np.arange(N) / (N - 1), rtol=right)
 
 
 @PRECISIONS

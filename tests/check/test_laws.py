@@ -6,6 +6,7 @@ import pytest
 
 import numopt.check
 from numopt.check import optimizer as check
+from numopt.check.laws import Case, keeps_precision, problems
 from numopt.optimizer import optimizer
 from numopt.optimizers import adam, gradient_descent, newton
 from numopt.problems import EmpiricalRisk, Function, Quadratic, Rosenbrock
@@ -210,6 +211,21 @@ def test_a_broken_law_is_named_with_the_likely_mistake(loop):
     law, = [law for law in broken if BREAKS[loop] in law]
     assert broken[law].likely and broken[law].likely in str(check(loop))
     assert "BROKEN" in str(broken[law])
+
+
+@pytest.mark.parametrize("held", [lambda x: x, lambda x: (1, x), lambda x: [x], lambda x: {"pair": [(1, x)]}])
+def test_the_precision_of_an_array_is_looked_at_however_deep_in_the_memory_it_is(held):
+    @optimizer
+    def loop(problem, theta, *, dtype=None, t=0, kept=None):
+        for t, loss in problem.losses(after=t):
+            kept = held(loss.gradient(theta).astype(dtype or theta.dtype))
+            theta = theta - 0.1 * loss.gradient(theta)
+            yield theta
+
+    (what, (problem, theta)), *_ = problems().items()
+    finding = keeps_precision(Case(partial(loop, dtype=float), loop, what, problem, theta, False))
+    assert finding.holds is False and "kept became float64" in finding.seen
+    assert keeps_precision(Case(partial(loop), loop, what, problem, theta, False)).holds
 
 
 def test_a_report_counts_and_is_readable():

@@ -71,6 +71,12 @@ def test_three_four_five_in_any_units(dtype, size):
                     [5 * size, math.sqrt(2), 1], rtol=digits)
 
 
+@pytest.mark.parametrize("dtype, orders", [(np.float32, range(-37, 38)), (np.float64, range(-307, 308))])
+def test_columns_of_all_lengths_that_have_all_digits_have_all_of_them_in_their_norms(dtype, orders):
+    for size in (10.0**order for order in orders):
+        assert_allclose(column_norms(np.array([[3 * size], [4 * size]], dtype)) / size, 5, rtol=DIGITS[dtype])
+
+
 @pytest.mark.parametrize("dtype, size", [(np.float32, 1.03e-21), (np.float64, 1.03e-160)])
 def test_of_many_small_numbers_the_squares_may_have_few_digits_and_their_sum_all(dtype, size):
     v = np.full(100_000, size, dtype)

@@ -61,6 +61,12 @@ def test_an_eigenvalue_that_rounding_has_brought_below_0_counts_as_the_least_tha
     assert_allclose(R, np.diag([0.5, 5.0, 1.0]), atol=10 * eps)
 
 
+def test_with_an_eps_of_0_no_eigenvalue_is_raised_however_small_it_is():
+    A = np.diag([1.0, 1e-20])
+    assert_allclose(inverse_root(A, 2, eps=0), np.diag([1, 1e10]))
+    assert_allclose(inverse_root(A, 2), np.diag([1, np.finfo(float).eps**-0.5]))
+
+
 def test_roots_that_there_are_not_are_refused():
     for root in inverse_root, inverse_root_newton:
         with pytest.raises(ValueError, match="add damping"):

@@ -11,6 +11,7 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from numopt.linalg import (
     density, hutchinson, hutchinson_diagonal, hutchinson_trace, lanczos, power_iteration, signs, slq)
+from numopt.linalg.spectra import solution, units
 
 MAKERS = pytest.mark.parametrize("make", [np.asarray, aslinearoperator], ids=["array", "operator"])
 
@@ -299,3 +300,22 @@ MISTAKES = [
      "tolerance * abs(eigenvalue)", "tolerance",
      "test_how_exact_an_eigenvalue_is_does_not_depend_on_units_nor_on_its_sign"),
 ]
+
+
+@pytest.mark.parametrize("orders", [1, 10, 100])
+def test_in_units_of_its_own_the_largest_number_of_every_row_of_a_matrix_is_about_1_whatever_they_were(orders):
+    D = 10.0**np.linspace(-orders, orders, 6)
+    H = symmetric([-3.0, -1, 1, 2, 4, 5]) * D * D[:, None]
+    d, eigenvalues, Q = units(H)
+    assert_allclose(np.abs(H / d / d[:, None]).max(axis=1), 1, atol=0.25)
+    assert_allclose(Q * eigenvalues @ Q.T, H / d / d[:, None], atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("unit", [2.0**-60, 1.0, 2.0**60])
+def test_a_pivot_that_is_rounding_is_no_solution_in_any_units(dtype, unit):
+    g, eps = np.ones(2, dtype), np.finfo(dtype).eps
+    for rounding in 2, 8:
+        assert solution(np.array([[unit, unit], [unit, unit * (1 + rounding * eps)]], dtype), g) is None
+    near = np.array([[unit, unit], [unit, unit * (1 + 100 * eps)]], dtype)
+    assert_allclose(near.astype(float) @ solution(near, g), g, atol=0.1)

@@ -18,6 +18,7 @@ from numopt.optimizers import (
 from numopt.optimizers.conjugate import first_trial
 from numopt.optimizers.kronecker import balance
 from numopt.optimizers.newton import downhill as downhill_or_by_1
+from numopt.optimizers.newton import not_hidden
 from numopt.optimizers.quasi_newton import downhill as downhill_by_1
 from numopt.optimizers.residual import least_squares
 from numopt.problems import Function, LeastSquares, Objective, Quadratic, Rosenbrock
@@ -394,6 +395,16 @@ def test_a_step_that_only_damping_has_made_too_short_is_no_end():
         next(damped_newton(In(bowl, 1e-30), START.astype(np.float32)))
     with pytest.raises(StopIteration):
         next(damped_newton(bowl, GOAL))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_curvature_is_nothing_beside_damping_where_it_is_less_than_their_rounding_in_its_precision(dtype, sign):
+    damping, eps = 8.0, float(np.finfo(dtype).eps)
+    not_hidden(np.array([0, sign * 16 * eps], dtype), damping)
+    not_hidden(np.zeros(2, dtype), damping)  # where all is flat it is an end
+    with pytest.raises(ValueError, match="damping is 8, beside which the largest curvature"):
+        not_hidden(np.array([0, sign * 4 * eps], dtype), damping)
     with pytest.raises(StopIteration):
         next(damped_newton(Slope(np.zeros(2)), np.ones(2)))
 

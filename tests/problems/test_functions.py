@@ -169,6 +169,14 @@ def test_differences_know_a_parameter_in_small_units(unit):
         assert_allclose(exact.hessian(x) @ np.array([1.0, 0.0]) * unit**2, [0.49, 0], rtol=1e-6)
 
 
+@pytest.mark.parametrize("x", [1e-9, 1e-7, 1e-6])
+def test_a_small_parameter_has_its_derivative_where_beyond_0_there_is_no_function(x):
+    f, theta = Function(lambda x: np.log(x[0]) + x[1]), np.array([x, 2.0])
+    assert_allclose(f.gradient(theta), [1 / x, 1], rtol=1e-6)
+    r = LeastSquares(lambda x: np.array([np.sqrt(x[0]), x[1]]))
+    assert_allclose(r.jacobian(theta), [[0.5 / np.sqrt(x), 0], [0, 1]], rtol=1e-6)
+
+
 @pytest.mark.parametrize("x", [3e5, -3e5, 2.0, -2.0, -1e-3])
 @pytest.mark.parametrize("dtype, digits", [(float, 1e-9), (np.float32, 1e-3)])
 def test_differences_are_as_exact_on_either_side_of_zero_and_far_from_it(x, dtype, digits):

@@ -140,6 +140,12 @@ def test_at_c_equal_one_the_jacobian_is_nearly_singular_at_the_solution():
     assert_allclose(smallest[2] / smallest[1], 0.1, rtol=0.2)     # as √(1 − c)
 
 
+def test_all_of_the_light_may_be_scattered_and_there_the_jacobian_is_singular():
+    system = HEquation(1, 1.0)  # H = 1 / (1 − H/4), which has the one solution 2
+    assert_array_equal(system.residuals(np.array([2.0])), [0])
+    assert_array_equal(system.jacobian(np.array([2.0])), [[0]])
+
+
 def test_the_methods_for_least_squares_solve_a_system_too():
     system = HEquation(20, 0.9)
     solution = path(gauss_newton(system, system.start), 8)[-1]
