@@ -139,7 +139,9 @@ def reach(theta, d, share):
 
 
 def to_radius(p, d, radius):
-    """The two numbers τ with ‖p + τd‖ = radius."""
+    """The two numbers τ with ‖p + τd‖ = radius; 0 twice where the radius is 0, for then p is 0 as well."""
+    if radius == 0:
+        return 0.0, 0.0
     length, size = norm(d), norm(p)
     along = float((p / radius) @ (d / length))  # in units of the radius, whose square may be no number
     root = math.sqrt(along * along + max((1 - size / radius) * (1 + size / radius), 0))

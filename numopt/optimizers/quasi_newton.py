@@ -12,9 +12,11 @@ one and the same gradient, and is computed once.)
 
 Equations and algorithms are those of Nocedal and Wright, Numerical Optimization (2nd edition, 2006).
 """
+from math import inf
+
 import numpy as np
 
-from numopt.linalg.norms import balanced, inner, norm, unit, widest
+from numopt.linalg.norms import balanced, inner, norm, scale, unit, widest
 from numopt.linalg.systems import steihaug
 from numopt.line_search import gain_ratio, remembering, slope, strong_wolfe
 from numopt.optimizer import optimizer
@@ -94,8 +96,13 @@ def lbfgs(problem, theta, *, history=10, search=strong_wolfe, t=0, pairs=()):
 
 
 def initial(B, g, radius):
-    """The matrix B, or of a number B as many times I; before anything is known, of ‖g‖ / radius."""
-    B = (norm(g) / radius or 1.0) if B is None else B
+    """The matrix B, or of a number B as many times I; before anything is known, of ‖g‖ / radius.
+
+    Of fewer, where that is too large for gᵀBg: to where the radius ends a step leads all the same.
+    """
+    if B is None:
+        u, most = g / scale(g), float(np.finfo(g.dtype).max)
+        B = min(norm(g) / radius if radius else inf, most / (2 * max(inner(u, u), 1))) or 1.0
     return B if np.ndim(B) else float(B) * np.eye(g.size, dtype=g.dtype)
 
 

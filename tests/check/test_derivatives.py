@@ -120,6 +120,13 @@ def test_an_answer_of_the_wrong_shape_or_not_finite_is_infinitely_wrong():
     assert check_coordinates(Changed(g=lambda g: np.where(np.arange(N) == 2, np.inf, g)), START)[2] == np.inf
 
 
+def test_beside_a_derivative_with_no_value_on_one_side_the_others_have_their_errors():
+    edge = Function(lambda x: x @ x if x[1] <= 1 else np.inf, lambda x: np.array([2, 2, -2]) * x)
+    with np.errstate(invalid="raise"):
+        errors = check_coordinates(edge, [2.0, 1.0, 4.0])
+    assert_allclose(errors, [0, np.inf, 2], atol=1e-8)
+
+
 def test_where_both_are_exactly_zero_there_is_no_error():
     flat = Function(lambda theta: 3.0, lambda theta: 0 * theta, lambda theta: np.zeros((2, 2)))
     assert check_gradient(flat, [1.0, 2.0]) == 0 and check_hessian(flat, [1.0, 2.0]) == 0

@@ -218,8 +218,9 @@ def test_the_precision_of_an_array_is_looked_at_however_deep_in_the_memory_it_is
     @optimizer
     def loop(problem, theta, *, dtype=None, t=0, kept=None):
         for t, loss in problem.losses(after=t):
-            kept = held(loss.gradient(theta).astype(dtype or theta.dtype))
-            theta = theta - 0.1 * loss.gradient(theta)
+            g = loss.gradient(theta)
+            kept = held(g.astype(dtype or theta.dtype)) if t else kept
+            theta = theta - 0.1 * g
             yield theta
 
     (what, (problem, theta)), *_ = problems().items()

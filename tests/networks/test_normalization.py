@@ -110,6 +110,13 @@ def test_too_many_statistics_are_an_error():
         MiniBatch(NETWORK, X, LABELS, training=False, statistics=[*statistics, statistics[0]]).value(THETA)
 
 
+@pytest.mark.parametrize("shape", [(1, 3), (3, 3), (3,), (2, 3, 1)])
+def test_statistics_are_a_mean_and_a_variance_and_nothing_else(shape):
+    _, second = MiniBatch(NETWORK, X, LABELS).statistics_of(THETA)
+    with pytest.raises(ValueError, match=r"BatchNorm\(3\) needs .* is given those of shape"):
+        NETWORK.outputs(THETA, X, [np.ones(shape), second])
+
+
 def test_statistics_of_other_layers_are_an_error():
     statistics = MiniBatch(NETWORK, X, LABELS).statistics_of(THETA)
     with pytest.raises(ValueError, match=r"BatchNorm\(3\) needs .* is given those of shape \(2, 4\)"):

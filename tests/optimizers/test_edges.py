@@ -389,6 +389,21 @@ def test_at_an_exact_minimum_the_damping_of_hessian_free_does_not_grow_for_ever(
     assert run["damping"] == 1.0
 
 
+@pytest.mark.parametrize("method", [sr1, trust_region])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("unit", [1e-30, 1.0, 1e30])
+def test_at_a_kink_in_the_origin_where_no_radius_helps_however_short_it_is_the_end(method, dtype, unit):
+    """Nothing is lost beside a θ of 0: the radius shrinks until it is 0 itself."""
+    kink = Function(lambda x: unit * np.abs(x).sum(), lambda x: np.where(x < 0, -unit, unit), lambda x: np.eye(2))
+    thetas = path(method(kink, np.zeros(2, dtype)), 1200)
+    assert 1 < len(thetas) < 1200 and not thetas.any()
+
+
+@pytest.mark.parametrize("method", [sr1, trust_region])
+def test_with_a_radius_of_0_there_is_no_step_from_the_origin(method):
+    assert len(path(method(Quadratic(A, A @ GOAL), 0 * START, radius=0), 5)) == 1
+
+
 def test_a_step_that_only_damping_has_made_too_short_is_no_end():
     bowl = Quadratic(A, A @ GOAL)
     with pytest.raises(ValueError, match="damping is 0.001, beside which the largest curvature"):

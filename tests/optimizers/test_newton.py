@@ -440,6 +440,15 @@ def test_the_preconditioner_is_the_diagonal_of_the_empirical_fisher_to_the_power
     assert preconditioner(BOWL, START, 0.1) is None
 
 
+def test_without_damping_the_preconditioner_leaves_a_parameter_without_gradients_as_it_is():
+    class Two(Objective):
+        def per_example_gradients(self, theta):
+            return np.array([[4.0, 0.0], [0.0, 0.0]])
+
+    for damping, diagonal in (0.0, [8**-0.75, 1]), (0.5, [8.5**-0.75, 0.5**-0.75]):
+        assert_allclose(preconditioner(Two(), START, damping).diagonal(), diagonal)
+
+
 def test_with_the_preconditioner_it_comes_to_the_same_point_if_it_goes_on_long_enough():
     ends = [path(hessian_free(RISK.loss(1), WEIGHTS, preconditioned=on, eps=1e-14, cg_steps=1000), 1)[-1]
             for on in (True, False)]
