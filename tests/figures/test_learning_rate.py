@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from data_scripts.experiments import EXPERIMENTS
 from data_scripts.runs import searching
 from figures import lenet_on_cifar10, rate_cifar100, rate_free, rate_lenet, rate_on_boston, rate_on_mnist
-from figures import rate_over_time_boston
+from figures import rate_against_adam, rate_over_time_boston
 from figures.making import adaptive_rate
 from figures.making.parameters import parameters
 from figures.making.records import RECORDS, recorded
@@ -340,6 +340,19 @@ def test_rate_against_adam_at_the_papers_rate_it_is_behind_with_every_seed_and_a
         assert np.all(learned < papers) and best.min() < learned.max()
     for run in "fixed", "printed":
         assert 0.5 < last(drawn, "adam 0.01").mean() / last(drawn, run).mean() < 2
+
+
+@pytest.mark.parametrize("script, fixed", [
+    (rate_against_adam, {"fixed 0.1": 0.1, "Adam 0.1": 0.1, "Adam 0.01": 0.01, "Adam 0.001": 0.001}),
+    (rate_lenet, {"fixed 0.01": 0.01, "fixed, searched": 0.1})])
+def test_rates_that_do_not_learn_are_all_along_those_that_the_key_says_and_the_others_leave_their_start(
+        script, fixed, arrays):
+    figure = script.draw(**arrays(script.__name__.split(".")[1]))
+    lines = {line.get_label(): line.get_ydata() for line in figure.axes[3].lines if line.get_label()[0] != "_"}
+    plt.close(figure)
+    for label, rate in lines.items():
+        assert (rate == np.float32(fixed[label])).all() if label in fixed else np.ptp(rate) > 0.1 * rate[0]
+    assert set(fixed) < set(lines)
 
 
 def test_rate_against_adam_its_best_rate_is_between_the_others_and_its_usual_one_far_behind(arrays):

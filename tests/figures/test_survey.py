@@ -1,6 +1,7 @@
 """The figures of the survey show what their captions claim: tested on the arrays that are drawn."""
 from math import factorial
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -102,6 +103,32 @@ def test_newton_local_models_other_starts_are_drawn_where_they_are():
         assert left < near.min() and near.max() < right
         assert low < newton_local_models.value(near).min() and newton_local_models.value(near).max() < high
     assert [text.get_text() for text in figure.axes[3].get_legend().texts] == ["from 4.5", "from 1.4", "from 0.5"]
+
+
+def test_newton_local_models_dashed_parabolas_touch_f_and_turn_at_the_cross_from_where_a_dot_lies_on_f(arrays):
+    drawn = arrays("newton_local_models")
+    assert [drawn[name][0] for name in newton_local_models.LINES] == [3.4, 1.45, 0.8]
+    figure = newton_local_models.draw(**drawn)
+    bends = {"short": [1, 1], "long": [1, 1], "wrong": [1, -1, 1]}  # −1: with the absolute value of the curvature
+    for ax, (name, signs) in zip(figure.axes, bends.items()):
+        f, *steps = ax.lines
+        assert_allclose(f.get_ydata(), derivatives(f.get_xdata())[0], atol=1e-12)
+        starts = drawn[name][[0, 1]] if name != "wrong" else drawn[name][[0, 0, 0]]
+        lines = (steps[k::4] for k in range(4))
+        for parabola, fall, cross, dots, start, sign in zip(*lines, starts, signs, strict=True):
+            form = np.poly1d(np.polyfit(*parabola.get_data(), 2))
+            value, slope, curvature = derivatives(start)
+            assert_allclose([form(start), form.deriv()(start), form.deriv(2)(start)], [value, slope, sign * curvature])
+            end = start - slope / (sign * curvature)
+            assert_allclose(cross.get_xydata(), [[end, form(end)]])
+            assert_allclose(fall.get_xydata(), [[end, form(end)], [end, derivatives(end)[0]]])
+            assert_allclose(dots.get_xydata(), [[start, value], [end, derivatives(end)[0]]])
+        words = {text.get_text(): text.xy[0] for text in ax.texts if text.get_text().startswith("$\\theta_")}
+        assert_allclose(list(words.values()), drawn[name][:len(words)])
+        assert list(words) == [f"$\\theta_{k}$" for k in range(2 + (name != "wrong"))]
+    for line, name in zip(figure.axes[3].lines, newton_local_models.LINES):
+        assert_allclose(line.get_ydata(), np.abs(drawn[name] - (0 if name == "wrong" else 2)))
+    plt.close(figure)
 
 
 def test_newton_local_models_at_the_end_the_number_of_right_digits_doubles(arrays):
