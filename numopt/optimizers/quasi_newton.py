@@ -101,8 +101,9 @@ def initial(B, g, radius):
     Of fewer, where that is too large for gᵀBg: to where the radius ends a step leads all the same.
     """
     if B is None:
-        u, most = g / scale(g), float(np.finfo(g.dtype).max)
-        B = min(norm(g) / radius if radius else inf, most / (2 * max(inner(u, u), 1))) or 1.0
+        u = g / scale(g)
+        most = float(np.finfo(u.dtype).max) / (2 * max(inner(u, u), 1))
+        B = min(norm(g) / radius if radius else inf, most) or 1.0
     return B if np.ndim(B) else float(B) * np.eye(g.size, dtype=g.dtype)
 
 
