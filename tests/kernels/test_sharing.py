@@ -242,6 +242,7 @@ def test_a_fork_does_not_wait_for_those_of_its_parents_threads_that_were_sharing
         assert threads() == before
 
 
+@needs_numba
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_which_has_no_threads_of_its_parent_has_its_own(monkeypatch):
