@@ -233,7 +233,7 @@ def changed(name, labels, words):
             changes[setting] = int(number) if number.isdecimal() else float(number)
         except ValueError:
             raise DataError(f"--settings takes NAME=NUMBER, such as lr=0.01; given was {setting}={number}") from None
-        if float(f"{changes[setting]:.4g}") != changes[setting]:
+        if not abs(changes[setting]) < inf or float(f"{changes[setting]:.4g}") != changes[setting]:
             raise DataError(f"a run is named by its numbers, to four digits; {setting}={number} is not one of those")
         for label in labels:
             if setting not in (usual := EXPERIMENTS[name].methods[label].settings):

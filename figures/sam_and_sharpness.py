@@ -6,7 +6,7 @@ In the middle, the same divided by the curvature at which a step of SAM would ch
 ‖g‖ / (2 ρ) (√(1 + 8 ρ / (η ‖g‖)) − 1), which falls with ‖g‖.  Below, the loss: what it costs.  Lines are means over
 four seeds, of weights and digits, and bands reach from the least to the most.  (Of 28 others 25 stay so near to
 the edge, within a quarter; three train for long at 1.4 to 1.6 times it, by descent, and one of them at ρ = 0.2 too.)
-At ρ = 0.6 it is so still; at 1, a third of the length of all weights at the start, the loss only rises.
+At ρ = 0.6 it is so still; at 1, a third of the length of all weights at the start, the loss ends above its start.
 
 Made for this course, after Foret et al. (2021) and Long and Bartlett (2024).          Lecture 13.
 """

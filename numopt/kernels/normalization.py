@@ -42,7 +42,7 @@ def normalized(x, gamma, beta, eps):
 @normalized.twin(shares=True)
 def normalized_compiled(x, gamma, beta, eps):
     (n, c), number_of = x.shape, x.dtype.type
-    # As far from the mean as `about` may be, a variance is at least 1/7 of the square of that: nothing cancels.
+    # However far `about` is from the mean, a variance is at least 1/14 of the square of that: a digit cancels at most.
     some, about, sums = x[:max(1, n // PIECES)], np.zeros(c, x.dtype), np.zeros((2, PIECES, c), x.dtype)
     add_rows(some, WIDTH, about)
     about /= number_of(len(some))

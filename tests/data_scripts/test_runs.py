@@ -539,6 +539,7 @@ def test_the_list_names_every_experiment(capsys):
     (["cnn", "--methods", "Adam", "--settings", "lr"], "NAME=NUMBER, such as lr=0.01; given was lr="),
     (["cnn", "--methods", "Adam", "--settings", "lr=fast"], "given was lr=fast"),
     (["cnn", "--methods", "Adam", "--settings", "lr=nan"], "lr=nan is not one of those"),
+    (["cnn", "--methods", "Adam", "--settings", "lr=inf"], "lr=inf is not one of those"),
     (["cnn", "--methods", "Adam", "--settings", "lr=0.12345"], "to four digits; lr=0.12345 is not"),
     (["cnn", "--methods", "K-FAC", "Adam", "--settings", "damping=0.1"], "Adam has no damping; it has lr"),
     (["cnn", "--settings", "lr=0.1"], "with --methods"), (["spectrum", "--settings", "lr=0.1"], "is a measurement"),

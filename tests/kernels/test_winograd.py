@@ -118,6 +118,29 @@ def test_what_is_not_finite_or_would_not_be_on_the_way_comes_out_where_it_does_i
 
 
 @needs_numba
+@pytest.mark.parametrize("channels, n, size", [(16, 16, 32), (32, 16, 16), (64, 32, 8), (128, 32, 4)])
+def test_squares_of_four_round_up_to_three_times_as_much_and_by_weights_up_to_eight_times(
+        channels, n, size, monkeypatch):
+    a = normal(np.random.default_rng(5), np.float32)
+    x, matrix, dy = a(n, size, size, channels), a(channels, 9 * channels + 1), a(n, size, size, channels)
+
+    def off(found, exact):
+        return np.sqrt(np.mean((found - exact)**2) / np.mean(exact**2))
+
+    for kernel, arguments, times in [(convolution.convolution, (x, matrix, 3, 1, 1), 3),
+                                     (convolution.convolution_by_weights, (x, dy, 3, 1, 1, True), 8),
+                                     (convolution.convolution_by_inputs, (dy, matrix, x.shape, 3, 1, 1), 3)]:
+        exact = kernel.numpy(*(v.astype(float) if isinstance(v, np.ndarray) else v for v in arguments))
+        squares = kernel.compiled(*arguments)
+        with monkeypatch.context() as plain:
+            plain.setattr(convolution, "in_squares", lambda *how: False)
+            direct = kernel.compiled(*arguments)
+        assert off(squares, exact) < min(times * off(direct, exact), 1e-6)
+        if kernel is convolution.convolution_by_weights:  # by b: as many are added up as there are pixels
+            assert off(squares[:, -1], exact[:, -1]) < 6e-7
+
+
+@needs_numba
 @pytest.mark.parametrize("side, times", [(2, 2), (4, 4)])
 def test_in_single_precision_it_is_nearly_as_near_to_the_sums_as_what_multiplies_more(side, times, monkeypatch):
     a = normal(np.random.default_rng(4), np.float32)
