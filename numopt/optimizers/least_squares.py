@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from numopt.linalg.norms import NotFinite, column_norms, finite
+from numopt.linalg.norms import NotFinite, column_norms, finite, norm
 from numopt.line_search import backtracking, gain_ratio, remembering, slope
 from numopt.optimizer import optimizer
 
@@ -46,7 +46,7 @@ def levenberg_marquardt(problem, theta, *, scaling="marquardt", tau=1e-3, t=0, m
     of J have had (Marquardt 1963; Moré 1978), and a parameter may be in metres or in miles: that changes nothing.
     μ follows the gain ratio as Nielsen (1999) has it: Madsen, Nielsen and Tingleff (2004), Algorithm 3.16.  At first μ
     is tau times the largest entry of the diagonal of JᵀJ, in units of D²; they take a tau of 1e-6 for a start that is
-    believed to be good, otherwise 1e-3 or 1.  It ends when no step is left that changes θ.
+    believed to be good, otherwise 1e-3 or 1.  It ends when a step is no more than rounding.
     In Table 1: length damping; curvature G; over time damping.
     """
     for t, loss in remembering(problem.losses(after=t)):
@@ -54,7 +54,7 @@ def levenberg_marquardt(problem, theta, *, scaling="marquardt", tau=1e-3, t=0, m
         D = scales(J, D, scaling)
         mu = tau * float(np.sum((J / D).astype(float)**2, axis=0).max()) if mu is None else mu
         p = damped_step(r, J, D, mu)
-        if np.array_equal(theta + p, theta):
+        if is_rounding(p, theta, r, J):
             return
         r_new = loss.residuals(theta + p)
         predicted = slope(p, mu * D.astype(float)**2 * p - J.T @ r) / 2
@@ -83,6 +83,16 @@ def residuals_and_jacobian(loss, theta):
 def half_square(r):
     """½‖r‖²."""
     return slope(r, r) / 2
+
+
+def is_rounding(p, theta, r, J):
+    """Is a step no longer than the rounding of θ and r, when each parameter is measured by what it does to r?
+
+    To wait until it changes no digit would be to wait for ever: from a system solved with rounding comes now one last
+    digit, now another.
+    """
+    D = J.any(axis=0) * column_norms(J)
+    return not p.any() or norm(D * p) < 10 * np.finfo(theta.dtype).eps * (norm(D * theta) + norm(r))
 
 
 def shortest(J, r):

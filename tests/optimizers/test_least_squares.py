@@ -10,7 +10,7 @@ from numopt.line_search import full_step
 from numopt.networks import SquaredError, mlp
 from numopt.optimizer import Diverged
 from numopt.optimizers import gauss_newton, gradient_descent, levenberg_marquardt, newton
-from numopt.optimizers.least_squares import damped_step, scales, shortest
+from numopt.optimizers.least_squares import damped_step, is_rounding, scales, shortest
 from numopt.problems import Counted, LeastSquares, MiniBatch, Rosenbrock
 from numopt.record import path, record
 
@@ -99,16 +99,16 @@ def test_far_from_the_answer_gauss_newton_without_a_search_is_lost():
 
 @pytest.mark.parametrize("name", ["Misra1a", "MGH09", "MGH10"])
 def test_levenberg_marquardt_asks_little_more_often_than_minpack(name):
-    """At most twice as often, to 9 digits, from the near start."""
+    """At most twice as often, to 7 digits, from the near start: of more, on MGH09, rounding in f decides."""
     problem, far, near, certified = regression(name)
     theirs = optimize.least_squares(problem.residuals, near, problem.jacobian, method="lm", x_scale="jac", xtol=1e-9,
                                     ftol=1e-15, gtol=1e-15)
     assert_allclose(theirs.x, certified, rtol=1e-5)
     counted = Counted(problem)
     for theta in levenberg_marquardt(counted, near, tau=1e-6):
-        if np.allclose(theta, certified, rtol=1e-9, atol=0):
+        if np.allclose(theta, certified, rtol=1e-7, atol=0):
             break
-    assert_allclose(theta, certified, rtol=1e-9)
+    assert_allclose(theta, certified, rtol=1e-7)
     assert counted.values <= 2 * theirs.nfev
 
 
@@ -272,6 +272,39 @@ def test_it_ends_when_no_step_is_left_and_stays_where_it_starts_at_the_answer():
     assert len(path(gauss_newton(VALLEY, [1.0, 1.0]), 5)) == 1
 
 
+@pytest.mark.parametrize("scaling", ["levenberg", "marquardt"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_it_ends_at_the_answer_whatever_the_rounding_and_the_units(scaling, dtype):
+    """Where it waited for a step that changes no digit it went on for ever, from most of these starts."""
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        n = int(random.integers(1, 7))
+        units = 1 if seed % 2 else 10.0**random.integers(-4, 5, n)
+        B = (random.standard_normal((n + int(random.integers(0, 8)), n)) * units).astype(dtype)
+        y = (random.standard_normal(len(B)) * (seed % 3 > 0)).astype(dtype)  # every third is fitted exactly
+        run = levenberg_marquardt(LeastSquares(lambda theta: B @ theta - y, lambda theta: B),
+                                  (random.standard_normal(n) / units).astype(dtype), scaling=scaling)
+        start = np.linalg.norm(B @ run.theta - y)
+        assert record(run, steps=300).reason == "finished"
+        if scaling == "marquardt" or seed % 2:  # with D = I units make the path long
+            best = B / units @ np.linalg.lstsq(B / units, y, rcond=None)[0]
+            assert_allclose(B @ run.theta, best, rtol=0, atol=1e3 * np.finfo(dtype).eps * start)
+
+
+def test_a_step_is_rounding_only_where_it_is_in_every_parameter_that_counts():
+    J, r, theta = np.diag([1e6, 1.0, 0]), np.array([0.0, 1, 1]), np.array([1.0, 2, 1e20])
+    assert is_rounding(np.array([1e-16, 1e-16, 0]), theta, r, J)
+    assert not is_rounding(np.array([1e-14, 0, 0]), theta, r, J)  # although the second alone could be as far away
+    assert not is_rounding(np.array([1e-16, 1e-8, 0]), theta, r, J)
+    assert is_rounding(np.zeros(3), 0 * theta, 0 * r, J)
+    assert is_rounding(np.array([0, 1e-16, 0]), 0 * theta, r, np.eye(3))  # beside r, where θ is 0
+    assert not is_rounding(np.array([0, 1e-200, 0]), np.array([0, 1e-200, 0]), 0 * r, np.eye(3))
+    assert not is_rounding(np.array([1e-7]), np.array([1.0]), np.array([0.0]), np.eye(1))
+    assert is_rounding(np.array([1e-7], np.float32), np.ones(1, np.float32), np.zeros(1, np.float32), np.eye(1))
+    with np.errstate(over="ignore"):
+        assert not is_rounding(np.full(1, 1e300), np.full(1, 1e300), np.ones(1), 1e300 * np.eye(1))
+
+
 def test_a_trial_where_the_residuals_overflow_is_too_long_and_nothing_else():
     steep = LeastSquares(lambda x: np.exp(x) - 1, lambda x: np.diag(np.exp(x)))
     for method in (gauss_newton, LEVENBERG, levenberg_marquardt):
@@ -331,6 +364,10 @@ MISTAKES = [
      "half_square(r)",
      "2 * half_square(r)",
      "test_the_search_is_told_the_value_and_the_gradient_of_half_the_sum_of_squares"),
+    ("is_rounding", "a parameter without influence counts as one with",
+     "J.any(axis=0) * column_norms(J)",
+     "column_norms(J)",
+     "test_a_step_is_rounding_only_where_it_is_in_every_parameter_that_counts"),
     ("damped_step", "† the minus is missing: uphill",
      "np.concatenate([-r,",
      "np.concatenate([r,",
