@@ -740,8 +740,8 @@ def test_batch_normalization_it_does_from_half_to_eight_times_glorots_size_and_n
     def late(scale):
         return np.median(batch_normalization.train(True, scale, 200, 0.3, seed)[1][-5:])
 
-    assert late(0.5) < 0.1 and late(8.0) < 0.2
-    assert late(0.1) > 0.25 and late(20.0) > 0.25
+    within = max(late(0.5), late(8.0))
+    assert within < 0.2 and min(late(0.1), late(20.0)) > 2 * within  # rounding alone moves that of 20 by a half
 
 
 @pytest.mark.parametrize("seed", [1, 2])
