@@ -184,6 +184,14 @@ def test_a_complex_jacobian_is_refused(form):
         steps("gauss_newton", Strange("jacobian", form))
 
 
+@pytest.mark.parametrize("question", ["residuals", "jacobian"])
+@pytest.mark.parametrize("kind", [int, np.uint8])
+def test_residuals_and_jacobians_of_whole_numbers_are_refused(question, kind):
+    for name in "gauss_newton", "levenberg_marquardt":
+        with pytest.raises(ValueError, match=f"the {question} of .*single or double precision: see .astype"):
+            steps(name, Strange(question, lambda a: np.ones(a.shape, kind)))
+
+
 def test_residuals_and_their_derivatives_are_as_many():
     for name in "gauss_newton", "levenberg_marquardt":
         for question in "residuals", "jacobian":

@@ -146,6 +146,11 @@ def test_backtracking_by_hand():
     assert_allclose(backtracking(loss, ONE, 2 * MINUS, c=0.6, shrink=0.9).alpha, 0.9**9)
 
 
+def test_along_a_level_line_backtracking_asks_for_nothing_and_stays():
+    loss = on_a_line(lambda x: -x * x, lambda x: -2 * x)  # level at 0, and lower on both sides
+    assert backtracking(loss, 0 * ONE, ONE, 0.0, 0 * ONE)[:2] == (0.0, 0.0) and loss.values == 0
+
+
 def test_backtracking_gives_the_first_step_that_falls_enough():
     for theta, p, f, g in random_lines(200, lengths=(-2, 3)):
         alpha, f_new, _ = backtracking(rosenbrock(), theta, p, f, g, c=0.3)

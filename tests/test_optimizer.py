@@ -502,6 +502,10 @@ def test_a_schedule_taken_for_a_number_and_a_number_for_a_schedule_are_named(sou
 def test_other_errors_within_a_loop_stay_what_they_are():
     with pytest.raises(TypeError, match=r"^unsupported operand type\(s\) for \+: 'int' and 'str'$"):
         next(a_run_of(HEAD + EACH + "        yield 1 + '1'\n"))
+    with pytest.raises(TypeError, match=r"^unsupported operand type\(s\) for \+: 'int' and 'str'$"):
+        next(a_run_of(HEAD + "    lr = schedule(lr)\n" + EACH + "        yield 1 + '1'\n", lr=lambda t: 0.1))
+    with pytest.raises(TypeError, match=r"^'int' object is not subscriptable$"):  # nor is a number taken for a schedule
+        next(a_run_of(HEAD + EACH + "        yield t[0]\n"))
 
 
 # ------------------------------------------------------------------------------------------------- the first gradient

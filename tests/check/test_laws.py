@@ -203,6 +203,8 @@ def test_a_right_loop_of_ones_own_keeps_all_laws():
     assert report.holds, report
     assert str(report).startswith("yogi: all laws hold\nholds   it learns: the loss went from 1.")
     assert len(report) == 9
+    assert any(finding.likely for finding in report)  # which is advice for what is broken, and said only then
+    assert not any(finding.likely and finding.likely in str(report) for finding in report)
 
 
 @pytest.mark.parametrize("loop", BREAKS, ids=lambda loop: loop.__name__)

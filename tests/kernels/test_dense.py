@@ -73,6 +73,11 @@ def test_the_arrays_of_a_net_of_which_one_is_of_another_size_are_not_let_in():
                     whole = (set(other[:, 2]) <= {0, 1} and other.min(axis=0)[:2].min() > 0
                              and other[1:, 1].tolist() == other[:-1, 0].tolist() and other[-1, 0] == D.shape[1])
                     assert kernel.lets_in(of_another) == whole, (other, by)
+            other = shapes.copy()
+            other[-1, 0] = 0
+            X, S = np.ones(len(D) * other[:, 1].sum()), np.ones(len(D) * other[:, 0].sum())
+            v = np.ones(sum(o * (i + bias) for o, i, bias in other.tolist()))
+            assert not dense.belong_together(v, X, S, D[:, :0], A, B, other, v, *more)  # a last layer without outputs
 
 
 @needs_numba

@@ -31,6 +31,14 @@ def test_a_convolution_correlates_every_channel_and_adds_them_up(rows, columns, 
             close(map_, full[::stride, ::stride] + b)
 
 
+@pytest.mark.parametrize("layer", [Conv2D(3, 4, 3), Conv2D(3, 4, 2, 2, 1), MaxPool(2), AveragePool(3, 1)])
+@pytest.mark.parametrize("rows, columns", [(7, 12), (12, 7)])
+def test_the_shape_that_is_foretold_is_that_of_the_outputs(layer, rows, columns):
+    mode = Mode(training=True)
+    y, _ = layer.forward(np.zeros(layer.size), np.ones((2, rows, columns, 3)), mode)
+    assert layer.output_shape((rows, columns, 3)) == y.shape[1:]
+
+
 def test_a_convolution_by_hand():
     x = np.arange(9.0).reshape(1, 3, 3, 1)
     y, _ = Conv2D(1, 1, 2).forward(np.array([1.0, 0.0, 0.0, -1.0, 0.5]), x, Mode())  # upper left − lower right + 0.5
