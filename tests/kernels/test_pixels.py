@@ -43,7 +43,8 @@ def test_every_sum_is_in_the_table_once():
 def test_few_channels_give_what_they_give_in_numpy(k, padding, dtype):
     a = normal(np.random.default_rng(k), dtype)
     full = 16 + k - 1 - 2 * padding  # as wide as a tile, with the last pixel of a patch at the last of a row
-    for rows, columns, channels, outputs in [(5, 13, 3, 6), (6, 16, 1, 1), (9, 31, 2, 4), (5, 40, 6, 3), (6, full, 2, 3)]:
+    for rows, columns, channels, outputs in [(5, 13, 3, 6), (6, 16, 1, 1), (9, 31, 2, 4), (5, 40, 6, 3),
+                                             (6, full, 2, 3)]:
         x, h, w = a(9, rows, columns, channels), places(rows, k, 1, padding), places(columns, k, 1, padding)
         dy, matrix = a(9, h, w, outputs), a(outputs, k * k * channels + 1)
         assert pixels.side_by_side(outputs, w)
