@@ -109,6 +109,13 @@ def test_a_normalized_step_has_the_length_that_is_asked_for(structure):
     assert_allclose(found.decrease, epsilon * np.sqrt(G @ np.linalg.solve(H, G)) - epsilon**2 / 2)
 
 
+def test_along_an_eigenvector_of_negative_curvature_a_step_has_no_length_but_a_gain():
+    found = anatomy(np.diag([-4.0, 9]), np.array([1.0, 2]), np.array([3.0, -1]))
+    assert_allclose(found.lengths, [0, 3])
+    assert_allclose(found.length, 3)
+    assert_allclose(found.decreases, [15, -2.5])  # −(1 · 3 − ½ · 4 · 9) and −(2 · −1 + ½ · 9)
+
+
 def test_the_printed_denominator_of_the_diagonal_form_gives_another_length():
     lam = np.diag(BOWL.A)
     newton = -G / lam

@@ -415,6 +415,7 @@ def test_when_it_looks_and_they_agree_it_goes_on_with_the_guess():
     assert run["linear"] == 2
     guess = run["guess"]
     next(run)
+    assert run["linear"] == 2  # since when, and not when it looked last
     assert_array_equal(run["r"], guess)
     assert np.linalg.norm(run["true"] - guess) > 0.1 * np.linalg.norm(guess)
 

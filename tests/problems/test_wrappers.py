@@ -60,6 +60,7 @@ def test_the_printed_minimum_leaves_minus_one_hundred_as_it_is():
 def test_a_long_gradient_keeps_its_direction_and_gets_the_length_norm():
     g = Clipped(Slope(30.0, -40.0), norm=5).gradient(np.zeros(2))
     assert_allclose(g, [3, -4])
+    assert_allclose(Clipped(Slope(3.0, -4.0), norm=4.5).gradient(np.zeros(2)), [2.7, -3.6])  # no number is above 4.5
 
 
 def test_a_short_gradient_stays_as_it_is():
