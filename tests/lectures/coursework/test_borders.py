@@ -175,3 +175,48 @@ def test_what_a_process_holds_are_its_memory_and_open_files_without_a_name(tmp_p
             filled[page] = 1
         assert abs(held() - before - size) < size / 2
     assert bounds.held(tmp_path / "no process") == 0
+
+
+def test_a_folder_is_as_heavy_as_what_is_in_it_and_not_as_what_its_links_lead_to(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounds, "WRITTEN", 1000)
+    (tmp_path / "large").write_bytes(bytes(2000))
+    (tmp_path / "box" / "deep").mkdir(parents=True)
+    size = sum(entry.stat().st_size for entry in (tmp_path / "box").iterdir())
+    monkeypatch.setattr(bounds, "WRITTEN", size + 1000)
+    (tmp_path / "box" / "link").symlink_to(tmp_path / "large")
+    assert not bounds.heavy(tmp_path / "box")
+    (tmp_path / "box" / "deep" / "real").write_bytes(bytes(2000))
+    assert bounds.heavy(tmp_path / "box")
+
+
+def test_what_the_system_says_of_a_process_is_read_from_the_right_place(tmp_path):
+    (tmp_path / "fd").mkdir()
+    (tmp_path / "statm").write_text("900 3 2 1 0 4 0\n")
+    (tmp_path / "schedstat").write_text("7000000000 2500000000 31\n")
+    assert bounds.held(tmp_path) == 3 * os.sysconf("SC_PAGE_SIZE") and bounds.waited(tmp_path) == 2.5
+    assert bounds.held(tmp_path / "no process") == 0 == bounds.waited(tmp_path / "no process")
+
+
+def test_what_a_worker_has_left_is_one_line_or_nothing_and_results_have_the_shape_of_the_truth(tmp_path):
+    for text, told in (("", "it ended without a result"), ("\n \n", "it ended without a result"),
+                       ("ValueError\x1b: one\ntwo", "ValueError : one two")):
+        (tmp_path / "0.txt").write_text(text)
+        assert judge.said(tmp_path / "0.txt") == told
+    assert judge.said(tmp_path / "1.txt") == "it ended without a result"
+    truth = {"x": np.ones((2, 3))}
+    assert judge.misshapen({"x": np.ones((2, 3)), "more": np.ones(1)}, truth) is None
+    assert judge.misshapen({"x": np.ones((3, 2))}, truth) == "x has the shape (3, 2); it should have (2, 3)"
+    assert judge.misshapen({}, truth) == "there is no x"
+    assert judge.misshapen({"x": np.full((2, 3), np.inf)}, truth) == "x has entries that are not finite"
+
+
+@pytest.mark.parametrize("name", ["04", "04b"])
+def test_where_the_judge_stumbled_nothing_is_given_of_all_that_there_is(name, tmp_path):
+    assignment = assignments.load(name)
+    told = judge.could_not_be(name, tmp_path / "hw", ZeroDivisionError("1 / 0"))
+    assert (told["submission"], told["points"], told["of"]) == ("hw", 0, assignment.points)
+    assert sum(claim["of"] for claim in told["claims"]) == assignment.points and not any(
+        claim["points"] for claim in told["claims"])
+    assert told["words"] == ["it could not be graded (ZeroDivisionError): look at it yourself"]
+    assert {claim["message"] for claim in told["claims"]} == set(told["words"])
+    assert [claim["shown"] for claim in told["claims"]] == [part.shown for part in assignment.parts()]

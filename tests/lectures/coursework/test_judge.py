@@ -296,6 +296,21 @@ def test_the_numbers_follow_from_what_runs_and_are_others_for_another_program(tm
     shown = range(0, len(first), judge.DRAWS + 1)
     assert all((a == b) == (number in shown) for number, (a, b) in enumerate(zip(first, other)))
     assert all(first[number + 1] != first[number + 2] for number in shown), "each is tried on more than one"
+    assignment = assignments.load("04")
+    assert [first[number] for number in shown] == [claim.job(assignments.example(assignment, claim, 7)) for claim in
+                                                   assignment.claims if claim.about == "adam"]
+
+
+def test_what_is_graded_has_all_the_answers_of_a_submission_in_it_each_in_its_place(tmp_path, monkeypatch):
+    planted = []
+    monkeypatch.setattr(judge, "worked", lambda sources, work, truths, jailed: planted.append(sources) or truths)
+    (tmp_path / "adaptive.py").write_text(ADAPTIVE, encoding="utf-8")
+    report = judge.graded("04", tmp_path, None)
+    assert report["points"] == report["of"] and len(planted) == 2 and not report["words"]
+    for sources in planted:
+        text = sources["numopt/optimizers/adaptive.py"]
+        assert blanks.same(text, ADAPTIVE, "adam") and blanks.same(text, ADAPTIVE, "rmsprop")
+        assert not blanks.same(text, ADAPTIVE, "amsgrad")
 
 
 @pytest.mark.slow

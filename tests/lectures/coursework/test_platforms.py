@@ -1,0 +1,176 @@
+"""What platforms get, cell by cell: points, names to work with, numbers of the seed, and scripts that run."""
+import json
+import re
+import zipfile
+
+import numpy as np
+import pytest
+
+from lectures import assignments
+from lectures.coursework import blanks, handouts, jobs, release
+
+
+def cells(form, name, tmp_path, monkeypatch, seed=0):
+    """{identity: cell} of the notebook that a platform gets."""
+    monkeypatch.setattr(handouts, "support", lambda *given: None)
+    monkeypatch.setattr(handouts.jobs, "perform", lambda job: {})
+    getattr(handouts, form)(assignments.load(name), tmp_path / form, seed=seed)
+    file, = (tmp_path / form).rglob("*.ipynb")
+    return {cell["id"]: cell | {"text": "".join(cell["source"])}
+            for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]}
+
+
+@pytest.mark.parametrize("name", ["03b", "10", "13"])
+def test_a_blank_is_worth_what_its_claims_are_and_a_notebook_what_the_assignment_is(name, tmp_path, monkeypatch):
+    assignment = assignments.load(name)
+    worth = {about: [sum(claim.points for claim in assignment.claims if claim.about == about and claim.shown in kinds)
+                     for kinds in ([True], [False])] for about in assignment.modules()}
+    asked = [len(assignment.questions())] if assignment.faults else []
+    there = cells("otter", name, tmp_path, monkeypatch)
+    told = [int(found[1]) for cell in there.values() if (found := re.search(r"BEGIN QUESTION\n.*\npoints: (\d+)\n",
+                                                                            cell["text"]))]
+    assert told == [*map(sum, worth.values()), *asked] and sum(told) == assignment.points
+    assert all(f"**{about}** ({sum(points)} points)" in there[f"{about}-words"]["text"]
+               for about, points in worth.items())
+    there = cells("nbgrader", name, tmp_path, monkeypatch)
+    told = [cell["metadata"]["nbgrader"]["points"] for cell in there.values() if cell["metadata"]["nbgrader"]["grade"]]
+    assert told == [*(points for both in worth.values() for points in both if points), *asked]
+
+
+@pytest.mark.parametrize("form", ["nbgrader", "otter"])
+@pytest.mark.parametrize("name", ["01", "10", "13"])
+def test_the_cell_of_a_blank_has_all_the_names_that_it_needs_but_those_of_other_cells(
+        form, name, tmp_path, monkeypatch):
+    there, assignment, namespace = cells(form, name, tmp_path, monkeypatch), assignments.load(name), {}
+    for about in assignment.modules():
+        identity = about.replace(".", "-") if form == "nbgrader" else f"{about.replace('.', '_')}-answer"
+        text, last = there[identity]["text"], about.rpartition(".")[2]
+        head = text.partition("\n")[0]
+        exec(text, namespace)
+        assert callable(namespace[last]) and head.startswith(f"from {assignment.modules()[about]} import ")
+        known = {other.rpartition(".")[2] for other in assignment.modules()}
+        assert known.isdisjoint(head.partition(" import ")[2].split(", "))
+
+
+def test_the_numbers_of_a_notebook_follow_from_the_seed_and_are_those_of_the_claims(tmp_path, monkeypatch):
+    assignment, told = assignments.load("02"), {}
+    mine = [claim for claim in assignment.claims if claim.about == "backtracking" and not claim.shown]
+    for seed in 3, 4:
+        told[seed], points = handouts.claims(assignment, "backtracking", seed, shown=False)
+        assert points == sum(claim.points for claim in mine)
+        for claim, (sentence, holds, job, expected) in zip(mine, told[seed], strict=True):
+            drawn = json.loads(json.dumps(claim.job(assignments.example(assignment, claim, seed))))
+            assert (sentence, holds, job) == (claim.sentence, claim.holds.__name__, drawn)
+            assert expected == {name: part.tolist() for name, part in jobs.perform(drawn).items()}
+    assert told[3] != told[4]
+    for form, cell in ("nbgrader", "backtracking-hidden"), ("otter", "backtracking-hidden"):
+        namespace, text = {}, cells(form, "02", tmp_path, monkeypatch, seed=4)[cell]["text"]
+        exec(next(line for line in text.splitlines() if line.startswith("CLAIMS = ")), namespace)
+        assert [row[2] for row in namespace["CLAIMS"]] == [row[2] for row in told[4]]
+
+
+def test_what_was_wrong_is_asserted_line_by_line_and_letter_by_letter():
+    assignment = assignments.load("04b")
+    fault, text = assignment.faults["adam"], handouts.right(assignments.load("04b"))
+    for line in fault.lines:
+        exec(text, {"DIAGNOSIS": {"adam": {"line": f" {line} ".replace(" = ", "="), "what": f" {fault.letter()} "}}})
+    for line, letter, said in (("yield theta", fault.letter(), "another line"), (fault.lines[0], "z", "something else")):
+        with pytest.raises(AssertionError, match=said):
+            exec(text, {"DIAGNOSIS": {"adam": {"line": line, "what": letter}}})
+    namespace = {}
+    exec(release.said(assignment, solution=True), namespace)
+    assert namespace["DIAGNOSIS"] == {"adam": {"line": fault.lines[0], "what": fault.letter()}}
+
+
+def test_an_archive_of_gradescope_has_two_scripts_that_run_and_all_that_grades(tmp_path, monkeypatch):
+    root = tmp_path / "root"
+    for file in ("numopt/a.py", "numopt/__pycache__/a.pyc", "lectures/b.md", "setup.cfg", "pyproject.toml",
+                 "README.md", "LICENSE", "tests/test_a.py"):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text(file)
+    monkeypatch.setattr(handouts, "ROOT", root)
+    handouts.gradescope(assignments.load("04b"), tmp_path / "gs", seed=5)
+    with zipfile.ZipFile(tmp_path / "gs" / "autograder.zip") as archive:
+        there = {info.filename: info for info in archive.infolist()}
+        setup, run = (archive.read(name).decode() for name in ("setup.sh", "run_autograder"))
+        assert archive.read("numopt/numopt/a.py") == b"numopt/a.py"
+    assert set(there) == {"setup.sh", "run_autograder", *(f"numopt/{file}" for file in (
+        "numopt/a.py", "lectures/b.md", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"))}
+    assert all(there[name].external_attr >> 16 & 0o777 == 0o755 for name in ("setup.sh", "run_autograder"))
+    assert " ".join(run.split("python ")[1].replace("\\\n", "").split()) == (
+        "-m lectures grade 04b /autograder/submission --seed 5 --secret /autograder/grading-secret "
+        "--gradescope /autograder/results/results.json")
+    made, file = re.search(r"head -c (\d+) /dev/urandom \| base64 > (\S+)\)", setup).groups()
+    assert int(made) >= 32 and file == "/autograder/grading-secret" and "umask 077" in setup
+
+
+def test_a_job_is_done_with_all_that_it_says():
+    """On quadratics and nets of which the results are known."""
+    bowl, theta = {"kind": "Quadratic", "A": np.diag([1.0, 4.0])}, np.array([1.0, 2.0])
+    job = assignments.run("gradient_descent", bowl, theta, 3, lr=0.1)
+    assert np.allclose(jobs.perform(job)["path"], [theta * [0.9**t, 0.6**t] for t in range(4)])
+    where = jobs.several("gradient_descent", {"kind": "Quadratic", "A": np.diag([1.0, 4.0])},
+                         [theta, 2 * theta, -theta], 2, lr=0.1)
+    assert np.allclose(where, [k * theta * [0.81, 0.36] for k in (1, 2, -1)])
+    assert jobs.several("gradient_descent", bowl, [theta, -theta], 0, lr=0.1).tolist() == [[1, 2], [-1, -2]]
+    alpha, f = jobs.searched("backtracking", {"kind": "Quadratic", "A": [[1.0]]}, np.array([2.0]), 0.5)
+    assert (alpha, f) == (0.5, 0.5)  # f(2 − 0.5 · 2) of ½ x²
+    X, Y = np.eye(2), np.array([0, 1])
+    net = {"sizes": (2, 2), "X": X, "Y": Y}
+    weights = np.array([1.0, 0, 0, 0, 1, 0])
+    plain, ridged = (jobs.problem("net", **net, ridge=price).whole.value(weights) for price in (0.0, 0.5))
+    assert np.isclose(plain, np.log(1 + np.exp(-1))) and np.isclose(ridged - plain, 0.5 / 2 * 2)
+    orders = {seed: [jobs.problem("net", **net, batch_size=1, seed=seed).loss(t).Y[0] for t in range(1, 30)]
+              for seed in (0, 1)}
+    assert orders[0] != orders[1]
+
+
+def test_problems_that_are_made_here_have_the_derivatives_that_they_say():
+    rng = np.random.default_rng(0)
+    fit, ridged = jobs.problem("fit", x=rng.random(4), y=rng.random(4)), jobs.problem("ridged")
+    for loss in fit, ridged:
+        theta = rng.standard_normal(2)
+        steps = 1e-6 * np.eye(2)
+        J = np.transpose([(loss.residuals(theta + e) - loss.residuals(theta - e)) / 2e-6 for e in steps])
+        assert np.allclose(loss.jacobian(theta), J, rtol=1e-6, atol=1e-6)
+    x = np.array([0.0, 1.0, 2.0])
+    assert np.allclose(jobs.fit(x, 3 * np.exp(-0.5 * x)).residuals(np.array([3.0, -0.5])), 0)
+    slopes = jobs.problem("slopes", g=[[1.0, 2.0], [3.0, 4.0]])
+    for t, g in ((1, [1, 2]), (2, [3, 4]), (3, [1, 2])):
+        at = slopes.loss(t)
+        assert at.gradient(np.zeros(2)).tolist() == g and at.value(np.array([1.0, 1.0])) == sum(g)
+        assert at.gradient(np.zeros(2, np.float32)).dtype == np.float32
+
+
+def test_a_run_is_begun_anew_after_as_many_steps_as_it_says(monkeypatch):
+    from numopt import optimizers
+    begun, made = [], optimizers.momentum
+
+    def counted(loss, theta, **memory):
+        begun.append((np.array(theta), memory.get("t", 0)))
+        return made(loss, theta, **memory)
+
+    monkeypatch.setattr(optimizers, "momentum", counted)
+    bowl = {"kind": "Quadratic", "A": np.diag([1.0, 4.0])}
+    whole, halves = (jobs.perform(assignments.run("momentum", bowl, np.ones(2), 7, stops, lr=0.1, mu=0.9))["path"]
+                     for stops in (0, 3))
+    assert np.array_equal(whole, halves) and [t for _, t in begun] == [0, 0, 3]
+    assert np.array_equal(begun[2][0], whole[3])
+
+
+def test_factors_of_a_convolution_have_its_border():
+    """With a border of one and patches of 3 × 3 a single pixel of 1 is seen once by every place of the patch."""
+    x, dy = np.zeros((1, 3, 3, 1)), np.zeros((1, 3, 3, 2))
+    x[0, 1, 1, 0], dy[0, 1, 1] = 1.0, (1.0, 2.0)
+    A, G = jobs.factors(3, 1, x, dy, np.zeros(20), "expand")
+    assert A.shape == (10, 10) and np.allclose(A[:9, :9], A[0, 0] * np.eye(9)) and A[0, 0] > 0
+    assert np.allclose(G / G[0, 0], [[1, 2], [2, 4]])
+
+
+def test_what_is_blanked_is_the_whole_of_a_loop_of_either_kind_and_a_hash_in_a_text_is_no_comment():
+    body = "@optimizer\ndef f(problem, theta, *, t=0):\n    a = 1\n    {}:\n        theta = theta - a\n        yield theta\n"
+    for head in "for t, loss in problem.losses(after=t)", "while True":
+        function, = blanks.ast.parse(body.format(head)).body
+        statements, instead = blanks.answer(function)
+        assert [type(part).__name__ for part in statements] == ["Assign", "Expr"] and instead[1] == "yield theta"
+    assert blanks.packed("x = '#1'  # so") == "x='#1'" and blanks.packed("  a  =  1 ") == "a=1"
