@@ -1,8 +1,10 @@
 """What graders take and write, from both sides of each border."""
 import codecs
+import csv
 import json
 import mmap
 import os
+import re
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from lectures import assignments
-from lectures.coursework import blanks, bounds, handouts, judge, reports, submissions
+from lectures.coursework import blanks, bounds, handouts, judge, release, reports, submissions, worker
 from lectures.coursework.blanks import Unusable
 
 
@@ -220,3 +222,96 @@ def test_where_the_judge_stumbled_nothing_is_given_of_all_that_there_is(name, tm
     assert told["words"] == ["it could not be graded (ZeroDivisionError): look at it yourself"]
     assert {claim["message"] for claim in told["claims"]} == set(told["words"])
     assert [claim["shown"] for claim in told["claims"]] == [part.shown for part in assignment.parts()]
+
+
+@pytest.mark.parametrize("name", ["03", "04b", "13"])
+def test_the_points_on_a_sheet_are_all_that_there_are(name):
+    assignment, sheet = assignments.load(name), release.sheet(assignments.load(name))
+    told = [int(points) for points in re.findall(r"^- \((\d+)\) ", sheet, re.MULTILINE)]
+    assert sum(told) == assignment.points and f"there are {assignment.points} points in all" in sheet
+    hidden = sum(claim.points for claim in assignment.claims if not claim.shown)
+    assert f"- ({hidden}) what you are not shown\n" in sheet
+    assert ("diagnosis.py" in sheet) == bool(assignment.faults)
+
+
+def test_a_table_of_grades_has_a_line_for_each_in_which_nothing_is_a_formula(tmp_path):
+    claims = [SimpleNamespace(sentence=f"=It holds, {k}.") for k in range(2)]
+    report = {"submission": "=1+1", "points": 2, "of": 5, "words": ["=cmd()", "and more, said"], "claims": [
+        {"points": 0}, {"points": 2}]}
+    options = SimpleNamespace(csv=tmp_path / "a.csv", json=tmp_path / "a.json", junit=None, gradescope=None, pages=None)
+    reports.written(options, SimpleNamespace(parts=lambda: claims), [report, report | {"submission": "b", "words": []}])
+    with open(tmp_path / "a.csv", newline="") as file:
+        head, first, second = csv.reader(file)
+    assert head == ["submission", "points", "of", "=It holds, 0.", "=It holds, 1.", "words"]
+    assert first == ["'=1+1", "2", "5", "0", "2", "'=cmd(); and more, said"]
+    assert second == ["b", "2", "5", "0", "2", ""]
+    assert [each["submission"] for each in json.loads((tmp_path / "a.json").read_text())] == ["=1+1", "b"]
+
+
+def test_more_than_two_of_one_name_and_one_folder_are_told_apart_too():
+    told = reports.told_apart([{"submission": "hw"} for _ in range(4)], ["/x/ann/hw"] * 4)
+    assert [report["submission"] for report in told] == ["ann/hw", "ann/hw (2)", "ann/hw (3)", "ann/hw (4)"]
+
+
+def test_files_are_counted_over_all_folders_and_as_many_as_there_may_be_are_no_heap(tmp_path, monkeypatch):
+    for k in range(3):
+        (tmp_path / f"{k}").mkdir()
+        (tmp_path / f"{k}" / "adaptive.py").write_text("x = 1\n")
+    for most, read in ((6, True), (5, False)):  # three folders and three files
+        monkeypatch.setattr(submissions, "MEMBERS", most)
+        if read:
+            assert len(submissions.handed_in(tmp_path, {"adaptive.py"})) == 3
+        else:
+            with pytest.raises(Unusable, match="holds more than 5 files"):
+                submissions.handed_in(tmp_path, {"adaptive.py"})
+    monkeypatch.setattr(submissions, "MEMBERS", 2)
+    for members in 2, 3:
+        with zipfile.ZipFile(tmp_path / f"{members}.zip", "w") as archive:
+            for k in range(members):
+                archive.writestr(f"{k}/adaptive.py", "x = 1\n")
+        if members == 2:
+            assert len(submissions.unzipped(tmp_path / "2.zip", {"adaptive.py"})) == 2
+        else:
+            with pytest.raises(Unusable, match="holds 3 files; 2 are the most"):
+                submissions.unzipped(tmp_path / "3.zip", {"adaptive.py"})
+
+
+def test_commands_of_a_notebook_are_left_out_wherever_they_stand():
+    code = "%load_ext x\ndef f(x):\n    %time y = 1\n\t!ls\n    return x % 2\n"
+    text = json.dumps({"cells": [{"cell_type": "code", "source": code.splitlines(keepends=True)},
+                                 {"cell_type": "code", "source": "  \n"}, {"cell_type": "raw", "source": "x = ="}]})
+    read = submissions.text_of("a.ipynb", text.encode())
+    assert [line for line in read.splitlines() if line.strip()] == ["def f(x):", "    return x % 2"]
+
+
+def test_of_several_files_the_same_path_is_chosen_then_the_same_name_then_a_notebook():
+    file, several = "numopt/optimizers/adaptive.py", {"b.ipynb": "notebook", "x/adaptive.py": "name",
+                                                      "y/numopt/optimizers/adaptive.py": "path"}
+    assert submissions.chosen(several, file, alone=False) == "path"
+    assert submissions.chosen({"my_numopt/optimizers/adaptive.py": "other", file: "path"}, file, False) == "path"
+    old = {"z/old_numopt/optimizers/adaptive.py": "first", f"a/{file}": "path"}
+    assert submissions.chosen(old, file, alone=False) == "path"
+    del several["y/numopt/optimizers/adaptive.py"]
+    assert submissions.chosen(several, file, alone=False) == "name"
+    assert submissions.chosen({"b.ipynb": "notebook", "c.py": "other"}, file, alone=False) == "notebook"
+    assert submissions.chosen({"c.py": "other"}, file, alone=True) == "other"
+    for found, alone in (({"c.py": "other"}, False), ({"c.py": "", "d.py": ""}, True)):
+        with pytest.raises(Unusable, match="there is no adaptive.py in it"):
+            submissions.chosen(found, file, alone)
+
+
+def test_a_worker_tells_where_in_the_tree_an_error_was_last_in_few_letters(tmp_path):
+    (tmp_path / "tree.py").write_text("def outer(f):\n    inner(f)\n\n\ndef inner(f):\n    f()\n")
+    namespace = {}
+    exec(compile((tmp_path / "tree.py").read_text(), str(tmp_path / "tree.py"), "exec"), namespace)
+
+    def told(error):
+        def stumble():
+            raise error
+        with pytest.raises(type(error)) as caught:
+            namespace["outer"](stumble)
+        return worker.explained(caught.value, str(tmp_path))
+
+    assert told(ValueError("no")) == "ValueError, in inner: no"
+    assert told(ValueError("x" * 900)) == ("ValueError, in inner: " + "x" * 900)[:500]
+    assert worker.explained(KeyError("a"), "/no") == "KeyError: 'a'"

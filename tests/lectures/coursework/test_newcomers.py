@@ -54,3 +54,7 @@ def test_an_answer_is_told_by_lines_of_eighteen_letters_that_do_not_stand_in_thr
     assignment = SimpleNamespace(name="made up", also={}, blanks={"numopt.answer": ["f"]}, wrong={}, known=[])
     assert newcomers.telling(assignment.blanks, []) == ({line.replace(" ", "")} if tells else set())
     assert release.answers(assignment) == newcomers.telling(assignment.blanks, [])
+    assignment.wrong = {"f": f"x = 1\n{line}  # which is shown, to be mended\n"}
+    assert release.answers(assignment) == set()
+    assignment.wrong, assignment.known = {}, [line]
+    assert release.answers(assignment) == set()

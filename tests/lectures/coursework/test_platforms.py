@@ -74,7 +74,8 @@ def test_what_was_wrong_is_asserted_line_by_line_and_letter_by_letter():
     fault, text = assignment.faults["adam"], handouts.right(assignments.load("04b"))
     for line in fault.lines:
         exec(text, {"DIAGNOSIS": {"adam": {"line": f" {line} ".replace(" = ", "="), "what": f" {fault.letter()} "}}})
-    for line, letter, said in (("yield theta", fault.letter(), "another line"), (fault.lines[0], "z", "something else")):
+    for line, letter, said in (("yield theta", fault.letter(), "another line"),
+                               (fault.lines[0], "z", "something else")):
         with pytest.raises(AssertionError, match=said):
             exec(text, {"DIAGNOSIS": {"adam": {"line": line, "what": letter}}})
     namespace = {}
@@ -168,7 +169,8 @@ def test_factors_of_a_convolution_have_its_border():
 
 
 def test_what_is_blanked_is_the_whole_of_a_loop_of_either_kind_and_a_hash_in_a_text_is_no_comment():
-    body = "@optimizer\ndef f(problem, theta, *, t=0):\n    a = 1\n    {}:\n        theta = theta - a\n        yield theta\n"
+    body = ("@optimizer\ndef f(problem, theta, *, t=0):\n    a = 1\n    {}:\n        theta = theta - a\n"
+            "        yield theta\n")
     for head in "for t, loss in problem.losses(after=t)", "while True":
         function, = blanks.ast.parse(body.format(head)).body
         statements, instead = blanks.answer(function)
