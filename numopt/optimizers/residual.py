@@ -21,6 +21,7 @@ from math import inf, sqrt
 import numpy as np
 
 from numopt.linalg.norms import column_norms, finite, image, inner, norm, unit
+from numopt.linalg.rounding import Rounding
 from numopt.linalg.systems import Nystrom, conjugate_gradient, damped, nystrom
 from numopt.line_search import remembering
 from numopt.optimizer import Diverged, optimizer
@@ -114,10 +115,10 @@ def nltgcr_adaptive(problem, theta, *, lr=1.0, cosine=0.99, every=10, curvature=
 
     He et al. (2024), the adaptive update.  It begins with true residuals, and turns linear at the step, called `linear`
     here, where the truth and the guess r − Σ αᵢ vᵢ have a cosine above `cosine`.  From then on it looks again after
-    `every` so many steps, and if they no longer agree it starts afresh with true residuals, for which `linear` is 0.
-    (A PyTorch code of theirs turns linear where the two are nearly orthogonal: it takes the cosine for a distance.)
-    With cosine=1 it never turns linear, and is `nltgcr`; with −1 it does at once, and is their linear update: with
-    a `restart` an inexact Newton method, of which each restart is a step.
+    `every` so many steps, and if they no longer agree it starts afresh with true residuals, for which `linear` is 0, or
+    ends, where these are only rounding.  (A PyTorch code of theirs turns linear where the two are nearly orthogonal: it
+    takes the cosine for a distance.)  With cosine=1 it never turns linear, and is `nltgcr`; with −1 it does at once,
+    and is their linear update: with a `restart` an inexact Newton method, of which each restart is a step.
     In Table 1: curvature H; structure pairs; over time last pairs.
     """
     lr = schedule(lr)
@@ -136,7 +137,7 @@ def nltgcr_adaptive(problem, theta, *, lr=1.0, cosine=0.99, every=10, curvature=
         if w > safeguard * norm(u) / (norm(Ju) or inf):
             r, pairs, linear = residual(loss, theta, curvature), (), 0
             p, v, w = orthonormal(*image(J, r))
-        if w == inf:
+        if w == inf or not pairs and Rounding(J, r, theta).is_all(r):
             return
         pairs = (*pairs, (p, v, w))[-window:]
         d = combined(pairs, r)
@@ -155,10 +156,9 @@ def nltgcr_fisher(problem, theta, *, lr=1e-3, curvature="fisher", damping=1e-2, 
     Fisher matrices so far, as much as so many of its columns, drawn with the seed, tell of it; then C holds these.
     (As printed, F[:, I] F[I, I]⁻¹ F[I, :]ᵀ, the last factor does not fit, and the inverse need not exist: a Fisher
     matrix is not positive definite, as they say, but semidefinite.)  If it is preconditioned, both sides of F p = r are
-    multiplied by the inverse of K-FAC's F̃, of the same batch.
-
-    The first step is preceded by `start` steps of conjugate gradients on all the data.  In the paper this helped dense
-    networks, and made a convolutional one diverge: if the loss on all the data is higher afterwards, it is an error.
+    multiplied by the inverse of K-FAC's F̃, of the same batch.  The first step comes after `start` steps of conjugate
+    gradients on all the data.  In the paper this helped dense networks, and made a convolutional one diverge: if the
+    loss on all the data is higher afterwards, it is an error.
     In Table 1: curvature F; structure pairs; over time last pairs.
     """
     lr = schedule(lr)

@@ -518,7 +518,8 @@ def test_a_decay_is_fitted_by_differences_whatever_the_units_of_time(unit, dtype
         assert_allclose(path(method(fit, start), 60)[-1] / [1, unit], [3, 2], rtol=1e-5 if dtype is float else 1e-3)
 
 
-@pytest.mark.parametrize("turn", [np.eye(3), np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]])
+@pytest.mark.parametrize("turn", [np.eye(3), *(
+    np.linalg.qr(np.random.default_rng(seed).standard_normal((3, 3)))[0] for seed in (0, 1, 6))])
 @pytest.mark.parametrize("name", ["steepest_descent", "nonlinear_cg", "sr1", "bfgs", "lbfgs", "natural_gradient", "gcr",
                                   "nltgcr", "nltgcr_adaptive"])
 @pytest.mark.parametrize("c", [1.0, 1e-10])
