@@ -60,7 +60,7 @@ def test_what_a_step_asks_for_is_counted_over_forty_of_them_and_on_a_network_usu
     steps = []
 
     @optimizer
-    def changing(problem, theta, *, t=0, pairs=(), v=0.0, history=None):
+    def changing(problem, theta, *, t=0, pairs=(), v=0.0, history=None, two=np.ones(2)):
         for t, loss in problem.losses(after=t):
             steps.append(t)
             for _ in range(41 if t == 40 else 2 if t % 2 else 1):
@@ -71,7 +71,7 @@ def test_what_a_step_asks_for_is_counted_over_forty_of_them_and_on_a_network_usu
     monkeypatch.setattr(numopt.optimizers, "changing", changing, raising=False)
     alone, vectors, kept = family.counted("changing", on_a_network=False)
     assert alone == {"gradients": (20 * 2 + 19 + 41) / 40, "products": 0, "values": 0}
-    assert steps == list(range(1, 41)) and vectors == 1 and kept == ["pairs", "v", "history"]
+    assert steps == list(range(1, 41)) and vectors == 1 and kept == ["pairs", "v", "history", "two"]
     assert family.counted("changing", on_a_network=True)[0]["gradients"] == 2.0
     monkeypatch.setattr(numopt.optimizers, "of_squares", numopt.optimizers.gauss_newton, raising=False)
     assert family.counted("of_squares", on_a_network=True)[0] == {}

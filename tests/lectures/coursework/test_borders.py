@@ -315,3 +315,123 @@ def test_a_worker_tells_where_in_the_tree_an_error_was_last_in_few_letters(tmp_p
     assert told(ValueError("no")) == "ValueError, in inner: no"
     assert told(ValueError("x" * 900)) == ("ValueError, in inner: " + "x" * 900)[:500]
     assert worker.explained(KeyError("a"), "/no") == "KeyError: 'a'"
+
+
+def names(text, of=blanks.bound):
+    tree = blanks.ast.parse(text)
+    return of(tree.body[0]) if of is blanks.bound else set(of(tree))
+
+
+@pytest.mark.parametrize("text, given", [
+    ("import a.b", {"a"}), ("import a.b as c, d", {"c", "d"}), ("from a.b import c, d as e", {"c", "e"}),
+    ("A = B = 1", {"A", "B"}), ("A, (B, *C) = 1, (2, 3)", {"A", "B", "C"}), ("A: int = 1", {"A"}), ("A += 1", {"A"}),
+    ("A[0].b += 1", {"A"}), ("A[0].append(1)", {"A"}), ("A.b[1].update(x)", {"A"}),
+    ("f(A)", set()), ("f().b(A)", set()),
+    ("for k in A:\n    B = k\n    import c.d", {"k", "B", "c"}),
+    ("if A:\n    def f(): x = 1\nelse:\n    B = 1", {"f", "B", "x"}),
+    ("with open(A) as B:\n    C = 1", {"B", "C"}),
+    ("def f(): pass", {"f"}), ("class C:\n    x = 1", {"C"}), ("1", set())])
+def test_what_a_line_at_the_top_of_a_module_gives_something_to(text, given):
+    assert names(text) == given
+
+
+def test_what_is_imported_is_told_by_its_whole_place_wherever_it_stands():
+    text = "import a.b, c as d\ndef f():\n    from e.f import g as h, i\n    import j.k as l\nfrom . import m\n"
+    assert names(text, blanks.imported) == {"a.b", "c", "e.f.g", "e.f.i", "j.k", "None.m"}
+    others = [f"import {name}.x" for name in ("torch", "jax", "tensorflow", "sklearn", "optax", "autograd")]
+    scipy = "from scipy import optimize", "import scipy.optimize as o", "from scipy.sparse.linalg import cg"
+    for line in *others, *scipy:
+        with pytest.raises(Unusable, match="f is to be written with NumPy"):
+            blanks.answered("def f(x):\n    return 0\n", f"{line}\ndef f(x):\n    return x\n", "f")
+
+
+OURS = "import numpy as np\nfrom numopt.linalg import dense\n\nHERE = 1\n\n\ndef f(x):\n    return 0\n"
+
+
+@pytest.mark.parametrize("before, needs, brought, left", [
+    ("from numopt.linalg import damped as d, slq, dense", "d(x)", "from numopt.linalg import damped as d, slq", "None"),
+    ("from numopt.linalg import *", "slq(x)", "from numopt.linalg import *", "None"),
+    ("from math import *\nimport os.path", "os.sep + pi", "from math import *\nimport os.path", "None"),
+    ("from __future__ import annotations\nfrom math import pi, tau", "pi", "from math import pi, tau", "annotations"),
+    ("HERE = 2\nAWAY = 3\nOTHER = 4", "HERE + AWAY", "AWAY = 3", "OTHER"),
+    ("A = B = 2\nB[0] = 1", "B", "A = B = 2\nB[0] = 1", "None"),
+    ("def g(x):\n    return h(x)\n\ndef h(x):\n    return K\nK = 1", "g(x)", "K = 1", "None"),
+    ("C = [1]\nC[0].append(2)\nD = [C]", "C", "C[0].append(2)", "D")])
+def test_an_answer_comes_with_what_it_needs_and_with_nothing_else(before, needs, brought, left):
+    text = blanks.answered(OURS, f"{before}\n\n\ndef f(x):\n    return {needs}\n", "f")
+    compile(text, "an answer", "exec")
+    top, _, answer = text.partition("def f(x):")
+    assert brought in top and left not in text.replace(brought, "") and f"return {needs}" in answer
+    assert text.count("HERE = ") == 1 and text.count("import numpy as np") == 1
+    lines = [line for line in top.splitlines() if line.strip()]
+    assert lines[:3] == ["import numpy as np", "from numopt.linalg import dense", "HERE = 1"]
+
+
+def test_what_others_have_is_put_before_the_class_of_a_method_and_decorators_stay_ours():
+    ours = "import numpy as np\n\n\n@one\nclass C:\n    @two\n    def f(self, x):\n        return 0\n\n    y = 1\n"
+    theirs = "K = 2\n\n\nclass C:\n    @other\n    def f(self, x):\n        return K * x\n"
+    mine = ours.partition("\n\n\n")[2].replace("return 0", "return K * x")
+    assert blanks.answered(ours, theirs, "C.f").split("\n\n\n") == ["import numpy as np", "K = 2", mine]
+
+
+def test_a_helper_of_twins_goes_whole_with_its_decorator():
+    source = "import a\n\n\n@helper(inline=1)\ndef f(x):\n    return 1\n\n\ndef g(x):\n    return 2\n"
+    assert blanks.blanked(source, ["f"]) == "import a\n\n\ndef g(x):\n    return 2\n"
+    other = blanks.blanked(source, ["g"])
+    assert "everything after its docstring" in other and "return 1" in other and "return 2" not in other
+
+
+def test_files_are_refused_from_their_largest_size_on(tmp_path):
+    """A source of 256 KiB, a notebook of 8 MiB, a zip file of 32 MiB: these, and a byte more."""
+    assert submissions.text_of("a.py", b" " * 2**18) == " " * 2**18
+    for name, most in (("a.py", 2**18), ("a.ipynb", 2**23)):
+        assert submissions.most(name) == most
+        with pytest.raises(Unusable, match=f"{name} has more than {most:,} bytes"):
+            submissions.text_of(name, b" " * (most + 1))
+    with open(tmp_path / "a.zip", "wb") as file:
+        file.truncate(2**25 + 1)
+    with pytest.raises(Unusable, match="a.zip has more than 33,554,432 bytes"):
+        submissions.unzipped(tmp_path / "a.zip", {"a.py"})
+    with open(tmp_path / "a.zip", "wb") as file:
+        file.truncate(2**25)
+    with pytest.raises(Unusable, match="not a whole zip file"):
+        submissions.unzipped(tmp_path / "a.zip", {"a.py"})
+    assert (bounds.FILES, bounds.WRITTEN, bounds.HELD) == (2000, 2**28, 3 * 2**30)
+
+
+@pytest.mark.parametrize("how, words", [
+    ("late", "it did not end in time"), ("loud", "it printed without end"), ("failed", "before it was done: the last"),
+    ("heavy", "it wrote files or took memory without end"), ("done", "it ended without a result")])
+def test_what_became_of_a_job_is_its_result_or_its_error_or_how_the_program_ended(how, words, monkeypatch):
+    def run(jailed, arguments, *, readable, writable):
+        assert jailed == "a jail" and arguments[1:] == [readable[0], readable[0] / "jobs.json", writable]
+        assert json.loads(arguments[2].read_text()) == [{"a": 1}, {}, {}]
+        np.save(writable / "0-path.npy", np.ones(2))
+        (writable / "0.done").touch()
+        (writable / "1.txt").write_text("KeyError: x")
+        return judge.jail.Ended(how, "first\nthe last\n")
+
+    monkeypatch.setattr(judge.jail, "run", run)
+    monkeypatch.setattr(judge, "planted", lambda tree, sources: tree.mkdir())
+    truths = [{"path": np.zeros(2), "given": 0}, {"path": 0}, {"path": 0}]
+    first, second, third = judge.worked({}, [{"a": 1}, {}, {}], truths, "a jail")
+    assert list(first) == ["path"] and first["path"].tolist() == [1, 1] and second == "KeyError: x"
+    assert words in third and ("last" in third) == (how == "failed") and judge.DRAWS >= 2
+
+
+def test_what_a_notebook_imports_is_laid_beside_it_without_the_answers(monkeypatch, tmp_path):
+    def tree(assignment, place, solution, requote):
+        for file in ("numopt/a.py", "lectures/coursework/jobs.py", "figures/b.py", "pyproject.toml", "README.md",
+                     "LICENSE"):
+            (place / file).parent.mkdir(parents=True, exist_ok=True)
+            (place / file).write_text(f"{file} {solution} {requote}")
+        (place / "setup.cfg").write_text("include =\n    numopt\n    numopt.*\n[other]\n")
+
+    monkeypatch.setattr(release, "tree", tree)
+    handouts.support(assignments.load("04"), tmp_path, True)
+    there = {str(file.relative_to(tmp_path / "package")): file.read_text() for file in (tmp_path / "package").rglob("*")
+             if file.is_file()}
+    assert there.pop("setup.cfg") == (
+        "include =\n    numopt\n    numopt.*\n    lectures\n    lectures.coursework\n[other]\n")
+    assert there == {file: f"{file} True False" for file in (
+        "numopt/a.py", "lectures/coursework/jobs.py", "pyproject.toml", "README.md", "LICENSE")}

@@ -176,3 +176,43 @@ def test_what_is_blanked_is_the_whole_of_a_loop_of_either_kind_and_a_hash_in_a_t
         statements, instead = blanks.answer(function)
         assert [type(part).__name__ for part in statements] == ["Assign", "Expr"] and instead[1] == "yield theta"
     assert blanks.packed("x = '#1'  # so") == "x='#1'" and blanks.packed("  a  =  1 ") == "a=1"
+
+
+def test_what_is_drawn_for_a_claim_is_its_own_and_what_its_sentence_says():
+    assignment = assignments.load("04")
+    drawn = [assignments.example(assignment, claim, 3).random() for claim in assignment.claims]
+    other = assignments.example(assignment, assignment.claims[0], 4).random()
+    assert len({*drawn, other}) == len(drawn) + 1
+    random = np.random.default_rng(0)
+    rates = np.array([assignments.between(random, 1e-4, 1) for _ in range(2000)])
+    assert ((rates > 1e-4) & (rates < 1)).all()
+    assert np.allclose([(rates < 10.0**k).mean() for k in (-3, -2, -1)], [0.25, 0.5, 0.75], atol=0.05)
+    for seed in range(5):
+        random = np.random.default_rng(seed)
+        A = assignments.positive(random, 6, 50.0)
+        assert np.allclose(A, A.T) and np.allclose(np.linalg.eigvalsh(A), np.geomspace(1, 50, 6))
+        tilted = assignments.import_module("lectures.assignments.assignment12").tilted(random)
+        assert np.linalg.eigvalsh((tilted + tilted.T) / 2)[0] > 0 and not np.allclose(tilted, tilted.T)
+        slopes = assignments.slopes(random, n=500, steps=3)["g"]
+        sizes = np.log10(np.abs(slopes).mean(axis=0))
+        assert slopes.shape == (3, 500) and np.quantile(sizes, 0.95) - np.quantile(sizes, 0.05) > 2
+        job = assignments.import_module("lectures.assignments.assignment13").backward(random)
+        dy, x_hat, gamma, s = (jobs.made(part) for part in job["arguments"])
+        assert np.allclose(x_hat.mean(axis=0), 0, atol=1e-12) and np.allclose(x_hat.var(axis=0), 1, atol=1e-3)
+        assert dy.shape == x_hat.shape and gamma.shape == s.shape == x_hat.shape[1:]
+
+
+def test_a_gradient_of_a_net_is_that_at_theta_and_a_product_that_with_v():
+    rng = np.random.default_rng(1)
+    theta, v = rng.standard_normal((2, 8))
+    net = {"sizes": [3, 2], "X": rng.standard_normal((5, 3)), "Y": np.array([0, 1, 1, 0, 1]), "seed": 0}
+    p = np.exp(net["X"] @ theta.reshape(2, 4)[:, :3].T + theta.reshape(2, 4)[:, 3])
+    p /= p.sum(axis=1, keepdims=True)
+    dz = (p - np.eye(2)[net["Y"]]) / 5
+    g = np.column_stack([dz.T @ net["X"], dz.sum(axis=0)]).ravel()
+    done = {matrix: jobs.product(net, theta, matrix, v)["result"] for matrix in ("gradient", "hessian", "gauss_newton")}
+    assert np.allclose(done["gradient"], g)
+    dz = np.array([np.diag(p_i) - np.outer(p_i, p_i) for p_i in p])
+    x = np.column_stack([net["X"], np.ones(5)])
+    assert np.allclose(done["hessian"], np.einsum("nij,nk,nl,jl->ik", dz, x, x, v.reshape(2, 4)).ravel() / 5)
+    assert np.allclose(done["hessian"], done["gauss_newton"])  # of one layer

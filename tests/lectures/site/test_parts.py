@@ -73,6 +73,12 @@ def test_a_saddle_holds_a_run_until_its_error_has_grown_and_what_leaves_is_not_d
     assert steep.tolist() == [[1e-3, 0]]
 
 
+def test_a_path_ends_before_what_is_no_number(monkeypatch):
+    places = [np.array([2.0, 1.0]), np.array([np.nan, 1.0]), np.array([1.0, 1.0])]
+    monkeypatch.setattr(explorables.optimizers, "adam", lambda problem, start, **how: iter(places))
+    assert explorables.path("adam", None, [3.0, 1.0], 9).tolist() == [[3, 1], [2, 1]]
+
+
 def test_without_noise_an_average_lags_behind_descent_whose_loss_falls_by_two_factors():
     curves = explorables.averaged(0.1, 0.0)
     k = np.arange(151)
@@ -359,6 +365,16 @@ def test_the_package_s_own_modules_are_all_told_of_each_with_what_it_is_about():
     assert not any("&lt;" not in text and "<" in text for _, text in rows)
 
 
+def test_of_a_module_the_first_paragraph_is_told_in_a_cell_of_a_table(monkeypatch, tmp_path):
+    (tmp_path / "numopt").mkdir()
+    (tmp_path / "numopt" / "a.py").write_text('"""Of |x| < 1\nand more.\n\nNot this."""\n')
+    (tmp_path / "numopt" / "b.py").write_text("x = 1\n")
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    monkeypatch.setattr(sources, "modules", lambda: ["numopt.a", "numopt.b"])
+    assert sources.overview().splitlines()[-2:] == [
+        "| [numopt.a](/api/numopt.a.md) | Of \\|x\\| &lt; 1 and more. |", "| [numopt.b](/api/numopt.b.md) |  |"]
+
+
 def test_what_a_module_offers_is_what_is_public_with_its_signature_and_its_docstring():
     text = sources.api("numopt.problems.wrappers")
     from numopt.problems import wrappers
@@ -518,12 +534,14 @@ def test_all_that_sphinx_reads_is_written(monkeypatch, tmp_path, katex):
             given.append(explored)
             self.pages, self.figures = {"lectures/01.md": "text", "index.md": "first"}, {"zigzag"}
 
+    monkeypatch.setattr(explorables, "places", lambda known=explorables.places(): known | {"damped": "code adam"})
     monkeypatch.setattr(build, "Pages", Few)
     monkeypatch.setattr(build.notebooks, "notebook", lambda file: file.stem)
     build.written(tmp_path)
     assert (tmp_path / "lectures" / "01.md").read_text() == "text" and (tmp_path / "index.md").read_text() == "first"
     assert set(given[0]) == set(explorables.places().values())
-    assert 'id="explore-adam"' in given[0]["code adam"] and 'id="explore-escape"' in given[0]["figure saddle"]
+    assert re.findall(r'id="explore-(\w+)"', given[0]["code adam"]) == ["adam", "damped"], "one beneath the other"
+    assert 'id="explore-escape"' in given[0]["figure saddle"]
     static = tmp_path / "_static"
     assert (static / "figures" / "light" / "zigzag.png").read_bytes() == (
         ROOT / "figures" / "rendered" / "zigzag.png").read_bytes()
