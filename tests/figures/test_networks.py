@@ -200,6 +200,11 @@ def test_minimum_energy_path_a_band_finds_the_pass_between_two_valleys_and_nothi
         assert_allclose(abs(g @ tau), np.linalg.norm(g), rtol=1e-5)
 
 
+def test_minimum_energy_path_no_net_is_in_two_pairs():
+    seeds = [seed for run in minimum_energy_path.runs("digits").values() for seed in (run.args[1], run.args[1] + 1)]
+    assert seeds == list(range(minimum_energy_path.SEED, minimum_energy_path.SEED + minimum_energy_path.SEEDS))
+
+
 def test_minimum_energy_path_the_ends_are_minima():
     loss = minimum_energy_path.problem("digits")
     theta = minimum_energy_path.minimum_from(loss, 0)

@@ -32,6 +32,12 @@ def test_what_is_read_is_what_was_written(tmp_path):
         assert np.asarray(seen["runs"]["b"][key]).dtype == np.asarray(value).dtype
 
 
+@pytest.mark.parametrize("name", [name for name in figures.names() if hasattr(figures.load(name), "runs")])
+def test_no_two_runs_of_a_figure_are_the_same_training(name):
+    jobs = [(run.func, run.args, sorted(run.keywords.items())) for run in figures.load(name).runs("digits").values()]
+    assert len(jobs) > 1 and all(job not in jobs[:i] for i, job in enumerate(jobs))
+
+
 def test_one_more_run_is_added_to_a_record_and_one_of_the_same_name_replaced(tmp_path):
     file = tmp_path / "records" / "one.npz"
     for run, loss in ("a", 1.0), ("b", 2.0), ("a", 3.0):
