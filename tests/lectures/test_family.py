@@ -52,6 +52,8 @@ def test_a_step_that_asks_for_more_says_so_and_so_does_a_method_that_keeps_nothi
     heads = "", "equation", "official numbers", "a step costs", "it remembers"
     assert family.row("sam", heads) == [
         "`sam`", "Foret et al. (2021), Algorithm 1 and equation 2", "`lr=0.01`, `rho=0.05`", "2 gradients", "nothing"]
+    usual = family.row("muon", heads)[2]
+    assert "`mu=0.95`" in usual and "nesterov" not in usual, "which is no number"
     assert family.row("adahessian", heads)[3:] == ["1 gradient, 1 product", "$m$, $v$"]
 
 

@@ -159,6 +159,13 @@ def test_a_picture_is_computed_with_the_parameters_that_are_given_and_drawn_larg
     assert given == [{"gamma": 3}] and imread(BytesIO(shown[0])).shape[:2] == (90, 180)
 
 
+def test_a_kernel_is_defined_without_what_it_was_registered_with():
+    text = notebooks.defined("numopt.kernels.normalization.normalized")
+    assert "@kernel" not in text and "def normalized(" in text
+    assert text.endswith('use(normalized, "numopt.kernels.normalization:normalized")')
+    assert "@optimizer\ndef adam(" in notebooks.defined("numopt.optimizers.adam")
+
+
 def test_a_lecture_is_found_by_its_number_however_it_is_written():
     for number in "03", "3", 3:
         assert notebooks.lecture(number).name == "03-momentum.md"

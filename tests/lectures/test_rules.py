@@ -95,7 +95,7 @@ def test_nothing_is_wrong_with_a_good_one(made_up):
     ("## As the sources print it\n", "## As printed\n", "As the sources print it"),
     (102 * "A line.\n", "", "lines"),
     (102 * "A line.\n", 352 * "A line.\n", "lines"),
-    ("tag{1.1}", "tag{2.1}", "not this lecture's"),
+    ("tag{1.1}", "tag{2.1}", "not this lecture's"), ("tag{1.1}", "tag{12.1}", "not this lecture's"),
     ("By (1.1)", "By (1.2)", r"no equation \(1.2\)"),
     ("By (1.1)", "$$x \\tag{1.1}$$", r"two equations are \(1.1\)"),
     ("## What goes", "- **A claim.**\n\n## What goes", "a claim without a test: - [*][*]A claim"),

@@ -202,7 +202,8 @@ def katex(monkeypatch):
 @pytest.mark.parametrize("formula, letter", [
     (r"\mathbb R", "ℝ"), (r"\mathbb E", "𝔼"), (r"\mathbb Z", "ℤ"), (r"\mathbb A", "𝔸"), (r"\mathbb k", "𝕜"),
     (r"\mathbf g", "𝐠"), (r"\mathbf Z", "𝐙"), (r"\mathbf z", "𝐳"), (r"\mathbf α", "𝛂"), (r"\mathbf ω", "𝛚"),
-    (r"\mathcal L", "ℒ"), (r"\mathcal N", "𝒩"), (r"\mathcal o", "ℴ"), (r"\boldsymbol θ", "𝜽"),
+    (r"\mathcal L", "ℒ"), (r"\mathcal N", "𝒩"), (r"\mathcal o", "ℴ"),
+    (r"\mathcal a", "𝒶"), (r"\mathcal z", "𝓏"), (r"\mathcal M", "ℳ"), (r"\boldsymbol θ", "𝜽"),
     (r"\boldsymbol a", "𝒂"), (r"\boldsymbol M", "𝑴")])
 def test_letters_of_a_variant_have_their_own_code_points(formula, letter, katex):
     assert mathematics.rendered(formula) == (
@@ -210,8 +211,15 @@ def test_letters_of_a_variant_have_their_own_code_points(formula, letter, katex)
 
 
 def test_what_is_no_letter_of_a_variant_stays(katex):
-    for formula in r"\mathbf 7", r"\mathcal θ", r"\mathbb β":
-        assert re.search(r'mathvariant="(bold|script|double-struck)">[7θβ]<', mathematics.rendered(formula))
+    for formula in r"\mathbf 7", r"\mathcal θ", r"\mathbb β", r"\mathbf ϊ":  # which is right after ω
+        assert re.search(r'mathvariant="(bold|script|double-struck)">[7θβϊ]<', mathematics.rendered(formula))
+
+
+def test_a_formula_with_a_tick_in_it_stands_between_two(monkeypatch):
+    monkeypatch.setattr(mathematics, "rendered", lambda formula, displayed=False: f"<{formula}{displayed}>")
+    for text, told in (("$x$", "{formula}`<xFalse>`"), ("$x`$", "{formula}``<x`False>``"),
+                       ("$$x$$", "\n\n```{raw} html\n<xTrue>\n```\n\n")):
+        assert pages.MATHEMATICS.sub(pages.formula, text) == told
 
 
 def test_a_formula_in_a_line_is_a_span_a_displayed_one_has_its_number_and_a_wrong_one_is_told(katex):
@@ -391,6 +399,9 @@ def test_what_a_module_offers_is_what_is_public_with_its_signature_and_its_docst
     assert "```python\nsampled_gradient(self, theta, seed=None)\n```" in text and "class Objective()" in text
     assert '<div class="docstring">f(θ), a float.</div>' in text
     tree = sources.ast.parse('def f(x):\n    """a < b"""\n\n\ndef g():\n    pass\n')
+    for arguments, told in (("self", "C()"), ("self, a, b=1", "C(a, b=1)"), ("self, *, a", "C(*, a)")):
+        made, = sources.ast.parse(f"class C:\n    def __init__({arguments}): pass\n").body
+        assert sources.signature(made) == told
     assert "a &lt; b" in sources.docstring(tree.body[0]) and sources.docstring(tree.body[1]) == ""
 
 
