@@ -71,7 +71,7 @@ def shown(figure, arrays):
             data = line.get_data_3d() if hasattr(line, "get_data_3d") else line.get_data()
             rows = " over ".join(known.get(marks(row)) or digest(row) for row in reversed(data))
             label = "" if line.get_label().startswith("_") else f", called {line.get_label()!r}"
-            marker = "" if line.get_marker() in ("None", "", None) else f" with {line.get_marker()}"
+            marker = "" if line.get_marker() in ("None", "", None) else f" with {filled(line)}{line.get_marker()}"
             found.append(f"panel {panel}, {color(line.get_color())} {dashes(line)}{marker}: {rows}{label}")
         for text in ax.texts:
             place = digest([*getattr(text, "xy", ()), *getattr(text, "xyann", text.get_position())])
@@ -114,6 +114,13 @@ def dashes(line):
 def outline(patch):
     """Of a bar its place and height, of another patch its path."""
     return (patch.get_bbox().get_points() if hasattr(patch, "get_bbox") else patch.get_path().vertices).ravel()
+
+
+def filled(line):
+    """Are its marks rings, or of another colour inside than around?"""
+    inside, around = (to_rgba(color) for color in (line.get_markerfacecolor(), line.get_markeredgecolor()))
+    strokes = line.get_marker() in tuple("x+|_1234,") or isinstance(line.get_marker(), int)
+    return "" if strokes or inside == around else "hollow " if inside[3] == 0 or inside[:3] == (1, 1, 1) else "edged "
 
 
 def content(collection, known):
