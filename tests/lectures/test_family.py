@@ -136,4 +136,6 @@ def test_numbers_are_written_in_as_few_letters_as_say_them():
 
 def test_check_says_that_a_method_is_quoted_nowhere(capsys, monkeypatch):
     monkeypatch.setattr(reading, "quoted_methods", lambda texts: {"adam"})
+    for of_a_page in "EVERYWHERE", "OF_A_LECTURE":  # the other rules, which take seconds
+        monkeypatch.setattr(rules, of_a_page, ())
     assert main(["quote", "--check"]) == 1 and "no lecture quotes momentum" in capsys.readouterr().out
