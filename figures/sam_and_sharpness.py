@@ -5,8 +5,9 @@ largest eigenvalue of the Hessian, for four distances ρ; at ρ = 0 it is gradie
 In the middle, the same divided by the curvature at which a step of SAM would change the sign of what is left along it,
 ‖g‖ / (2 ρ) (√(1 + 8 ρ / (η ‖g‖)) − 1), which falls with ‖g‖.  Below, the loss: what it costs.  Lines are means over
 four seeds, of weights and digits, and bands reach from the least to the most.  (Of 28 others 25 stay so near to
-the edge, within a quarter; three train for long at 1.4 to 1.6 times it, by descent, and one of them at ρ = 0.2 too.)
-At ρ = 0.6 it is so still; at 1, a third of the length of all weights at the start, the loss ends above its start.
+the edge, within a quarter; three train for long at 1.4 to 1.6 times it, by descent, and one of them at ρ = 0.2 as well,
+at 1.2 to 1.5 times it, as roundings have it.)  At ρ = 0.6 it is so still; at 1, a third of the length of all weights at
+the start, the loss ends above its start.
 
 Made for this course, after Foret et al. (2021) and Long and Bartlett (2024).          Lecture 13.
 """
