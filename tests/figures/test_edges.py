@@ -1,16 +1,19 @@
 """What the figures' runs begin with, how often they are looked at, and what counts as arrived: by hand."""
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from data_scripts import element_loops, side_by_side
 from figures import (
-    eigenvalue_spectrum, ill_conditioned_taylor, learning_curves, momentum_and_noise, momentum_phase_diagram,
-    piecewise_linear_rate, rate_validation, residual_polynomials, self_correction, trust_region_path, turned_valley)
+    eigenvalue_spectrum, ill_conditioned_taylor, learning_curves, method_family_tree, momentum_and_noise,
+    momentum_phase_diagram, piecewise_linear_rate, rate_validation, residual_polynomials, self_correction, sensitivity,
+    trust_region_path, turned_valley)
 from figures.making import command, digests, records, rendering
 from numopt import schedules
+from numopt.optimizer import Diverged
 from numopt.optimizers import gradient_descent
 from numopt.problems import Noisy, Quadratic
 
@@ -193,3 +196,38 @@ def test_what_a_process_has_at_most_is_in_kilobytes_where_the_system_counts_byte
     monkeypatch.setattr(side_by_side, "sys", SimpleNamespace(platform=platform))
     monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=3 * 1024))
     assert side_by_side.peak() == kilobytes
+
+
+@pytest.mark.parametrize("value, told", [(0.5, 0.5), (9.5, 9.5), (10.5, 10.0), (np.inf, 10.0), (np.nan, 10.0)])
+def test_sensitivity_a_loss_that_is_no_number_or_too_large_is_at_the_ceiling(value, told, monkeypatch):
+    class Run(dict):
+        def __iter__(self):
+            for self["t"] in range(1, 1000):
+                yield self["t"]
+
+    asked = []
+    assert sensitivity.last_loss(SimpleNamespace(value=lambda theta: asked.append(theta) or value), Run()) == told
+    assert asked == [230]
+    gone = SimpleNamespace(value=None)
+
+    def diverges():
+        raise Diverged("gone", 3)
+        yield
+
+    assert sensitivity.last_loss(gone, diverges()) == 10.0
+
+
+def test_method_family_tree_only_what_agrees_to_eight_digits_is_one_and_the_same(monkeypatch):
+    monkeypatch.setattr(method_family_tree, "panel", lambda *given: None)
+    names = [name for name, *_ in method_family_tree.lines()]
+    pairs = list(method_family_tree.same())
+    apart = np.where([name == "lookahead" for name, *_ in pairs], 1e-7, 1e-9)
+    left = np.where([name == "newton" for name in names], 1e-17, 0.25)
+    figure = method_family_tree.draw(apart, None, np.zeros((len(names), 2)), np.ones(len(names), int), left, *"wbh")
+    try:
+        texts = [text.get_text() for text in figure.axes[0].texts]
+    finally:
+        plt.close(figure)
+    settings = {name: setting for name, setting, _ in pairs}
+    assert settings["polyak"] in texts and settings["lookahead"] not in texts
+    assert texts.count("0") == 1 and texts.count("2e-01") == len(names) - 1
