@@ -435,3 +435,130 @@ def test_what_a_notebook_imports_is_laid_beside_it_without_the_answers(monkeypat
         "include =\n    numopt\n    numopt.*\n    lectures\n    lectures.coursework\n[other]\n")
     assert there == {file: f"{file} True False" for file in (
         "numopt/a.py", "lectures/coursework/jobs.py", "pyproject.toml", "README.md", "LICENSE")}
+
+
+def test_what_is_taken_out_of_a_function_is_all_but_its_docstring_and_its_own_twin():
+    source = ("@kernel(like(0), pays=lambda x: True)\ndef f(x):\n    y = x\n    return y\n\n\n@f.twin\n"
+              "def f_compiled(x):\n    return x\n\n\n@f2.twin\ndef f2_compiled(x):\n    return x\n\n\nf.known = 1\n")
+    text = blanks.blanked(source, ["f"])
+    assert "y = x" not in text and "f_compiled" not in text.replace("f2_compiled", "") and "f2_compiled" in text
+    assert text.startswith("@kernel(like(0), pays=lambda *arguments: False)\ndef f(x):\n    raise NotImplementedError(")
+    told = blanks.blanked('def f(x):\n    """Say."""\n    return x\n', ["f"], {"f": "x = 2\nreturn x"})
+    assert told == 'def f(x):\n    """Say."""\n    x = 2\n    return x\n'
+    with pytest.raises(ValueError, match="there is no g to blank"):
+        blanks.blanked(source, ["g"])
+    with pytest.raises(Unusable, match="Python cannot read the file, line 3: "):
+        blanks.answered("def f(x): pass\n", "x = 1\n\ny = = 2\n", "f")
+    assert blanks.same("def f(x): return  x\nA = 1\n", "# so\ndef f(x):\n    return x\n", "f")
+    assert not blanks.same("def f(x): return x\n", "def f(x): return -x\n", "f")
+
+
+def test_linear_operators_may_be_imported_where_ours_are():
+    theirs = "from scipy.sparse.linalg import LinearOperator\n\n\ndef f(x):\n    return LinearOperator(x)\n"
+    assert "import LinearOperator" in blanks.answered("def f(x):\n    return 0\n", theirs, "f")
+
+
+@pytest.mark.parametrize("name, about", [("01", "Dense.backward"), ("04", "adam"), ("04b", "adam"),
+                                         ("13", "normalized"), ("01", "convolution_by_weights")])
+def test_a_blank_of_a_notebook_can_be_read_with_its_answer_and_with_what_stands_in_its_place(name, about):
+    assignment, last = assignments.load(name), about.rpartition(".")[2]
+    before, answer, instead = handouts.texts(assignment, about)
+    for rest in answer, instead:
+        function, = blanks.ast.parse(f"{before}\n{rest}\n").body
+        assert function.name == last
+        assert not any("kernel" in blanks.ast.unparse(decorator) for decorator in function.decorator_list)
+    module = assignment.modules()[about]
+    ours = (judge.ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+    mine, whole = blanks.ast.parse(f"{before}\n{answer}\n"), blanks.found(blanks.ast.parse(ours), about)
+    assert list(map(blanks.ast.dump, mine.body[0].body)) == list(map(blanks.ast.dump, whole.body))
+    assert (instead.strip() == "\n".join(" " * 8 + line for line in assignment.wrong[about].splitlines()).strip()
+            if about in assignment.wrong else "yours to write" in instead)
+
+
+def test_processes_are_those_of_a_user_or_of_a_name_and_all_their_threads_count(tmp_path, monkeypatch):
+    me = os.getuid()
+    for number, (name, threads) in enumerate([(b"JAIL=one", 2), (b"JAIL=two", 1)], 1):
+        for thread in range(threads):
+            (tmp_path / f"{number}" / "task" / f"{thread}").mkdir(parents=True)
+        (tmp_path / f"{number}" / "environ").write_bytes(b"PATH=/\0" + name + b"\0A=JAIL=one\0")
+    (tmp_path / "no number").mkdir()
+    monkeypatch.setattr(bounds, "Path", lambda place: tmp_path)
+    assert bounds.already(me) == 3 and bounds.already(me + 1) == 0
+    assert {process.name for process in bounds.processes(me, b"JAIL=three")} == {"1", "2"}
+    assert {process.name for process in bounds.processes(None, b"JAIL=one")} == {"1"}
+
+
+def test_root_is_given_up_for_good_and_for_a_user_that_nobody_else_is(monkeypatch):
+    asked = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for name in "setgroups", "setresgid", "setresuid":
+        monkeypatch.setattr(os, name, lambda *given, name=name: asked.append((name, *given)))
+    bounds.become(77)
+    assert asked == [("setgroups", []), ("setresgid", 77, 77, 77), ("setresuid", 77, 77, 77)]
+    users = {bounds.nobody() for _ in range(20)}
+    assert len(users) == 20 and min(users) > bounds.NOBODY and max(users) < 2**31
+    with judge.jail.room() as folder:
+        assert folder.stat().st_mode & 0o777 == 0o711
+    assert not folder.exists()
+
+
+def test_a_job_is_plain_data_at_any_depth_and_comes_back_as_it_was():
+    from lectures.coursework import jobs
+    job = jobs.plain([np.array([1.5, 2]), (np.array([1], np.float32), 3), "text"])
+    assert json.loads(json.dumps(job)) == job
+    one, (two, three), text = jobs.made(job)
+    assert one.tolist() == [1.5, 2] and two.dtype == np.float32 and (three, text) == (3, "text")
+    rate = jobs.made({"lr": {"made": "numopt.schedules.exponential", "of": {"a": 2.0, "decay": 0.5}}})["lr"]
+    assert rate(1) / rate(2) == 2
+    assert jobs.call("numpy.divmod", (7, 2), results=("q", "r")) == {"q": 3, "r": 1}
+    assert list(jobs.call("numpy.divmod", (7, 2))) == ["result 1", "result 2"]
+    assert jobs.call("numpy.add", (7, 2)) == {"result": 9}
+
+
+def test_a_run_tells_what_stands_in_what_it_was_given_and_a_layer_what_it_has_not_written(monkeypatch):
+    from lectures.coursework import jobs
+
+    def spoils(loss, theta):
+        for _ in range(2):
+            theta -= 1
+            yield theta
+
+    monkeypatch.setattr(jobs.optimizers, "spoils", spoils, raising=False)
+    done = jobs.run("spoils", {"kind": "Rosenbrock"}, np.array([1.0, 2.0]), 5)
+    assert done["given"].tolist() == [-1, 0] and done["path"].tolist() == [[1, 2], [0, 1], [-1, 0]]
+    asked = []
+    there = SimpleNamespace(forward=lambda w, x, mode: asked.append(mode) or (x, None),
+                            backward=lambda w, saved, dy, dw: dw.put(0, 3) or dy)
+    monkeypatch.setattr(jobs.networks, "Dense", lambda *how: there)
+    done = jobs.layer(["Dense", 1, 1], np.ones(2), np.ones((1, 1)), dy=np.ones((1, 1)))
+    assert done["dw"][0] == 3 and np.isnan(done["dw"][1]) and asked[0].training
+    jobs.layer(["Dense", 1, 1], np.ones(2), np.ones((1, 1)), training=False, statistics=5)
+    assert not asked[1].training and list(asked[1].statistics) == [5]
+
+
+def test_a_page_says_each_sentence_and_what_was_wrong_as_it_is():
+    report = {"submission": "a\x07b", "points": 3, "of": 5, "claims": [
+        {"about": "adam", "points": 3, "of": 3, "sentence": "One.", "message": None},
+        {"about": "adam", "points": 0, "of": 2, "sentence": "Two.", "message": "at `x`\n<b>"}]}
+    lines = reports.page(SimpleNamespace(name="04", title="Rates."), report).splitlines()
+    assert lines == ["# Assignment 04: Rates.", "", "ab: **3 of 5 points**", "", "- ✔ 3/3 One.", "- ✘ 0/2 Two.",
+                     "  adam: `at 'x'<b>`"]
+
+
+def test_other_notebooks_are_read_too_and_all_of_their_code_together_is_bounded(tmp_path, monkeypatch):
+    def notebook(*code):
+        return json.dumps({"cells": [{"cell_type": "code", "source": text} for text in code]})
+
+    (tmp_path / "mine.ipynb").write_text(notebook("x = 1"))
+    (tmp_path / "adaptive.ipynb").write_text(notebook("x = 2"))
+    for folder in "__pycache__", ".hidden":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "adaptive.py").write_text("x = 3\n")
+    assert submissions.handed_in(tmp_path, {"adaptive.py"}) == {"adaptive.ipynb": "x = 2", "mine.ipynb": "x = 1"}
+    monkeypatch.setattr(submissions, "LARGEST", 20)
+    assert submissions.text_of("a.ipynb", notebook("x = 123456", "y = 123456").encode()) == "x = 123456\n\ny = 123456"
+    with pytest.raises(Unusable, match="the code in a.ipynb has more than 20 letters"):
+        submissions.text_of("a.ipynb", notebook("x = 123456", "y = 1234567").encode())
+    (tmp_path / "link.py").symlink_to(tmp_path / "mine.ipynb")
+    with pytest.raises(Unusable, match="link.py is a link: hand in the files themselves"):
+        submissions.handed_in(tmp_path / "link.py", {"adaptive.py"})
