@@ -8,11 +8,13 @@ from numpy.testing import assert_allclose
 
 from data_scripts import element_loops, side_by_side
 from figures import (
-    eigenvalue_spectrum, ill_conditioned_taylor, learning_curves, method_family_tree, momentum_and_noise,
-    momentum_phase_diagram, piecewise_linear_rate, rate_validation, residual_polynomials, self_correction, sensitivity,
-    trust_region_path, turned_valley)
-from figures.making import command, digests, records, rendering
+    eigenvalue_spectrum, ill_conditioned_taylor, learning_curves, matrices, method_family_tree, minimum_energy_path,
+    momentum_and_noise, momentum_phase_diagram, piecewise_linear_rate, pre_training, rate_cifar100, rate_on_boston,
+    rate_over_time_boston, rate_validation, residual_polynomials, second_order_cost, self_correction, sensitivity,
+    sgd_avoids_plateau, trust_region_path, turned_valley, unit_balls)
+from figures.making import adaptive_rate, command, digests, records, rendering
 from numopt import schedules
+from numopt.data import digits
 from numopt.optimizer import Diverged
 from numopt.optimizers import gradient_descent
 from numopt.problems import Noisy, Quadratic
@@ -231,3 +233,141 @@ def test_method_family_tree_only_what_agrees_to_eight_digits_is_one_and_the_same
         plt.close(figure)
     assert "mu = 0" in texts and "far = 0" not in texts
     assert [text for text in texts if text in ("2e-01", "0", "1e-17", "3e-16")] == ["2e-01", "0", "3e-16"]
+
+
+def test_minimum_energy_path_losses_lie_at_equal_distances_and_their_places_are_shares_of_the_length():
+    bowl, nets = Quadratic(np.eye(2)), np.array([[0.0, 0], [8, 0], [8, 16]])
+    losses, (share, length) = minimum_energy_path.losses(bowl, nets), minimum_energy_path.way(nets)
+    first, second = np.arange(8.0), 2 * np.arange(9.0)
+    assert_allclose(losses, [*first**2 / 2, *(64 + second**2) / 2])
+    assert_allclose(share * 24, [*first, *(8 + second)])
+    assert length == 24
+    along, up = minimum_energy_path.plane(nets)
+    assert_allclose(along, np.array([1, 2]) / 5**0.5)
+    assert_allclose(up, np.array([2, -1]) / 5**0.5)
+
+
+def test_minimum_energy_path_a_pair_is_of_two_seeds_and_lengths_are_those_of_the_straight_line(monkeypatch):
+    """In a bowl, between two places, of a band that some optimizer has lifted by 1 everywhere between its ends."""
+    seeds, ends = [], {4: np.array([0.0, 0, 0]), 5: np.array([3.0, 4, 0])}
+    monkeypatch.setattr(minimum_energy_path, "problem", lambda data: Quadratic(np.eye(3)))
+    monkeypatch.setattr(minimum_energy_path, "minimum_from", lambda loss, seed: seeds.append(seed) or ends[seed])
+    monkeypatch.setattr(minimum_energy_path, "momentum", lambda band, line, lr: (line, lr))
+    bent = []
+
+    def path(run, steps):
+        line, lr = run
+        nets = line.reshape(-1, 3) + [0, 0, 1.0]
+        bent.append((nets, lr, steps))
+        return [line, nets.ravel()]
+
+    monkeypatch.setattr(minimum_energy_path, "path", path)
+    found = minimum_energy_path.joined("digits", 4)
+    nets, lr, steps = bent[0]
+    assert seeds == [4, 5] and (lr, steps, len(nets)) == (0.2, 400, 20)
+    whole = np.vstack([ends[4], nets, ends[5]])
+    assert_allclose(found["length"], np.linalg.norm(np.diff(whole, axis=0), axis=1).sum() / 5)
+    assert_allclose(found["line"][[0, 84, 168]], [0, 25 / 8, 25 / 2])
+    assert_allclose(found["path"][[0, 8, 168]], [0, (nets[0] @ nets[0]) / 2, 12.5])
+    assert_allclose(found["projected"][[0, 10, -1]], [[0, 0], [10 / 21, 0.2], [1, 0]], atol=1e-12)
+    a, b = (list(axis) for axis in minimum_energy_path.AXES)
+    assert_allclose(found["plane"][5][7], 25 / 2 * (a[7]**2 + b[5]**2))
+
+
+@pytest.mark.parametrize("f, uphill", [([0, 1, 2, 3], [1, 1]), ([3, 2, 1, 0], [-1, -1]), ([0, 5, 1, 0], [1, -1])])
+def test_minimum_energy_path_the_way_along_a_band_is_towards_the_higher_neighbour(f, uphill):
+    """With a slope along x alone, and nets on a corner, what is left of the slope is what is across that way."""
+    places = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
+    slope = np.array([1.0, 0.0])
+
+    def value_and_gradient(x):
+        return f[[place.tolist() for place in places].index(x.tolist())], slope
+
+    band = minimum_energy_path.Band(SimpleNamespace(value_and_gradient=value_and_gradient), places[0], places[3], 0.3)
+    ways = np.diff(places, axis=0)
+    wanted = []
+    for i, sign in zip((1, 2), uphill):
+        tau = ways[i] if sign > 0 else ways[i - 1]
+        wanted += [slope - (slope @ tau) * tau]  # the springs are of one length
+    assert_allclose(band.gradient(places[1:3].ravel()), np.ravel(wanted))
+
+
+def test_matrices_are_of_all_the_digits_below_five_by_the_sums_of_their_rows():
+    X, Y, *_ = digits(images=True, normalise=False)
+    loss, theta = matrices.problem()
+    sums = np.einsum("nijc->ni", X.astype(float))
+    sums = (sums - sums.mean(axis=0)) / np.sqrt((sums**2).mean(axis=0) - sums.mean(axis=0)**2)
+    assert loss.n == np.isin(Y, range(5)).sum() and theta.size == 131
+    assert_allclose(loss.X, sums[np.isin(Y, range(5))], rtol=1e-8, atol=1e-10)
+    assert (loss.Y == Y[np.isin(Y, range(5))]).all()
+
+
+def test_rate_cifar100_every_image_is_on_the_left_beside_others_each_time():
+    X, Y = np.arange(10.0)[:, None, None, None] * np.ones((1, 2, 2, 1)), np.arange(10)
+    images, labels = rate_cifar100.pairs(X, Y, times=2)
+    left, right = images[:, 0, 0, 0], images[:, 0, 2, 0]
+    assert images.shape == (20, 2, 4, 1) and (labels == 10 * left + right).all()
+    assert left.tolist() == [*range(10)] * 2 and sorted(right[:10]) == sorted(right[10:]) == [*range(10)]
+    assert (right[:10] != right[10:]).any()
+    runs = rate_cifar100.runs("digits")
+    double, single = (runs[f"{name}, seed 0"] for name in ("printed, double", "printed"))
+    assert double.keywords.get("dtype") is np.float64 and "dtype" not in single.keywords
+
+
+def test_rate_on_boston_the_best_is_the_lowest_of_those_that_have_not_diverged():
+    runs = [np.array([[3.0, 2.0], [0, 0]]), np.array([[3.0, 1.0], [0, 0]]), np.full((2, 2), np.nan)]
+    assert rate_on_boston.best(runs) is runs[1] and rate_on_boston.best(runs[::-1]) is runs[1]
+    with pytest.raises(ValueError, match="every one of them diverges"):
+        rate_on_boston.best(runs[2:])
+    bowl = Quadratic([[1.0]])
+    assert_allclose(rate_on_boston.follow(gradient_descent(bowl, [4.0], lr=0.5), bowl, 2), [[8, 2, 0.5], [np.nan] * 3])
+    with np.errstate(all="ignore"):
+        assert np.isnan(rate_on_boston.follow(gradient_descent(bowl, [4.0], lr=1e200), bowl, 5)).all()
+    assert rate_over_time_boston.rises(np.array([3.0, 4, 2, 2, 5])).tolist() == [0, 3]
+
+
+def test_sgd_avoids_plateau_it_begins_with_the_frequencies_of_the_classes_and_its_plane_leads_to_the_end():
+    words = [sgd_avoids_plateau.in_words(n) for n in (1, 2, 5, 6)]
+    assert words == ["one order", "two orders", "five orders", "6 orders"]
+    walk = np.array([[0.0, 0, 0], [0, -3, 0], [1, -8, 0]])
+    first, second = sgd_avoids_plateau.plane(walk)
+    assert first @ walk[-1] > 0 and second @ walk[-1] > 0 and abs(first @ second) < 1e-12 and first[1] < -0.9
+    risk = sgd_avoids_plateau.problem()
+    z = risk.network.outputs(sgd_avoids_plateau.plateau(risk), risk.X)
+    assert_allclose(np.exp(z), np.tile(np.bincount(risk.Y) / 200, (200, 1)), atol=1e-12)
+
+
+def test_pre_training_a_layer_goes_on_from_what_the_one_below_gives_with_its_bias(monkeypatch):
+    given = []
+
+    def train(network, X, Y, theta, steps, seed, X_all, Y_all):
+        given.append(X)
+        return np.linspace(-1, 1, theta.size), [3.0, 2.0]
+
+    monkeypatch.setattr(pre_training, "train", train)
+    X = np.array([[1.0, 2.0], [0.5, -1.0]])
+    weights, losses = pre_training.greedy(X, np.array([0, 1]), 2, seed=0)
+    first = np.linspace(-1, 1, 20 * 3 + 21 * 2)[:60].reshape(20, 3)
+    assert len(given) == 12 and losses == [2.0] * 12
+    assert_allclose(given[1], np.tanh(X @ first[:, :2].T + first[:, 2]))
+    assert len(weights) == 60 + 11 * 420 + 42
+
+
+def test_words_of_a_cost_say_how_many_where_it_is_not_one():
+    assert second_order_cost.words([2.0, 1.0, 10.0]) == "2 f, g, 10 Hv"
+    assert second_order_cost.words([0.0, 1.5, 0.1]) == "1.5 g, 0.1 Hv" and second_order_cost.words([0, 0, 0]) == ""
+
+
+def test_rows_that_end_early_are_not_numbers_after_their_end():
+    found = adaptive_rate.padded([np.array([1.0, 2]), np.array([3.0]), np.array([4.0, 5, 6])])
+    assert_allclose(found, [[1, 2, np.nan], [3, np.nan, np.nan], [4, 5, 6]])
+
+
+def test_unit_balls_the_length_of_a_step_is_by_the_root_of_each_curvature():
+    H = np.array([[4.0, 0], [0, 9]])
+    d = np.array([1.0, 2.0])
+    wanted = {("LI", "whole"): np.sqrt(45), ("LI", "gradient"): np.sqrt(15), ("LI", "eigenvector"): 6,
+              ("full", "whole"): np.sqrt(40), ("full", "gradient"): np.sqrt(14), ("full", "eigenvector"): 6,
+              ("diagonal", "whole"): np.sqrt(40), ("diagonal", "eigenvector"): 6}
+    for (structure, limit), length in wanted.items():
+        assert_allclose(unit_balls.length(d, H, structure, limit), length)
