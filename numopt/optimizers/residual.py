@@ -20,7 +20,7 @@ from math import inf, sqrt
 
 import numpy as np
 
-from numopt.linalg.norms import column_norms, finite, image, inner, norm, unit
+from numopt.linalg.norms import column_norms, finite, image, inner, norm, unit, vector
 from numopt.linalg.rounding import Rounding
 from numopt.linalg.systems import Nystrom, conjugate_gradient, damped, nystrom
 from numopt.line_search import remembering
@@ -137,7 +137,7 @@ def nltgcr_adaptive(problem, theta, *, lr=1.0, cosine=0.99, every=10, curvature=
         if w > safeguard * norm(u) / (norm(Ju) or inf):
             r, pairs, linear = residual(loss, theta, curvature), (), 0
             p, v, w = orthonormal(*image(J, r))
-        if w == inf or not pairs and Rounding(J, r, theta).is_all(r):
+        if w == inf or not pairs and Rounding(J, vector(r), theta).is_all(r):
             return
         pairs = (*pairs, (p, v, w))[-window:]
         d = combined(pairs, r)
