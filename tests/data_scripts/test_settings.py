@@ -8,11 +8,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from data_scripts import __main__ as command
-from data_scripts import comparing, jobs, measurements, renewing, runs, training
+from data_scripts import comparing, experiments, jobs, measurements, renewing, runs, training
 from data_scripts.deadline import in_time
 from data_scripts.experiments import EXPERIMENTS, Method, Then
 from data_scripts.formats import DataError
-from numopt.networks import mlp
+from numopt.networks import Dropout, mlp, resnet18
 from numopt.problems import EmpiricalRisk, MiniBatch, Whole
 
 
@@ -201,3 +201,48 @@ def test_a_table_compares_where_the_quickest_has_come_to_and_the_least_that_all_
     assert comparing.ahead({"a": {"q": np.array([1, 2])}, "b": {"q": np.array([3, 4])}}, "q", -1) == "a"
     assert comparing.ahead({"a": {"q": np.array([1, 3])}, "b": {"q": np.array([3, 4])}}, "q", 1) == "nobody"
     assert comparing.ahead({"a": {"q": np.array([1, 3])}}, "q", 1) == "nobody"
+
+
+def test_networks_of_experiments_are_as_wide_as_their_images_allow_and_have_what_their_method_asks_for():
+    assert experiments.convolutional((8, 8, 1), 10).layers[0].outputs == 16
+    assert experiments.convolutional((32, 32, 3), 10).layers[0].outputs == 32
+    sizes = [experiments.narrow_resnet((side, side, 3), 10).size for side in (8, 15, 16)]
+    assert sizes == [resnet18((side, side, 3), 10, width).size for side, width in ((8, 4), (15, 4), (16, 16))]
+    methods = EXPERIMENTS["lenet"].methods
+    assert methods["Adam"].settings == {"lr": 0.1} and methods["fixed"].settings == {"lr": 0.01}
+    network = jobs.network(jobs.job("mlp_2x90", "digits", "Adam, dropout", 0))
+    assert [layer.rate for layer in network.layers if isinstance(layer, Dropout)] == [0.2, 0.2]
+    network = jobs.network(jobs.job("mlp_2x90", "digits", "Adam", 0))
+    assert not any(isinstance(layer, Dropout) for layer in network.layers)
+    assert jobs.job("mlp_2x90", "digits", "Adam", 0)[5] == 100 and jobs.job("spectrum", "digits", None, 0)[5] == 1
+
+
+def test_a_search_is_no_longer_than_the_runs_it_is_for_and_a_row_is_told_in_percent(monkeypatch):
+    asked = []
+    monkeypatch.setattr(runs, "searching", lambda *given: asked.append(given[4]) or ([], ()))
+    for epochs in 2, 50:
+        runs.jobs_of("mlp_2x90", "digits", ["Adam"], [0], epochs, False, False, True, {"runs": {}, "made": {}})
+    assert asked == [2, 3]
+    told = runs.shown({"training loss": 0.25, "test loss": 1.5, "test accuracy": 0.876})
+    assert told == "loss 0.25, test loss 1.5, accuracy 87.6 %"
+
+
+def test_a_table_has_accuracies_in_percent():
+    made = {"method": "Adam", "epochs": 1, "came": 1}
+    run = {"processor": np.array([0.0, 2.0]), "training loss": np.array([2.0, 1.0]), "test loss": np.array([2.0, 1.5]),
+           "test accuracy": np.array([0.1, 0.625])}
+    record = {"runs": {f"digits, Adam, 1 epochs, seed {k}": run for k in range(2)},
+              "made": {f"digits, Adam, 1 epochs, seed {k}": made for k in range(2)}}
+    assert "| 62.5 (62.5–62.5) |" in comparing.lines("one", "digits", record=record)[2]
+
+
+@pytest.mark.parametrize("afresh, t", [(False, 6), (True, 0)])
+def test_a_second_method_counts_on_from_the_steps_of_the_first_or_afresh(afresh, t, tmp_path, monkeypatch):
+    begun, made = [], training.optimizers.gradient_descent
+    monkeypatch.setattr(training.optimizers, "gradient_descent", lambda *given, **how: begun.append(
+        how.get("t", 0)) or made(*given, **how))
+    parts = training.parts("digits", False, first=60)
+    how = {"epochs": 3, "batch_size": 20, "seed": 0, "checkpoint": tmp_path / "a.npz"}
+    training.train_in_two(mlp([64, 10]), parts, ("newton_rate_printed", {"lr": 0.1}),
+                          ("gradient_descent", {"lr": 0.1}), after=2, afresh=afresh, **how)
+    assert begun == [t]

@@ -8,10 +8,11 @@ from numpy.testing import assert_allclose
 
 from data_scripts import element_loops, side_by_side
 from figures import (
-    eigenvalue_spectrum, ill_conditioned_taylor, learning_curves, matrices, method_family_tree, minimum_energy_path,
-    momentum_and_noise, momentum_phase_diagram, piecewise_linear_rate, pre_training, rate_cifar100, rate_on_boston,
+    eigenvalue_spectrum, eigenvectors_of_an_ellipse, ill_conditioned_taylor, learning_curves, matrices,
+    method_family_tree, minimum_energy_path, momentum_and_noise, momentum_phase_diagram, permutation_symmetry,
+    piecewise_linear_rate, pre_training, race, rate_cifar100, rate_free, rate_on_boston, rate_on_mnist,
     rate_over_time_boston, rate_validation, residual_polynomials, second_order_cost, self_correction, sensitivity,
-    sgd_avoids_plateau, trust_region_path, turned_valley, unit_balls)
+    sgd_avoids_plateau, three_balls, trust_region_path, turned_valley, unit_balls)
 from figures.making import adaptive_rate, command, digests, records, rendering
 from numopt import schedules
 from numopt.data import digits
@@ -371,3 +372,42 @@ def test_unit_balls_the_length_of_a_step_is_by_the_root_of_each_curvature():
               ("diagonal", "whole"): np.sqrt(40), ("diagonal", "eigenvector"): 6}
     for (structure, limit), length in wanted.items():
         assert_allclose(unit_balls.length(d, H, structure, limit), length)
+
+
+def test_eigenvectors_of_an_ellipse_by_the_root_of_h_level_lines_are_circles():
+    found = eigenvectors_of_an_ellipse.compute(curvatures=(0.5, 3.0), direction=(1.0, 2.0), at=100)
+    assert_allclose(np.linalg.norm(found["circles"], axis=2), np.sqrt([[1.0], [2.25]]) * np.ones((1, 361)))
+
+
+def test_three_balls_a_step_leads_down():
+    found = three_balls.compute(slope=3.66, points=8)
+    around = found["around"]
+    for ball in "sign", "euclidean", "spectral":
+        turned = found[f"{ball}: turned"]
+        assert (np.cos(turned - around) > 0.7).all()
+        assert found[f"{ball}: step"] @ [np.cos(3.66), np.sin(3.66)] < 0
+
+
+def test_permutation_symmetry_three_copies_are_the_corners_of_a_triangle_with_equal_sides():
+    places = []
+    theta = np.random.default_rng(0).standard_normal(permutation_symmetry.NETWORK.size)
+    permutation_symmetry.plane(SimpleNamespace(value=lambda place: places.append(place) or 0.0), theta)
+    places = np.array(places).reshape(31, 31, -1)
+    x, y = (places[15, 25] - places[15, 15]), (places[25, 15] - places[15, 15])  # one unit along each axis
+    assert_allclose([np.linalg.norm(x), x @ y], [np.linalg.norm(y), 0], rtol=1e-9, atol=1e-9)
+    assert_allclose(places[15, 25], theta)
+
+
+def test_races_and_rates_begin_where_they_are_said_to():
+    random = np.random.default_rng(0)
+    for name, low, high in (("eta_minus", 0.2, 0.9), ("eta_plus", 1.05, 2), ("alpha", 0.1, 1), ("mu", 0, 0.99),
+                            ("beta2", 0, 0.999), ("lr", 1e-4, 10), ("k", 2, 20), ("window", 2, 50)):
+        drawn = np.array([race.RANGES[name](random) for _ in range(400)])
+        assert low <= drawn.min() and drawn.max() <= high and drawn.max() - drawn.min() > 0.9 * (high - low) - 1
+    starts = [rate_free.problem("houses", "digits", seed)[1] for seed in (0, 1)]
+    assert not np.isclose(*starts).any() and 0.03 < np.std(starts) < 0.2
+    settings = rate_on_mnist.SETTINGS["digits"]
+    begun = {name: run.args[2] for name, run in rate_on_mnist.runs("digits").items()}
+    for name in begun:
+        wanted = "low" if "low" in name else "searched" if "searched" in name else "start"
+        assert begun[name] == settings[wanted]
