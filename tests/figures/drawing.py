@@ -11,7 +11,7 @@ while it is drawn, and of bars, areas, pictures and the places of words, four le
 import sys
 from functools import cache
 from hashlib import sha256
-from itertools import combinations, product
+from itertools import combinations
 from pathlib import Path
 from zlib import crc32
 
@@ -26,7 +26,7 @@ from figures.making.style import METHODS
 
 SHOWN = Path(__file__).parent / "shown"
 ROWS = 600    # an array of more rows than this is not drawn row by row
-FACTORS = {"": 1, "100 × ": 100, "−": -1, "abs ": np.abs}
+FACTORS = {"": np.asarray, "100 × ": lambda row: 100 * np.asarray(row), "−": np.negative, "abs ": np.abs}
 DASHES = {"solid": "-", "dashed": "--", "dotted": ":", "dashdot": "-.", "-": "-", "--": "--", ":": ":", "-.": "-."}
 NUMBERS = ScalarFormatter, LogFormatter, NullFormatter  # no words stand at the ticks of such an axis: not asked for
 
@@ -60,7 +60,7 @@ def settled(name, arrays):
 
 def shown(figure, arrays):
     """One line of text for each thing that is drawn."""
-    known, colors, found = sources(arrays), {}, []
+    known, colors, found = Sources(arrays), {}, []
 
     def color(it):
         return f"colour {colors.setdefault(to_rgba(it), len(colors))}"
@@ -69,7 +69,7 @@ def shown(figure, arrays):
         found.append(f"panel {panel}: {heading(ax)}")
         for line in ax.get_lines():
             data = line.get_data_3d() if hasattr(line, "get_data_3d") else line.get_data()
-            rows = " over ".join(known.get(marks(row)) or digest(row) for row in reversed(data))
+            rows = " over ".join(known.get(row) or digest(row) for row in reversed(data))
             label = "" if line.get_label().startswith("_") else f", called {line.get_label()!r}"
             marker = "" if line.get_marker() in ("None", "", None) else f" with {filled(line)}{line.get_marker()}"
             found.append(f"panel {panel}, {color(line.get_color())} {dashes(line)}{marker}: {rows}{label}")
@@ -84,7 +84,7 @@ def shown(figure, arrays):
             found.append(f"panel {panel}: a {type(collection).__name__} {content(collection, known)}")
         for image in ax.images:
             numbers = image.get_array()
-            found.append(f"panel {panel}: a picture of {known.get(marks(numbers)) or digest(numbers)}")
+            found.append(f"panel {panel}: a picture of {known.get(numbers) or digest(numbers)}")
     for text in figure.texts:
         found.append(f"the words {text.get_text()!r}")
     for legend in figure.legends:
@@ -129,33 +129,52 @@ def content(collection, known):
         return f"at {digest(collection.levels)}"
     numbers = collection.get_array()
     if numbers is not None:
-        return f"of {known.get(marks(numbers)) or digest(numbers)}"
+        return f"of {known.get(numbers) or digest(numbers)}"
     paths = [path.vertices.ravel() for path in collection.get_paths()]
     return f"at {digest(np.concatenate([numbers_of(collection.get_offsets()), *paths]))}"
 
 
-def sources(arrays):
-    """{marks of a row of numbers: where it stands}, for the rows and columns of all arrays, and their means."""
-    known = {}
-    for key, value in arrays.items():
-        value = np.asarray(value)
-        if value.dtype.kind not in "fiu" or value.ndim == 0:
-            continue
-        ways = [(key, value)]
-        if value.ndim > 1:
-            ways += [(f"mean of {key}", np.mean(value, axis=-2)), (f"median of {key}", np.median(value, axis=-2))]
-        if value.ndim == 2:
-            ways += [(f"column of {key}", value.T), (f"all of {key}", value.ravel())]
-        if value.ndim == 3:
-            ways += [(f"column of {key}", np.swapaxes(value, 1, 2)), (f"all of {key}", value.reshape(len(value), -1))]
-        for (name, rows), (factor, times) in product(ways, FACTORS.items()):
-            if rows.size // rows.shape[-1] > ROWS:
+class Sources:
+    """The rows and columns of all arrays, and their means: get(row) says where such a row stands first."""
+
+    def __init__(self, arrays):
+        self.blocks, ends = [], []  # (name, places, rows, factor), and the numbers that the rows begin and end with
+        for key, value in arrays.items():
+            value = np.asarray(value)
+            if value.dtype.kind not in "fiu" or value.ndim == 0:
                 continue
-            rows = times(rows) if callable(times) else times * rows
-            for place in np.ndindex(rows.shape[:-1]):
-                known.setdefault(marks(rows[place]), f"{factor}{name}{list(place) or ''}")
-    known.pop(None, None)
-    return known
+            ways = [(key, value)]
+            if value.ndim > 1:
+                ways += [(f"mean of {key}", np.mean(value, axis=-2)), (f"median of {key}", np.median(value, axis=-2))]
+            if value.ndim == 2:
+                ways += [(f"column of {key}", value.T), (f"all of {key}", value.ravel())]
+            if value.ndim == 3:
+                ways += [(f"column of {key}", np.swapaxes(value, 1, 2)),
+                         (f"all of {key}", value.reshape(len(value), -1))]
+            for name, rows in ways:
+                places = list(np.ndindex(rows.shape[:-1]))
+                if len(places) <= ROWS:
+                    rows = rows.reshape(len(places), -1)
+                    finite = np.isfinite(rows)
+                    first, last = finite.argmax(axis=1), rows.shape[1] - 1 - finite[:, ::-1].argmax(axis=1)
+                    for factor, times in FACTORS.items():
+                        self.blocks.append((factor + name, places, rows, times))
+                        ends.append(times([rows[range(len(rows)), at] for at in (first, last)]))
+        self.ends = np.concatenate(ends, axis=1) if ends else np.empty((2, 0))
+        self.begins = np.cumsum([0] + [len(places) for _, places, *_ in self.blocks])
+
+    def get(self, row):
+        wanted = marks(row)
+        if wanted is None:
+            return None
+        ends = np.array(wanted[1:3], float)[:, None]
+        for number in np.flatnonzero((np.abs(self.ends - ends) <= 1e-4 * np.abs(ends)).all(axis=0)):
+            block = self.begins.searchsorted(number, side="right") - 1
+            name, places, rows, times = self.blocks[block]
+            place = number - self.begins[block]
+            if marks(times(rows[place])) == wanted:
+                return f"{name}{list(places[place]) or ''}"
+        return None
 
 
 def marks(row):
