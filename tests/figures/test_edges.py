@@ -11,8 +11,8 @@ from figures import (
     eigenvalue_spectrum, eigenvectors_of_an_ellipse, ill_conditioned_taylor, learning_curves, matrices,
     method_family_tree, minimum_energy_path, momentum_and_noise, momentum_phase_diagram, permutation_symmetry,
     piecewise_linear_rate, pre_training, race, rate_cifar100, rate_free, rate_on_boston, rate_on_mnist,
-    rate_over_time_boston, rate_validation, residual_polynomials, second_order_cost, self_correction, sensitivity,
-    sgd_avoids_plateau, three_balls, trust_region_path, turned_valley, unit_balls)
+    rate_over_time_boston, rate_validation, residual_polynomials, second_order_cost, saddle, self_correction,
+    sensitivity, sgd_avoids_plateau, three_balls, trust_region_path, turned_valley, unit_balls)
 from figures.making import adaptive_rate, command, digests, records, rendering
 from numopt import schedules
 from numopt.data import digits
@@ -330,9 +330,11 @@ def test_rate_on_boston_the_best_is_the_lowest_of_those_that_have_not_diverged()
 def test_sgd_avoids_plateau_it_begins_with_the_frequencies_of_the_classes_and_its_plane_leads_to_the_end():
     words = [sgd_avoids_plateau.in_words(n) for n in (1, 2, 5, 6)]
     assert words == ["one order", "two orders", "five orders", "6 orders"]
-    walk = np.array([[0.0, 0, 0], [0, -3, 0], [1, -8, 0]])
-    first, second = sgd_avoids_plateau.plane(walk)
-    assert first @ walk[-1] > 0 and second @ walk[-1] > 0 and abs(first @ second) < 1e-12 and first[1] < -0.9
+    for signs in ([1, 1, 1], [-1, 1, 1], [1, -1, 1], [-1, -1, 1]):
+        walk = np.array([[0.0, 0, 0], [0, -3, 0], [1, -8, 0]]) * signs
+        first, second = sgd_avoids_plateau.plane(walk)
+        assert first @ walk[-1] > 0 and second @ walk[-1] > 0 and abs(first @ second) < 1e-12
+        assert first[1] * signs[1] < -0.9
     risk = sgd_avoids_plateau.problem()
     z = risk.network.outputs(sgd_avoids_plateau.plateau(risk), risk.X)
     assert_allclose(np.exp(z), np.tile(np.bincount(risk.Y) / 200, (200, 1)), atol=1e-12)
@@ -411,3 +413,8 @@ def test_races_and_rates_begin_where_they_are_said_to():
     for name in begun:
         wanted = "low" if "low" in name else "searched" if "searched" in name else "start"
         assert begun[name] == settings[wanted]
+
+
+def test_saddle_every_noisy_run_has_noise_of_its_own():
+    noisy = saddle.compute(seeds=3)["noisy"]
+    assert len(np.unique(np.round(noisy[:, 5, 1], 12))) == 3 and not noisy[:, 0, 1].any()
