@@ -37,7 +37,7 @@ def sr1(problem, theta, *, eta=1e-3, t=0, radius=1.0, B=None, first=None):
     for t, loss in remembering(problem.losses(after=t)):
         f, g = loss.value_and_gradient(theta)
         M, first = initial(B, g, radius), norm(g) if first is None else first
-        s = steihaug(M, g, radius, first=first, theta=theta)
+        s = steihaug(M, g, radius, first=first)
         if np.array_equal(theta + s, theta):
             return
         f_new, g_new = loss.value_and_gradient(theta + s)
