@@ -275,7 +275,7 @@ def test_it_ends_when_no_step_is_left_and_stays_where_it_starts_at_the_answer():
 @pytest.mark.parametrize("scaling", ["levenberg", "marquardt"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_it_ends_at_the_answer_whatever_the_rounding_and_the_units(scaling, dtype):
-    """Where it waited for a step that changes no digit it went on for ever, from most of these starts."""
+    """Where it waited for a step that changes no digit it went on for ever, from some of these starts."""
     for seed in range(12):
         random = np.random.default_rng(seed)
         n = int(random.integers(1, 7))
