@@ -581,9 +581,10 @@ def test_labels_out_of_range_are_found(cache, tmp_path, capsys):
         wrong[column] = label
         code = converted_from("cifar100", tmp_path, {"test.bin": bytes(wrong)})
         assert_refused(code, capsys, "test.bin", "record 0", f"label {label}")
-    wrong = idx_bytes(np.array([1, 2, 3, 4, 5, 60], np.uint8))
-    code = converted_from("mnist", tmp_path, {"train-labels-idx1-ubyte": wrong})
-    assert_refused(code, capsys, "train-labels-idx1-ubyte", "record 5", "label 60")
+    for label in 10, 60:
+        wrong = idx_bytes(np.array([1, 2, 3, 4, 9, label], np.uint8))
+        code = converted_from("mnist", tmp_path, {"train-labels-idx1-ubyte": wrong})
+        assert_refused(code, capsys, "train-labels-idx1-ubyte", "record 5", f"label {label}", "0 to 9")
 
 
 def test_records_of_a_wrong_length_are_found(cache, tmp_path, capsys):
@@ -669,6 +670,16 @@ def test_every_published_file_has_a_size_and_a_sum_and_every_address_is_there():
         assert set(source.prefixes) <= {file.name for file in source.files}
     sums = [file.sha256 for source in SOURCES.values() for file in source.files]
     assert len(set(sums)) == len(sums)
+
+
+def test_every_published_file_is_as_long_as_its_images_and_labels_are():
+    for name in "mnist", "fashion_mnist":  # two zero bytes, the type, the number of axes, and four bytes for each axis
+        assert {file.name: file.size for file in SOURCES[name].files} == {
+            f"{part}-{what}": 4 + 4 * axes + n * each for part, n in (("train", 60_000), ("t10k", 10_000))
+            for what, axes, each in (("images-idx3-ubyte", 3, 28 * 28), ("labels-idx1-ubyte", 1, 1))}
+    for name, labels, parts in ("cifar10", 1, [10_000] * 6), ("cifar100", 2, [50_000, 10_000]):
+        assert SOURCES[name].record == labels + 3 * 32 * 32
+        assert [file.size for file in SOURCES[name].files] == [n * (labels + 3 * 32 * 32) for n in parts]
 
 
 def test_a_file_that_may_be_cut_is_made_of_records_and_a_beginning_has_as_many_as_its_name_says():

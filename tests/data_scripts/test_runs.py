@@ -343,8 +343,8 @@ def test_with_numbers_of_ones_own_a_run_is_the_one_that_a_search_names_the_same(
 
 @pytest.mark.parametrize("words, numbers", [
     (["window=5"], {"window": 5}), (["lr=1", "damping=0"], {"lr": 1, "damping": 0}), (["lr=3.2e-4"], {"lr": 3.2e-4}),
-    ([], {})])
-def test_a_whole_number_stays_one(words, numbers):
+    (["lr=-0.1234", "damping=1234"], {"lr": -0.1234, "damping": 1234}), ([], {})])
+def test_a_whole_number_stays_one_and_four_digits_are_taken(words, numbers):
     read = runs.changed("mlp_2x90", ["nlTGCR"], words)
     assert read == numbers and all(type(read[name]) is type(number) for name, number in numbers.items())
 

@@ -13,6 +13,7 @@ from data_scripts.deadline import in_time
 from data_scripts.experiments import EXPERIMENTS, Method, Then
 from data_scripts.formats import DataError
 from numopt.networks import Dropout, mlp, resnet18
+from numopt.optimizer import Diverged
 from numopt.problems import EmpiricalRisk, MiniBatch, Whole
 
 
@@ -246,3 +247,25 @@ def test_a_second_method_counts_on_from_the_steps_of_the_first_or_afresh(afresh,
     training.train_in_two(mlp([64, 10]), parts, ("newton_rate_printed", {"lr": 0.1}),
                           ("gradient_descent", {"lr": 0.1}), after=2, afresh=afresh, **how)
     assert begun == [t]
+
+
+@pytest.mark.parametrize("afresh, diverges_in, whole_epochs", [
+    (False, 1, 0), (False, 2, 1), (False, 3, 2), (False, 4, 3), (False, 9, 4),
+    (True, 1, 0), (True, 2, 1), (True, 3, 0), (True, 4, 1), (True, 9, 4)])
+def test_a_second_method_takes_over_only_from_a_first_that_came_to_the_end_of_its_epochs(
+        afresh, diverges_in, whole_epochs, tmp_path, monkeypatch):
+    methods, one_epoch = [], training.one_epoch
+
+    def epoch(run, *given):
+        methods.append(run.name)
+        if len(methods) == diverges_in:
+            raise Diverged("by hand", 0)
+        one_epoch(run, *given)
+
+    monkeypatch.setattr(training, "one_epoch", epoch)
+    parts = training.parts("digits", False, first=60)
+    how = {"epochs": 4, "batch_size": 20, "seed": 0, "checkpoint": tmp_path / "a.npz"}
+    table = training.train_in_two(mlp([64, 10]), parts, ("momentum", {"lr": 0.1}), ("gradient_descent", {"lr": 0.1}),
+                                  after=2, afresh=afresh, **how)
+    assert methods[:2] == ["momentum"] * min(2, diverges_in) and set(methods[2:]) <= {"gradient_descent"}
+    assert len(methods) == min(diverges_in, 6 if afresh else 4) and len(table["training loss"]) == 1 + whole_epochs

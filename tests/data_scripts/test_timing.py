@@ -356,6 +356,20 @@ def test_what_a_method_loads_at_its_first_use_is_not_taken_for_a_matrix_of_all_w
     assert step_costs.on_tiny(first_use_descent) == ([0.0, 1.0, 0.0], None) and loaded
 
 
+@pytest.mark.parametrize("share, said", [(0.5, None), (1.1, "a matrix with a row for every weight")])
+def test_a_matrix_of_all_weights_is_told_from_what_is_about_half_of_one(share, said):
+    @optimizer
+    def keeping_descent(problem, theta, *, t=0):
+        """Keeps so many numbers, and what else it needs is little beside them."""
+        kept = np.ones(int(share * theta.size**2))
+        for t, loss in problem.losses(after=t):
+            theta = theta - 0.1 * kept[0] * loss.gradient(theta)
+            yield theta
+
+    asked, why = step_costs.on_tiny(keeping_descent)
+    assert why == said and (asked is None) == (said is not None)
+
+
 def test_the_cost_of_each_method_is_measured_beside_adam_and_a_method_that_ends_begins_again(monkeypatch):
     clock = iter(range(10**6))
     monkeypatch.setattr(step_costs.time, "perf_counter", lambda: next(clock))
@@ -365,6 +379,35 @@ def test_the_cost_of_each_method_is_measured_beside_adam_and_a_method_that_ends_
     assert cost["small | momentum"] == cost["small | gcr"] == [0.1, 1.0]  # ten steps of each a second
     assert list(cost["asked"]) == ["momentum", "gcr"] and list(cost["cannot"]) == ["gauss_newton"]
     assert all(name in "".join(step_costs.report(cost)) for name in ("momentum", "gcr", "gauss_newton", "small"))
+
+
+@pytest.mark.parametrize("seconds, both", [
+    (0, [1, 0.25]), (58, [1, 0.25]), (59, [2, 1.625]), (98, [2, 1.625]), (99, [2, 2]), (1e9, [2.5, 2.5])])
+def test_a_cost_is_told_in_steps_of_adam_by_the_median_of_up_to_four_turns_as_time_allows(seconds, both, monkeypatch):
+    """Ten steps of the method take 10, 30, 20 and 70 seconds, and as many of Adam, turn by turn, 40, 10, 10 and 10."""
+    now, lasts, asked = [0.0], {"momentum": [3, 10, 30, 20, 70], "adam": [5, 40, 10, 10, 10]}, []
+
+    def period(who, number=10):
+        asked.append(number)
+        now[0] += (lasting := lasts[who].pop(0))
+        return lasting / number
+
+    monkeypatch.setattr(step_costs, "forever", lambda method, *given: method.__name__)
+    monkeypatch.setattr(step_costs, "period", period)
+    monkeypatch.setattr(step_costs.time, "perf_counter", lambda: now[0])
+    found = step_costs.of_methods_on(mlp((6, 5, 10)), ["momentum"], seconds)
+    assert_allclose(found["momentum"], both)
+    assert asked[:3] == [3, 3, 10]  # the first steps are not counted
+
+
+def test_a_cost_is_printed_as_times_of_adam_on_every_net_and_with_what_is_asked_for(monkeypatch):
+    monkeypatch.setattr(step_costs, "NETS", {"one": None, "two": None})
+    cost = {"one | kfac": [0.5, 7.25], "two | kfac": [9.0, 3.5], "one | adam": [0.1, 1.0], "two | adam": [0.2, 1.0],
+            "asked": {"kfac": [0.0, 1.5, 2.25], "adam": [0, 1, 0]}, "cannot": {"bfgs": "a matrix"}}
+    assert [line.split() for line in step_costs.report(cost)[1:]] == [
+        ["a", "step", "in", "steps", "of", "Adam", "one", "two", "values", "gradients", "products"],
+        ["kfac", "7.25", "3.50", "0.0", "1.5", "2.2"], ["adam", "1.00", "1.00", "0.0", "1.0", "0.0"],
+        ["bfgs", "a", "matrix"]]
 
 
 def test_whoever_is_measured_takes_steps_on_images_too():
