@@ -165,6 +165,15 @@ def test_level_lines_lie_where_the_paths_are_and_each_at_one_height_of_the_funct
     assert {int(np.argmin(np.abs(known - np.mean(line)))) for line in heights} == set(range(6))
 
 
+def test_of_a_level_line_every_second_point_is_drawn_and_nothing_of_one_with_three(monkeypatch):
+    import contourpy
+    lines = [np.column_stack([np.arange(count) / 3, np.zeros(count)]) for count in (3, 4, 5)]
+    monkeypatch.setattr(contourpy, "contour_generator", lambda x, y, z: SimpleNamespace(lines=lambda level: lines))
+    told = explorables.ground(Quadratic(np.eye(2)), [{"path": [[11.9, -11.9], [0.0, 0.0], [0.0, 12.0], [12.1, 0.0]]}])
+    assert told["lines"] == 6 * [[[0, 0], [0.667, 0]], [[0, 0], [0.667, 0], [1.33, 0]]]
+    assert_allclose(told["box"], [-1.29, 13.19, -13.19, 1.29])  # a tenth and 0.1 around what is nearer than 12
+
+
 def test_what_moves_is_data_in_the_page_that_cannot_end_its_script():
     text = explorables.markup("one", {"title": "a </script> b", "results": [1, 2]})
     inside, = re.findall(r'<script type="application/json">(.*?)</script>', text)
@@ -332,6 +341,18 @@ def test_the_first_page_lists_each_lecture_with_what_it_quotes_once_and_leads_to
     assert re.findall(r":caption: (.*)", text) == ["Lectures", "Beside them", "Assignments", "The code"]
 
 
+def test_of_a_lecture_s_row_methods_are_named_once_in_the_order_of_their_loops(site, tmp_path, monkeypatch):
+    page = tmp_path / "07-made-up.md"
+    page.write_text("# 7 Made up\n" + "".join(f"<!-- code: {name} -->\n<!-- end -->\n" for name in (
+        "numopt.optimizers.sam", "numopt.optimizers.adam", "numopt.linalg.cg", "numopt.optimizers.newton.sam",
+        "numopt.optimizers.adam")), encoding="utf-8")
+    monkeypatch.setattr(quoting, "files", lambda: [page])
+    monkeypatch.setattr(pages.Pages, "files", staticmethod(lambda: [page, tmp_path / "notation.md"]))
+    text = site.index()
+    assert "\n| [7 Made up](/lectures/07-made-up.md) | sam, adam |\n" in text
+    assert re.findall(r"^/(.*)$", text, re.MULTILINE) == ["lectures/07-made-up", "lectures/notation", "api", "source"]
+
+
 def test_an_assignment_s_sheet_leads_to_its_lecture(site):
     text = site.assignment("04b")
     assert f"[lecture 4.](/lectures/{LECTURE.name})." in text or f"[lecture 4](/lectures/{LECTURE.name})." in text
@@ -403,6 +424,46 @@ def test_what_a_module_offers_is_what_is_public_with_its_signature_and_its_docst
         made, = sources.ast.parse(f"class C:\n    def __init__({arguments}): pass\n").body
         assert sources.signature(made) == told
     assert "a &lt; b" in sources.docstring(tree.body[0]) and sources.docstring(tree.body[1]) == ""
+
+
+def test_of_what_is_private_or_within_a_function_nothing_is_offered_and_of_methods_those_that_say_what_they_do(
+        monkeypatch, tmp_path):
+    (tmp_path / "a.py").write_text('''"""Of a & b."""
+
+class C:
+    """A class."""
+
+    def __init__(self, x): pass
+
+    def told(self, *, y=2):
+        """What it does."""
+
+    def untold(self): pass
+
+    def _hidden(self):
+        """Nobody's business."""
+
+class _Hidden:
+    """Nobody's."""
+
+def f(x):
+    """What <it> does."""
+    def inner():
+        """Nobody's."""
+
+def g(x=1): pass
+
+def _hidden():
+    """Nobody's."""
+''')
+    monkeypatch.setattr(sources, "import_module", lambda module: SimpleNamespace(__file__=tmp_path / "a.py"))
+    text = sources.api("numopt.a")
+    assert text.startswith("---\norphan: true\n---\n# numopt.a\n") and "[source](/source/numopt/a.py.md)" in text
+    assert re.findall(r"^(#+ .*|(?:class )?\w+\(.*\)|<div.*</div>)$", text, re.MULTILINE) == [
+        "# numopt.a", '<div class="docstring">Of a &amp; b.</div>',
+        "## C", "class C(x)", '<div class="docstring">A class.</div>',
+        "### told", "told(self, *, y=2)", '<div class="docstring">What it does.</div>',
+        "## f", "f(x)", '<div class="docstring">What &lt;it&gt; does.</div>', "## g", "g(x=1)"]
 
 
 # ------------------------------------------------------------------------------------------------------ a build
