@@ -223,6 +223,22 @@ def test_one_objective_without_a_limit_a_step_falls_like_one_over_lambda_and_wit
                 assert_allclose(slope[1], expected, rtol=1e-3, err_msg=name)
 
 
+def test_one_objective_a_dot_stands_where_there_is_a_gradient_and_no_guard(arrays):
+    lam, ratio = (arrays("one_objective")[key] for key in ("lam", "ratio"))
+    assert np.array_equal(np.isfinite(lam), np.isfinite(ratio)) and (ratio[np.isfinite(ratio)] > 0).all()
+    dots = dict(zip(one_objective.SETTINGS, np.isfinite(lam).sum(axis=1)))
+    whole, theta = one_objective.problem()
+    theta = one_objective.path(one_objective.adam(whole, theta, lr=0.03), 30)[-1]
+    risk = one_objective.EmpiricalRisk(one_objective.NETWORK, whole.X, whole.Y, batch_size=20)
+    D = [one_objective.hutchinson(risk.loss(t), theta, 0, t) for t in range(1, 7)]
+    assert dots["sophia"] == np.count_nonzero(0.99**np.arange(6) @ D[::-1] > 0) < theta.size
+    for name in "gradient_descent", "normalized_descent", "sign_descent", "adagrad", "adam", "adahessian":
+        assert dots[name] == theta.size, name
+    assert dots["full_matrix_adagrad"] == 6, "a matrix of six gradients"
+    for name in "natural_gradient", "normalized_natural_gradient", "gradient_norm_normalized", "eigenbasis_normalized":
+        assert dots[name] == 20 * (one_objective.NETWORK.output_size - 1), "20 examples, whose probabilities sum to 1"
+
+
 def test_one_objective_draws_these_points_beside_these_names(arrays):
     drawn = arrays("one_objective")
     figure = one_objective.draw(**drawn)
