@@ -419,7 +419,8 @@ def test_what_became_of_a_job_is_its_result_or_its_error_or_how_the_program_ende
     assert words in third and ("last" in third) == (how == "failed") and judge.DRAWS >= 2
 
 
-def test_what_a_notebook_imports_is_laid_beside_it_without_the_answers(monkeypatch, tmp_path):
+@pytest.mark.parametrize("solution", [True, False])
+def test_what_a_notebook_imports_is_laid_beside_it_with_the_answers_for_teachers_alone(solution, monkeypatch, tmp_path):
     def tree(assignment, place, solution, requote):
         for file in ("numopt/a.py", "lectures/coursework/jobs.py", "figures/b.py", "pyproject.toml", "README.md",
                      "LICENSE"):
@@ -428,12 +429,12 @@ def test_what_a_notebook_imports_is_laid_beside_it_without_the_answers(monkeypat
         (place / "setup.cfg").write_text("include =\n    numopt\n    numopt.*\n[other]\n")
 
     monkeypatch.setattr(release, "tree", tree)
-    handouts.support(assignments.load("04"), tmp_path, True)
+    handouts.support(assignments.load("04"), tmp_path, solution)
     there = {str(file.relative_to(tmp_path / "package")): file.read_text() for file in (tmp_path / "package").rglob("*")
              if file.is_file()}
     assert there.pop("setup.cfg") == (
         "include =\n    numopt\n    numopt.*\n    lectures\n    lectures.coursework\n[other]\n")
-    assert there == {file: f"{file} True False" for file in (
+    assert there == {file: f"{file} {solution} False" for file in (
         "numopt/a.py", "lectures/coursework/jobs.py", "pyproject.toml", "README.md", "LICENSE")}
 
 

@@ -23,6 +23,20 @@ def test_rounding_agrees_and_more_than_that_does_not_and_is_told_by_its_place(te
     assert test({}, changed(given=[6.0]), TRUTH) == holding.WRITTEN_INTO
 
 
+def test_of_several_mistakes_the_first_is_told():
+    for path, place in (([[1, 9], [9, 9]], "step 0, coordinate 1"), ([[1, 2], [9, 9]], "step 1, coordinate 0")):
+        assert holding.agrees({}, changed(path=path, given=[9]), TRUTH).startswith(f"at {place}: ")
+    assert holding.agrees({}, {"y": np.array([1.0, 9, 9])}, {"y": np.ones(3)}) == "at y[1]: expected 1, got 9"
+    job, truth = {"with": {"lr": 0.5}, "steps": 3}, {"path": np.array([[1.5, 0], [1.0, 0], [0.5, 0], [0.0, 0]])}
+    for places, said in (([1.5, 1.0, 0.4, -0.2], "step 2 has the length 0.6; expected 0.5"),
+                         ([1.5, 1.0, 1.5, 2.0], "step 2 leads away")):
+        path = np.column_stack([places, np.zeros(4)])
+        assert holding.one_length(job, {"path": path}, truth) == said
+    job, truth = {"with": {"lr": 0.1}}, {"path": np.array([[0.0, 0, 0], [-7.0, 3, 1]])}
+    assert holding.first_step(job, {"path": np.array([[0.0, 0, 0], [-0.1, 0.2, 0.3]])}, truth) == (
+        "coordinate 1 moved by 0.2; expected 0.1")
+
+
 def test_what_is_missing_of_another_shape_or_not_finite_is_said_so():
     assert holding.agrees({}, {}, TRUTH) == "there is no path"
     assert holding.agrees({}, changed(path=[[1.0, 2.0]]), TRUTH) == "path has the shape (1, 2); it should have (2, 2)"

@@ -3,6 +3,7 @@ import ctypes
 import os
 import resource
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,10 +15,10 @@ from lectures.coursework import jail, judge, release
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a jail is one of Linux")
 
 
-def run(folder, program):
+def run(folder, program, seconds=20):
     (folder / "box").mkdir(exist_ok=True)
     (folder / "program.py").write_text(program)
-    return jail.run(None, [folder / "program.py", "one"], readable=[], writable=folder / "box", seconds=20)
+    return jail.run(None, [folder / "program.py", "one"], readable=[], writable=folder / "box", seconds=seconds)
 
 
 def test_how_a_program_ended_is_told_by_its_code_and_by_the_end_of_what_it_wrote(tmp_path):
@@ -31,6 +32,101 @@ def test_how_a_program_ended_is_told_by_its_code_and_by_the_end_of_what_it_wrote
     assert run(tmp_path, "print('well')\n") == ("done", "well\n")
     assert run(tmp_path, "print('x' * 2**20)\n").how == "loud"
     assert run(tmp_path, "print('x' * (2**20 - 2))\n").how == "done"
+    assert run(tmp_path, "import os\nos.kill(os.getpid(), 9)\n").how == "failed"
+
+
+@pytest.mark.parametrize("program, how", [
+    ("", "late"), ("print('x' * 2**20, flush=True)", "loud"), ("for k in range(4): open(f'{k}', 'w')", "heavy"),
+    ("kept = bytearray(b'x') * 2**27", "heavy")])
+def test_a_program_that_takes_too_much_is_ended_while_it_runs(program, how, tmp_path, monkeypatch):
+    monkeypatch.setattr(jail.bounds, "FILES", 3)
+    monkeypatch.setattr(jail.bounds, "HELD", 2**26)
+    monkeypatch.setattr(jail.bounds, "waited", lambda process: 0.0)
+    assert run(tmp_path, f"{program}\nimport time\ntime.sleep(9)\n", 0.2 if how == "late" else 8).how == how
+
+
+@pytest.mark.parametrize("waited, patience, how", [(0.0, 100, "late"), (9.0, 100, "done"), (9.0, 1, "late")])
+def test_a_program_has_longer_where_others_have_the_processors_and_not_for_ever(
+        waited, patience, how, tmp_path, monkeypatch):
+    monkeypatch.setattr(jail.bounds, "waited", lambda process: waited)
+    monkeypatch.setattr(jail, "PATIENCE", patience)
+    assert run(tmp_path, "import time\ntime.sleep(0.1)\n", 0.05).how == how
+
+
+def test_what_a_program_has_left_running_ends_with_it_by_its_group_or_by_its_name(tmp_path):
+    """One child has nothing of its environment, the other is in a session of its own."""
+    ended = run(tmp_path, "import os, subprocess\nfor how in {'env': {}}, {'start_new_session': True}:\n"
+                          "    child = subprocess.Popen(['/bin/sleep', '60'], **how)\n"
+                          "    open('left', 'a').write(f'{child.pid} ')\n")
+    assert ended == ("done", "")
+    left = [Path(f"/proc/{number}/stat") for number in (tmp_path / "box" / "left").read_text().split()]
+    for _ in range(100):  # what is killed takes its time
+        running = [file for file in left if file.exists() and ") Z " not in file.read_text()]
+        time.sleep(0.01 if running else 0)
+    assert len(left) == 2 and not running
+
+
+@pytest.mark.parametrize("how, told, works", [
+    ("done", "numpy, no file, no network", True), ("failed", "numpy, no file, no network", False),
+    ("late", "numpy, no file, no network", False), ("done", "numpy, no file, network", False),
+    ("done", "numpy, no network", False), ("done", None, False), (OSError(), None, False)])
+def test_a_jail_is_one_where_a_program_has_ended_and_been_kept_from_a_file_and_from_the_network(
+        how, told, works, monkeypatch):
+    def run(name, arguments, *, readable, writable, seconds):
+        program, secret = arguments
+        assert readable == [program.parent] and secret.read_text() == "secret" and secret.stat().st_mode & 0o77 == 0
+        assert not {program.parent, writable} & set(secret.parents) and writable.is_dir() and seconds >= 20
+        compile(program.read_text(), "a probe", "exec")
+        if isinstance(how, OSError):
+            raise how
+        if told is not None:
+            (writable / "result").write_text(told)
+        return jail.Ended(how, "")
+
+    monkeypatch.setattr(jail, "run", run)
+    monkeypatch.setattr(jail.shutil, "which", lambda name: "/usr/bin/bwrap")
+    assert jail.probed("bubblewrap") == jail.probed("landlock") == works
+    monkeypatch.setattr(jail.shutil, "which", lambda name: None)
+    assert not jail.probed("bubblewrap") and jail.probed("landlock") == works
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not jail.probed("landlock")
+
+
+@pytest.mark.parametrize("there, best", [({"bubblewrap", "landlock"}, "bubblewrap"), ({"landlock"}, "landlock"),
+                                         (set(), None)])
+def test_the_best_jail_is_the_first_that_works(there, best, monkeypatch):
+    monkeypatch.setattr(jail, "probed", lambda name: name in there)
+    assert jail.available.__wrapped__() == best
+
+
+def test_root_is_given_up_in_a_jail_and_what_it_needs_is_given_to_whom_it_is_given_up_for(tmp_path, monkeypatch):
+    done = []
+
+    def mine(command, readable, writable, user):
+        done.append(("jail", readable, writable, user))
+        return command, lambda: None
+
+    def killed(child, user, name):
+        child.kill()
+        child.wait()
+        done.append(("killed", user, name[:5]))
+
+    monkeypatch.setitem(jail.JAILS, "mine", mine)
+    monkeypatch.setattr(jail, "killed", killed)
+    monkeypatch.setattr(jail, "nobody", lambda: 2**29 + 7)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda *given: done.append(("chown", *given)))
+    monkeypatch.setattr(jail.subprocess, "run", lambda command, **how: done.append(tuple(command)))
+    for place in "tree", "box":
+        (tmp_path / place).mkdir()
+    (tmp_path / "tree" / "program.py").touch()
+    box, tree, user = tmp_path / "box", tmp_path / "tree", 2**29 + 7
+    assert jail.run("mine", [tree / "program.py"], readable=[tree], writable=box).how == "done"
+    assert done == [("chown", box, user, user), ("chmod", "-R", "a+rX", tree), ("jail", [tree], box, user),
+                    ("killed", user, b"JAIL=")]
+    done.clear()
+    assert jail.run(None, [tree / "program.py"], readable=[tree], writable=box).how == "done"
+    assert done == [("killed", None, b"JAIL=")]
 
 
 def test_what_a_program_may_use_is_limited_before_it_shuts_itself_in(monkeypatch):
@@ -54,6 +150,76 @@ def test_of_packages_python_has_to_read_its_own_and_no_paths_that_lead_elsewhere
     assert sorted(entry.name for entry in entries) == ["NumPy-2.dist-info", "mkl.py", "numpy", "scipy"]
     assert packages in there and unseen == {packages / "scipy/optimize", packages / "scipy/sparse/linalg/_isolve"}
     assert Path("/usr").resolve() in {Path(folder).resolve() for folder in folders}
+
+
+@pytest.fixture
+def system(tmp_path, monkeypatch):
+    """A system of a few files, of which Python has to read some."""
+    packages = tmp_path / "usr" / "lib" / "python3" / "site-packages"
+    for place in ("usr/bin/tool", "usr/lib/libc", "usr/lib/python3/os", "etc/localtime", "tree/program", "box/mine",
+                  "home/letter", *(f"{packages}/{part}" for part in ("numpy/core", "numpy/optimize/best", "torch/nn"))):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).touch()
+    (tmp_path / "bin").symlink_to("usr/bin")
+    monkeypatch.setattr(jail, "places", lambda: (
+        [tmp_path / "usr", tmp_path / "etc", tmp_path / "bin"], {packages}, [packages / "numpy"],
+        {packages / "numpy" / "optimize"}))
+    monkeypatch.setattr(sys, "base_prefix", sys.prefix)
+    return tmp_path, packages
+
+
+def test_bubblewrap_shows_what_python_needs_and_lets_nothing_but_one_folder_be_written_to(system, monkeypatch):
+    root, packages = system
+    command, start = jail.bubblewrap(["python", "x"], [root / "tree"], root / "box", 99)
+    options, program = command[:command.index("--", 1)], command[command.index("--", 1) + 1:]
+    assert options[0] == "bwrap" and program == ["python", "x"]
+    told, how = {}, options[1:]
+    while how:
+        count = {"--unshare-all": 0, "--die-with-parent": 0, "--new-session": 0, "--ro-bind": 2, "--bind": 2,
+                 "--symlink": 2}.get(how[0], 1)
+        told.setdefault(how[0], []).append(tuple(how[1:count + 1]))
+        how = how[count + 1:]
+    assert {"--unshare-all", "--die-with-parent", "--new-session"} <= told.keys()
+    assert told["--uid"] == told["--gid"] == [("65534",)] and told["--chdir"] == [(str(root / "box"),)]
+    assert told["--symlink"] == [("usr/bin", str(root / "bin"))] and told["--bind"] == [(str(root / "box"),) * 2]
+    assert all(here == there for here, there in told["--ro-bind"])
+
+    def seen(place):
+        """What is there: the last that was put over it."""
+        over = [(options[at], other) for at, other in enumerate(options[1:]) if options[at] in (
+            "--ro-bind", "--bind", "--tmpfs") and Path(other) in [root / place, *(root / place).parents]]
+        return over[-1][0][2:] if over else None
+
+    assert [seen(place) for place in ("usr/bin/tool", "usr/lib/python3/os", "etc/localtime", "tree/program")] == [
+        "ro-bind"] * 4
+    assert seen(packages / "numpy" / "core") == "ro-bind" and seen("box/mine") == "bind" and seen("home/letter") is None
+    assert seen(packages / "torch" / "nn") == seen(packages / "numpy" / "optimize" / "best") == "tmpfs"
+    made = {"/", "/dev", *(place for place, in told["--tmpfs"])}
+    assert {place for place, in told["--remount-ro"]} == made and options[-2] == "--remount-ro"
+    asked = []
+    monkeypatch.setattr(jail, "become", lambda user: asked.append(user))
+    monkeypatch.setattr(jail, "already", lambda user: 7 if user == 99 else 0)
+    monkeypatch.setattr(resource, "setrlimit", lambda *given: asked.append(given))
+    jail.bubblewrap([], [], root / "box", 99)[1]()
+    most = 7 + 2 + jail.PROCESSES
+    assert asked == [99, (resource.RLIMIT_NPROC, (most, most))]
+
+
+def test_landlock_opens_what_python_needs_and_no_folder_of_packages_as_a_whole(system):
+    root, packages = system
+    whole, listed = jail.opened.__wrapped__()
+
+    def opened(place):
+        return any(part in whole for part in [root / place, *(root / place).parents])
+
+    for place in "usr/bin/tool", "usr/lib/libc", "usr/lib/python3/os", "etc/localtime", packages / "numpy" / "core":
+        assert opened(place)
+    for place in ("home/letter", "tree/program", "box/mine", packages / "torch" / "nn",
+                  packages / "numpy" / "optimize" / "best"):
+        assert not opened(place)
+    assert {root / "usr", packages, packages / "numpy"} <= set(listed)
+    assert not {Path("/"), root / "home", root} & {*whole, *listed}
+    assert {Path("/dev/null"), Path("/proc/self"), Path(sys.prefix) / "bin"} <= set(whole) and Path("/dev") not in whole
 
 
 @pytest.mark.parametrize("version, bits", [(4, 15), (5, 16), (6, 16)])

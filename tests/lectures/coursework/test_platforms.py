@@ -37,6 +37,45 @@ def test_a_blank_is_worth_what_its_claims_are_and_a_notebook_what_the_assignment
     assert told == [*(points for both in worth.values() for points in both if points), *asked]
 
 
+@pytest.mark.parametrize("name", ["03b", "01"])
+def test_an_answer_stands_between_the_markers_of_a_platform_and_nothing_else_does(name, tmp_path, monkeypatch):
+    assignment = assignments.load(name)
+    there, other = (cells(form, name, tmp_path, monkeypatch) for form in ("nbgrader", "otter"))
+    for about in assignment.modules():
+        before, answer, instead = handouts.texts(assignment, about)
+        indent, = {text[:len(text) - len(text.lstrip())] for text in (answer, instead)}
+        head = handouts.names_of(assignment, about) + before + "\n"
+        assert there[about.replace(".", "-")]["text"] == (
+            f"{head}{indent}### BEGIN SOLUTION\n{answer}\n{indent}### END SOLUTION")
+        assert other[f"{about.replace('.', '_')}-answer"]["text"] == (
+            f"{head}{indent}# BEGIN SOLUTION NO PROMPT\n{answer}\n{indent}# END SOLUTION\n"
+            f'{indent}""" # BEGIN PROMPT\n{instead}\n{indent}""" # END PROMPT')
+    right, blank = (release.said(assignment, solution) for solution in (True, False))
+    if assignment.faults:
+        assert there["diagnosis"]["text"] == f"### BEGIN SOLUTION\n{right}### END SOLUTION"
+        assert other["diagnosis-answer"]["text"] == (
+            f'# BEGIN SOLUTION NO PROMPT\n{right}# END SOLUTION\n""" # BEGIN PROMPT\n{blank}""" # END PROMPT')
+    raw = [cell["text"].split("\n")[0] for cell in other.values() if cell["cell_type"] == "raw"]
+    count = len(assignment.modules()) + bool(assignment.faults)
+    assert raw == ["# ASSIGNMENT CONFIG", *["# BEGIN QUESTION", "# BEGIN SOLUTION", "# END SOLUTION", "# BEGIN TESTS",
+                                            "# END TESTS", "# END QUESTION"] * count]
+
+
+@pytest.mark.parametrize("name", ["03b", "04"])
+def test_of_a_course_nbgrader_locks_all_but_the_answers_and_grades_tests_alone(name, tmp_path, monkeypatch):
+    assignment, there = assignments.load(name), cells("nbgrader", name, tmp_path, monkeypatch)
+    answers = {*assignment.modules(), *(["diagnosis"] if assignment.faults else [])}
+    for identity, cell in there.items():
+        about = cell["metadata"]["nbgrader"]
+        tests = identity.endswith(("-shown", "-hidden"))
+        assert about["grade_id"] == identity and not about["task"]
+        assert (about["locked"], about["solution"], about["grade"]) == (
+            identity not in answers, identity in answers, tests) and ("points" in about) == tests
+    assert answers <= there.keys()
+    for about in assignment.wrong:
+        assert assignment.wrong[about].splitlines()[0] in there[f"{about}-wrong"]["text"]
+
+
 @pytest.mark.parametrize("form", ["nbgrader", "otter"])
 @pytest.mark.parametrize("name", ["01", "10", "13"])
 def test_the_cell_of_a_blank_has_all_the_names_that_it_needs_but_those_of_other_cells(
