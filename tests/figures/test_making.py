@@ -443,8 +443,9 @@ def test_a_product_costs_two_gradients_and_three_values_one():
     assert one_valley.cost(SimpleNamespace(gradients=5, products=7, values=12)) == 5 + 14 + 4
 
 
-def test_a_training_keeps_what_is_measured_and_its_rates_over_epochs(monkeypatch):
-    monkeypatch.setattr(adaptive_rate, "KEPT", 4)
+@pytest.mark.parametrize("kept, every", [(4, 3), (3, 3), (2, 5), (9, 1), (100, 1)])  # of nine steps
+def test_a_training_keeps_what_is_measured_and_its_rates_over_epochs(kept, every, monkeypatch):
+    monkeypatch.setattr(adaptive_rate, "KEPT", kept)
     parts = [part[:60] for part in adaptive_rate.parts("digits", images=False)]
     X, Y, X_test, Y_test = parts
     network = logistic(64, 10)
@@ -457,7 +458,7 @@ def test_a_training_keeps_what_is_measured_and_its_rates_over_epochs(monkeypatch
     for epoch in range(3):
         for _ in range(risk.steps_per_epoch):
             next(run)
-            if run["t"] % -(-3 * risk.steps_per_epoch // 4) == 0:
+            if run["t"] % every == 0:
                 rates.append((run["t"] / risk.steps_per_epoch, run["lr"]))
         rows.append(run.theta)
     assert_allclose(np.column_stack([seen["epoch"], seen["rate"]]), rates, rtol=1e-6)
@@ -480,6 +481,19 @@ def test_one_that_diverges_ends_early_and_a_fixed_rate_is_fixed():
         seen = adaptive_rate.train("gradient_descent", parts, network, lr=1e38, seed=0, epochs=3, batch_size=20)
     assert 1 <= len(seen["training loss"]) < 4 and np.isfinite(seen["training loss"]).all()
     assert set(seen["rate"].tolist()) == {float(np.float32(1e38))}
+
+
+@pytest.mark.parametrize("wrong", range(4))
+@pytest.mark.parametrize("last", [0, 1, 2])
+def test_a_training_ends_before_the_first_epoch_after_which_anything_is_not_finite(last, wrong, monkeypatch):
+    rows = [[float(row)] * 4 for row in range(4)]
+    rows[last + 1][wrong] = np.inf
+    monkeypatch.setattr(adaptive_rate, "measured", lambda *_: rows.pop(0))
+    parts = [part[:20] for part in adaptive_rate.parts("digits", images=False)]
+    seen = adaptive_rate.train("gradient_descent", parts, logistic(64, 10), lr=0.1, seed=0, epochs=3, batch_size=20)
+    for name in adaptive_rate.MEASURED:
+        assert seen[name].tolist() == [*range(last + 1)]
+    assert seen["rate"].size == seen["epoch"].size == last + 2
 
 
 def test_images_of_sixteen_by_sixteen_are_large_enough_for_lenet_and_smaller_ones_have_a_border():
