@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import figures
-from figures.making import command, records, rendering
+from figures.making import command, records, rendering, sheet
 from figures.making.command import main
 from figures.making.parameters import asked, like, parameters, spelt
 from tests.figures.errands import until
@@ -184,6 +184,38 @@ def test_a_picture_of_the_lectures_is_drawn_by_what_drew_the_others_and_all_toge
     with pytest.raises(SystemExit):
         main(["zigzag", "--maintain"])
     assert jobs == [] and "are drawn with matplotlib 0.1, and here is" in capsys.readouterr().err
+
+
+def test_stale_lists_every_run_that_is_older_than_its_code_and_no_record_twice(monkeypatch, capsys):
+    asked, found = [], {"loss_histories": ["a", "b 2"], "rate_lenet": ["c"]}
+    monkeypatch.setattr(records, "stale", lambda name: asked.append(name) or found.get(name, []))
+    monkeypatch.setattr(command, "draw", lambda jobs, at_a_time: pytest.fail("it draws"))
+    assert main(["--stale", "zigzag", "accuracy_table", "sensitivity", "loss_histories"]) == 0  # two of one record
+    assert asked == ["loss_histories", "sensitivity"]
+    assert capsys.readouterr().out == "loss_histories: a\nloss_histories: b 2\n"
+    assert main(["--stale", "sensitivity"]) == 0 and capsys.readouterr().out == "none is stale\n"
+    assert main(["--stale"]) == 0 and capsys.readouterr().out.count("\n") == 3
+
+
+def test_a_page_is_of_all_that_are_named_and_only_what_is_missing_is_drawn_for_it(monkeypatch, tmp_path, capsys):
+    jobs, pages = [], []
+    monkeypatch.setattr(command, "draw", lambda each, at_a_time: jobs.extend(each) or 1)
+    monkeypatch.setattr(sheet, "drawn", lambda names, out: pages.append((names, out)))
+    shutil.copy(figures.RENDERED / "zigzag.png", tmp_path)
+    (tmp_path / "momentum.png").write_bytes(b"no picture")
+    assert main(["--sheet", "zigzag", "momentum", "saddle", "--out", str(tmp_path)]) == 1
+    assert [(job["name"], job["out"]) for job in jobs] == [(name, str(tmp_path)) for name in ("momentum", "saddle")]
+    assert pages == [(["zigzag", "momentum", "saddle"], str(tmp_path))]
+    assert capsys.readouterr().out == "there is no picture for the page\n"
+
+
+def test_without_names_those_move_that_can_and_all_others_are_left(monkeypatch, tmp_path):
+    jobs = []
+    monkeypatch.setattr(command, "draw", lambda each, at_a_time: jobs.append(each) or 0)
+    for names in [], ["saddle", "zigzag", "saddle"]:
+        assert main([*names, "--animate", "--out", str(tmp_path)]) == 0
+    assert [[job["name"] for job in each] for each in jobs] == [rendering.those_that_move(), ["saddle", "zigzag"]]
+    assert all(job["animate"] and "format" not in job for each in jobs for job in each)
 
 
 def test_neither_the_style_nor_a_file_of_the_package_is_a_figure():

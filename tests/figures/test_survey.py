@@ -89,7 +89,8 @@ def test_newton_local_models_with_the_absolute_value_the_step_is_as_long_and_lea
 
 @pytest.mark.parametrize("changed, said", [
     ({"short": 1.9}, "short = 1.9: from the right of 2"), ({"long": 2.2}, "long = 2.2: the first step is too long"),
-    ({"long": 1.8}, "f is higher"), ({"wrong": 1.3}, "wrong = 1.3: the curvature is negative")])
+    ({"long": 1.8}, "f is higher"), ({"wrong": 1.3}, "wrong = 1.3: the curvature is negative"),
+    ({"wrong": 0.9}, "wrong = 0.9: .* near to 0 a run ends there"), ({"wrong": -0.5}, "wrong = -0.5")])
 def test_newton_local_models_a_start_from_which_its_panel_would_be_false_is_refused(changed, said):
     with pytest.raises(ValueError, match=said):
         newton_local_models.compute(**changed)

@@ -1,7 +1,7 @@
 """The figures about methods at work show what their captions claim: tested on the arrays that are drawn."""
 import inspect
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import inf
 
 import matplotlib.pyplot as plt
@@ -13,6 +13,7 @@ from scipy.signal import lfilter
 from figures import cooling, learning_curves, momentum, polyak, race, svrg_noise
 from numopt import optimizers
 from numopt.data import digits
+from numopt.optimizer import Diverged
 from numopt.problems import Beale, EmpiricalRisk, Noisy, Quadratic, Rosenbrock
 from numopt.record import path
 from numopt.schedules import constant, inverse_time
@@ -288,6 +289,18 @@ def test_race_a_method_is_judged_by_what_the_budget_of_gradients_allows():
     ahead = partial(optimizers.lookahead, inner=descent, k=7)
     assert race.reached(ahead, f, {}) == f.value(path(ahead(f, f.start), 200 // 7)[-1])
     assert race.reached(optimizers.gradient_descent, f, {"lr": 1.0}) == inf
+
+    def breaks_off(problem, theta, at):
+        """Two gradients a step, and what comes `at` that step diverges."""
+        for t in range(1, 1000):
+            theta = theta - 1e-4 * problem.gradient(theta) - 1e-4 * problem.gradient(theta)
+            if t == at:
+                raise Diverged("by hand", t)
+            yield theta
+
+    ended = list(islice(breaks_off(f, f.start, at=5), 4))[-1]
+    assert race.reached(breaks_off, f, {"at": 5}, budget=8) == f.value(ended), "what is beyond the budget is not done"
+    assert race.reached(breaks_off, f, {"at": 4}, budget=8) == inf
 
 
 @pytest.mark.parametrize("name", race.competitors())
