@@ -82,7 +82,8 @@ def test_what_a_step_asks_for_is_counted_over_forty_of_them_and_on_a_network_usu
 def test_one_is_told_as_one_and_more_as_more(monkeypatch):
     heads = "", "a step costs", "it remembers"
     for counts, words in {(1, 0, 0): "1 gradient", (2, 1, 0): "2 gradients, 1 product", (0, 0, 1.5): "1.5 values",
-                          (1.04, 0, 0): "1 gradient", (0, 0, 0): ""}.items():
+                          (0.5, 1, 1): "0.5 gradients, 1 product, 1 value", (1.04, 0, 0): "1 gradient",
+                          (0.96, 2, 0): "1 gradient, 2 products", (1.06, 0, 0): "1.1 gradients", (0, 0, 0): ""}.items():
         asked = dict(zip(("gradients", "products", "values"), counts))
         monkeypatch.setattr(family, "counted", lambda name, on_a_network, asked=asked: (asked, 1, ["v", "pairs"]))
         assert family.row("adam", heads)[1:] == [words, "$v$, `pairs`"]

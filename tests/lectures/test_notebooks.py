@@ -167,6 +167,50 @@ def test_a_kernel_is_defined_without_what_it_was_registered_with():
     assert "@optimizer\ndef adam(" in notebooks.defined("numopt.optimizers.adam")
 
 
+MODULE = """
+import os.path as paths
+import numpy as np
+from functools import partial as part, wraps
+
+LEAST, MOST = 3, 4
+
+
+def helper(x):
+    return x
+
+
+@part
+@kernel(1, pays=lambda x: True)
+def power(x, n):
+    if n < LEAST:
+        return helper(x) * power(x, n - 1) + np.log(paths.sep) + unseen(x) + len(x)
+
+
+class Of:
+    @twin_of(power)
+    def helper(self):
+        return wraps
+"""
+
+
+def test_a_cell_takes_from_its_module_what_it_uses_and_nothing_else(monkeypatch):
+    from types import ModuleType
+    made_up = ModuleType("made.up")
+    names = {name: name for name in ("paths", "np", "part", "wraps", "LEAST", "MOST", "helper", "power", "Of")}
+    vars(made_up).update(names)
+    monkeypatch.setattr(notebooks, "import_module", {"made.up": made_up}.get)
+    monkeypatch.setattr(quoting, "source_of", lambda module: MODULE if module == "made.up" else None)
+    assert notebooks.defined("made.up.power").splitlines() == [
+        "from made.up import LEAST, helper, np, part, paths", "", "@part", "def power(x, n):", "    if n < LEAST:",
+        "        return helper(x) * power(x, n - 1) + np.log(paths.sep) + unseen(x) + len(x)", "",
+        'use(power, "made.up:power")']
+    assert notebooks.defined("made.up.helper") == 'def helper(x):\n    return x\n\nuse(helper, "made.up:helper")'
+    assert notebooks.defined("made.up.Of.helper") == (
+        'from made.up import wraps\n\ndef helper(self):\n    return wraps\n\nuse(helper, "made.up:Of.helper")')
+    del made_up.np, made_up.paths  # as what is deleted at the end of a module
+    assert notebooks.defined("made.up.power").startswith("from made.up import LEAST, helper, part\n")
+
+
 def test_a_lecture_is_found_by_its_number_however_it_is_written():
     for number in "03", "3", 3:
         assert notebooks.lecture(number).name == "03-momentum.md"
