@@ -5,6 +5,7 @@ import json
 import mmap
 import os
 import re
+import sys
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,6 +45,19 @@ def test_a_question_is_shown_or_not_as_it_says(shown):
     fault = SimpleNamespace(letter=lambda: "b")
     told = judge.answered(question, fault, {"f": {"what": " B "}})
     assert (told["shown"], told["points"], told["message"]) == (shown, 1, None)
+
+
+@pytest.mark.parametrize("said, message", [
+    ("a = 1", None), ("  b=2  # as it stood", None), ("c = 3", "it is something else"), ("a", "it is something else"),
+    ("", "diagnosis.py does not say it"), ("  ", "diagnosis.py does not say it"), (7, "diagnosis.py does not say it"),
+    ("a = 1" + " " * 2000, None), ("#" * 2000, "it is something else")])
+def test_of_several_wrong_lines_any_may_be_named(said, message):
+    question = assignments.Question("f", "line", "Which?", points=2)
+    fault = assignments.Fault(("a = 1", "b = 2"), "what", ())
+    told = judge.answered(question, fault, {"f": {"line": said, "what": "a"}, "g": {"line": "a = 1"}})
+    assert told == {"about": "f", "sentence": "Which?", "points": 0 if message else 2, "of": 2, "shown": False,
+                    "message": message}
+    assert judge.answered(question, fault, {"g": {"line": said}})["message"] == "diagnosis.py does not say it"
 
 
 @pytest.mark.parametrize("name", ["03b", "04"])
@@ -315,6 +329,48 @@ def test_a_worker_tells_where_in_the_tree_an_error_was_last_in_few_letters(tmp_p
     assert told(ValueError("no")) == "ValueError, in inner: no"
     assert told(ValueError("x" * 900)) == ("ValueError, in inner: " + "x" * 900)[:500]
     assert worker.explained(KeyError("a"), "/no") == "KeyError: 'a'"
+
+
+def test_a_worker_does_one_job_after_the_other_whatever_becomes_of_them(tmp_path, monkeypatch):
+    from lectures.coursework import jobs
+
+    def perform(job):
+        if "raises" in job:
+            raise ValueError(job["raises"])
+        return {name: part for name, part in job.items()}
+
+    monkeypatch.setattr(jobs, "perform", perform)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    for name in "scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.iterative":
+        monkeypatch.setitem(sys.modules, name, None)
+    work = [{"x": [[1, 2]], "y": 3}, {"raises": "no" * 900}, {"x": "text"}, {"z": 5}]
+    (tmp_path / "jobs.json").write_text(json.dumps(work))
+    (tmp_path / "box").mkdir()
+    worker.main("/a/tree", str(tmp_path / "jobs.json"), str(tmp_path / "box"))
+    assert {file.name for file in (tmp_path / "box").iterdir()} == {
+        "0-x.npy", "0-y.npy", "0.done", "1.txt", "2.txt", "3-z.npy", "3.done"}
+    assert judge.numbers(tmp_path / "box" / "0-x.npy").tolist() == [[1, 2]]
+    assert (tmp_path / "box" / "1.txt").read_text() == ("ValueError: " + "no" * 900)[:500]
+    assert sys.path[0] == "/a/tree" and sys.meta_path[0] is worker.Closed
+    from scipy.sparse.linalg._isolve import cg
+    with pytest.raises(NotImplementedError, match="that is yours to write"):
+        cg(1, 2)
+    with pytest.raises(AttributeError):
+        sys.modules["scipy.sparse.linalg._isolve"].__file__
+
+
+def test_a_package_that_cannot_be_read_is_not_there(tmp_path, monkeypatch):
+    (tmp_path / "here.py").touch()
+    assert worker.Closed.find_spec("here", [str(tmp_path)]).origin == str(tmp_path / "here.py")
+    assert worker.Closed.find_spec("gone", [str(tmp_path)]) is None
+
+    def shut(place, how):
+        raise PermissionError(place)
+
+    monkeypatch.setattr(worker, "open", shut, raising=False)
+    with pytest.raises(ModuleNotFoundError, match="there is no here here: it is to be written with NumPy"):
+        worker.Closed.find_spec("here", [str(tmp_path)])
 
 
 def names(text, of=blanks.bound):

@@ -268,6 +268,42 @@ def test_what_is_allowed_of_a_file_is_not_what_only_folders_have(tmp_path, monke
     assert asked == [(resource.RLIMIT_NPROC, (12, 12)), (38, 1, 0, 0, 0)]
 
 
+def test_root_shuts_itself_in_before_it_is_given_up_and_keeps_of_its_rights_that_of_reading(tmp_path, monkeypatch):
+    asked = []
+
+    def opens(place, how):
+        asked.append((place, how))
+        return open(tmp_path / "pages", how)
+
+    def syscall(number, *given):
+        asked.append(number)
+        return 5
+
+    def told(name):
+        return lambda *given: asked.append((name, *(list(each) if hasattr(each, "_length_") else each
+                                                    for each in given))) or 0
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(jail, "become", told("become"))
+    monkeypatch.setattr(jail, "open", opens, raising=False)
+    monkeypatch.setattr(resource, "setrlimit", told("limit"))
+    libc = SimpleNamespace(syscall=syscall, prctl=told("prctl"), unshare=told("unshare"), capset=told("capset"))
+    jail.shut_in(libc, 4, 2**15 - 1, [], [], tmp_path, 99, 12)
+    assert asked == [
+        444, 445, ("unshare", 0x40000000), ("unshare", 0x08000000), ("/proc/sys/kernel/shmall", "w"),
+        ("prctl", 8, 1, 0, 0, 0), ("become", 99), ("capset", [0x20080522, 0], [4, 4, 4, 0, 0, 0]),
+        ("prctl", 47, 2, 2, 0, 0), ("limit", resource.RLIMIT_NPROC, (12, 12)), ("prctl", 38, 1, 0, 0, 0), 446]
+    assert (tmp_path / "pages").read_text() == "0"
+    asked.clear()
+    libc.unshare = lambda what: asked.append(("unshare", what)) or -1  # without one of its own that of all stays
+    jail.shut_in(libc, 4, 2**15 - 1, [], [], tmp_path, 99, 12)
+    assert ("/proc/sys/kernel/shmall", "w") not in asked and ("become", 99) in asked
+    for refused in 444, 445, 446:
+        libc.syscall = lambda number, *given: -1 if number == refused else 5
+        with pytest.raises(OSError, match="Landlock refused"):
+            jail.shut_in(libc, 4, 2**15 - 1, [], [], tmp_path, 99, 12)
+
+
 def test_commands_hand_on_what_they_are_told(tmp_path, monkeypatch, capsys):
     asked = []
     monkeypatch.setattr(judge, "graded", lambda *how: asked.append(how) or judge.could_not_be("04", how[1], ""))

@@ -442,10 +442,10 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path):
 
 
 def test_an_array_that_is_handed_back_is_believed_to_be_nothing_but_numbers(tmp_path):
-    def refused(write):
+    def refused(write, why=None):
         file = tmp_path / "0-path.npy"
         write(file)
-        with pytest.raises((ValueError, OSError)):
+        with pytest.raises((ValueError, OSError), match=why):
             judge.numbers(file)
         file.unlink()
 
@@ -454,14 +454,16 @@ def test_an_array_that_is_handed_back_is_believed_to_be_nothing_but_numbers(tmp_
     assert (judge.numbers(tmp_path / "right.npy") == right).all()
     refused(lambda file: np.save(file, np.array([print], object), allow_pickle=True))
     refused(lambda file: np.save(file, np.array(["text"])))
-    refused(lambda file: file.write_bytes((tmp_path / "right.npy").read_bytes()[:-8]))
+    refused(lambda file: file.write_bytes((tmp_path / "right.npy").read_bytes()[:-8]), "not as large as it says")
+    refused(lambda file: file.write_bytes((tmp_path / "right.npy").read_bytes() + bytes(8)), "not as large as it says")
+    refused(lambda file: np.save(file, right.astype(np.int64)), "not as large as it says")
     refused(lambda file: file.write_bytes(b"\x93NUMPY\x01\x00\x46\x00{'descr': '<f8', 'fortran_order': False, "
                                           b"'shape': (10000000000000,), }" + b" " * 20))
     refused(lambda file: file.symlink_to(tmp_path / "right.npy"))
     refused(lambda file: os.mkfifo(file))
     np.save(tmp_path / "right.npy", np.ones(2**19 - 16))  # with its head of 128 bytes as large as an answer can be
     assert len(judge.numbers(tmp_path / "right.npy")) == 2**19 - 16
-    refused(lambda file: np.save(file, np.ones(2**19 - 15)))
+    refused(lambda file: np.save(file, np.ones(2**19 - 15)), "too large")
 
 
 # --------------------------------------------------------------------------------------------------- a class
