@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -127,9 +128,58 @@ def test_another_seed_gives_other_numbers_and_the_same_one_the_same():
         claim.sentence for claim in assignment.claims if claim.shown] != [claim.sentence for claim in assignment.claims]
 
 
-def test_the_key_has_the_answers(tmp_path):
-    tree = release.written("04", tmp_path / "key", solution=True)
+def test_the_key_has_the_answers_and_the_tests_that_students_have(tmp_path, monkeypatch):
+    monkeypatch.setattr(release, "quoted", lambda place: pytest.fail("nothing in it has changed"))
+    tree, assignment = release.written("04b", tmp_path / "key", solution=True, seed=3), assignments.load("04b")
     assert "m_hat = m / (1 - beta1**t)" in (tree / "numopt" / "optimizers" / "adaptive.py").read_text(encoding="utf-8")
+    for file in *(ROOT / "figures").glob("*.py"), *(ROOT / "lectures").glob("*.md"), ROOT / "numopt" / "optimizer.py":
+        assert (tree / file.relative_to(ROOT)).read_bytes() == file.read_bytes()
+    assert json.loads((tree / "tests" / "assignment04b.json").read_text(encoding="utf-8")) == json.loads(
+        json.dumps(list(release.shown(assignment, 3))))
+    namespace = {}
+    exec((tree / "diagnosis.py").read_text(encoding="utf-8"), namespace)
+    assert namespace["DIAGNOSIS"] == {about: {"line": fault.lines[0], "what": fault.letter()}
+                                      for about, fault in assignment.faults.items()}
+
+
+def test_records_are_there_while_lectures_are_quoted_anew_and_no_longer(tmp_path, monkeypatch):
+    (tmp_path / "figures").mkdir()
+    records, code = tmp_path / "figures" / "records", [0]
+
+    def run(command, *, cwd, **how):
+        assert command[1:] == ["-B", "-m", "lectures", "quote"] and cwd == tmp_path
+        assert records.resolve() == (ROOT / "figures" / "records").resolve()
+        return SimpleNamespace(returncode=code.pop(), stderr=" no such loop\n")
+
+    monkeypatch.setattr(release.subprocess, "run", run)
+    release.quoted(tmp_path)
+    assert not os.path.lexists(records)
+    code.append(1)
+    with pytest.raises(OSError, match="lectures of the tree cannot be quoted anew: no such loop$"):
+        release.quoted(tmp_path)
+    assert not os.path.lexists(records)
+
+
+def test_a_test_that_is_shown_says_its_sentence_and_what_is_missing_or_wrong(released):
+    file = released("04") / "tests" / "test_assignment04.py"
+    text = file.read_text(encoding="utf-8").replace("pytestmark = pytest.mark.assignment04\n", "")
+    namespace = {"__file__": str(file), "__name__": "of a student"}
+    exec(text, namespace)
+    case, test = namespace["CASES"][0], namespace["test_assignment04"]
+    for each in namespace["CASES"]:
+        test(each)  # with the answers
+
+    def unwritten(job):
+        raise NotImplementedError("it is yours")
+
+    for perform, said in ((unwritten, "it is yours"), (lambda job: {}, "there is no path")):
+        namespace["perform"] = perform
+        with pytest.raises(pytest.fail.Exception) as failed:
+            test(case)
+        assert str(failed.value) == f"{case['about']}: {case['sentence']}\n{said}"
+    settings = (released("04") / "setup.cfg").read_text(encoding="utf-8")
+    assert f"markers =\n    assignment04: {assignments.load('04').title}\n" in settings
+    assert settings.count(release.AS_WRITTEN) == 1 and f"[tool:pytest]\n{release.AS_WRITTEN}" in settings
 
 
 def test_a_folder_that_is_in_use_or_cannot_be_is_left_alone(tmp_path, capsys):
