@@ -20,6 +20,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import requests
 
 from data_scripts import channel_statistics, fetch, formats
 from data_scripts.__main__ import main
@@ -511,6 +512,17 @@ def test_the_python_version_is_refused_because_it_is_made_of_pickles(cache, tmp_
     assert_refused(code, capsys, "pickles", "cifar-10-binary.tar.gz")
 
 
+@pytest.mark.parametrize("error, words", [
+    ("ConnectionError", "no connection"), ("ConnectTimeout", "no connection"), ("SSLError", "no safe connection"),
+    ("ReadTimeout", "the server fell silent"), ("ChunkedEncodingError", "the connection broke in the middle"),
+    ("InvalidURL", "by hand")])
+def test_a_failed_request_is_told_in_few_words(error, words):
+    assert fetch.plainly(getattr(requests.exceptions, error)("by hand")) == words
+    answered = requests.exceptions.HTTPError(response=SimpleNamespace(status_code=404, reason="Not Found"))
+    assert fetch.plainly(answered) == "the server answers 404 Not Found"
+    assert fetch.plainly(OSError("the disk is full")) == "the disk is full"
+
+
 # ---- beginnings of a set --------------------------------------------------------------------------------------
 
 
@@ -528,6 +540,16 @@ def test_a_beginning_is_taken_only_when_told_to_and_the_dataset_says_so(cache, t
     assert_stored("cifar10")
     assert "in part" in capsys.readouterr().out
     assert len(data.cifar10().X_test) == 3 and "the first 3 of 10,000 test images" in data.cifar10().note
+
+
+def test_a_beginning_that_is_in_place_is_enough_for_whoever_asks_for_one(cache, tmp_path, capsys):
+    copy = str(prefix_copy(tmp_path / "copy", 3))
+    assert main(["cifar10", "--from", copy, "--prefix"], TINY) == 0
+    shutil.rmtree(copy)
+    capsys.readouterr()
+    assert main(["cifar10", "--from", copy, "--prefix"], TINY) == 0
+    assert capsys.readouterr().out == f"cifar10 is in place: {cache / 'cifar10'}\n"
+    assert main(["cifar10", "--from", copy], TINY) == 1 and "does not exist" in capsys.readouterr().err
 
 
 def test_the_longest_beginning_is_taken_and_the_whole_file_before_any(cache, tmp_path):

@@ -8,10 +8,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from data_scripts import __main__ as command
-from data_scripts import comparing, experiments, jobs, measurements, renewing, runs, training
+from data_scripts import comparing, experiments, jobs, measurements, renewing, runs, timing, training
 from data_scripts.deadline import in_time
 from data_scripts.experiments import EXPERIMENTS, Method, Then
 from data_scripts.formats import DataError
+from figures.making import processes
 from numopt.networks import Dropout, mlp, resnet18
 from numopt.optimizer import Diverged
 from numopt.problems import EmpiricalRisk, MiniBatch, Whole
@@ -269,3 +270,41 @@ def test_a_second_method_takes_over_only_from_a_first_that_came_to_the_end_of_it
                                   after=2, afresh=afresh, **how)
     assert methods[:2] == ["momentum"] * min(2, diverges_in) and set(methods[2:]) <= {"gradient_descent"}
     assert len(methods) == min(diverges_in, 6 if afresh else 4) and len(table["training loss"]) == 1 + whole_epochs
+
+
+@pytest.mark.parametrize("words, given", [
+    (["timing"], (None, None)), (["timing", "--rows", "LeNet", "cost"], (None, ["LeNet", "cost"])),
+    (["timing", "--against", "torch", "--rows", "two"], ("torch", ["two"]))])
+def test_what_is_to_be_timed_is_handed_on(words, given, monkeypatch, capsys):
+    monkeypatch.setattr(timing, "main", lambda *given: given)
+    assert command.main(words) == 0 and capsys.readouterr().out == f"{given}\n"
+
+
+@pytest.mark.parametrize("words, given, how", [
+    ([], (None, None, None, None, False, False, False, None), {"images": None, "minutes": 15}),
+    (["--set", "mnist", "--seeds", "3", "5", "--epochs", "7", "--whole", "--search", "-j", "1"],
+     ("mnist", None, [3, 5], 7, True, False, True, None), {"images": None, "minutes": 15}),
+    (["--methods", "Adam", "--images", "90", "--minutes", "0.5", "--cluster", "here", "--settings", "lr=0.5"],
+     (None, ["Adam"], None, None, False, False, False, "connected to here"),
+     {"images": 90, "minutes": 0.5, "changes": {"lr": 0.5}})])
+def test_what_is_to_be_run_is_handed_on_and_a_failure_of_any_is_the_answer(words, given, how, monkeypatch):
+    asked, failed = [], {"mlp_2x90": 0, "mlp_5x30": 2}
+    monkeypatch.setattr(runs, "run", lambda name, *given, **how: asked.append((name, given, how)) or failed[name])
+    monkeypatch.setattr(runs, "cluster", "connected to {}".format)
+    names = ["mlp_2x90"] if "--settings" in words else ["mlp_5x30", "mlp_2x90"]
+    assert command.main(["run", *names, *words]) == (len(names) > 1)
+    for name, (asked_for, *others) in zip(names, asked, strict=True):
+        assert asked_for == name and others[0][:-1] == given and others[1] == {"changes": {}} | how
+        assert others[0][-1] == (1 if "-j" in words else processes.cores())
+
+
+def test_an_interrupted_command_says_what_is_kept_and_answers_130(monkeypatch, capsys):
+    def interrupted(*given, **how):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "run", interrupted)
+    assert command.main(["run", "cnn"]) == 130
+    assert capsys.readouterr().err == "data_scripts: interrupted; the same command goes on from the last epoch\n"
+    monkeypatch.setattr(command, "fetch", interrupted)
+    assert command.main(["mnist"]) == 130
+    assert capsys.readouterr().err == "data_scripts: interrupted; nothing of mnist was stored\n"
