@@ -126,7 +126,7 @@ def convolution_by_weights_compiled(x, dy, k, stride, padding, bias):
             return dW
     table, W = weights_table(x.shape[1:], outputs, k, stride, padding), np.empty(0, x.dtype)
     sums = np.zeros((PIECES, 1, 1, k * run + 1, sixteens(outputs)), x.dtype)
-    add_up_all(table, x, padding, W, dy, sums, few(dy, k, x.shape[3]), more=True)
+    add_up_all(table, x, padding, W, dy, sums, few(dy, k, x.shape[3]))
     return np.ascontiguousarray(sums.sum(axis=(0, 1, 2))[:k * run + bias, :outputs].T)
 
 
@@ -245,18 +245,18 @@ def aligned(shape, dtype):
     return room[first:first + size].reshape(shape)
 
 
-def add_up_all(table, x, border, W, dy, y, alone, more=False):
-    """add_up for all images; if there is to be `more` in it, y has one image for each piece of the work."""
-    share_out(len(x), lambda here, number: add_up(table, x[here], border, W, dy[here], y[number if more else here],
-                                                  more), alone)
+def add_up_all(table, x, border, W, dy, y, alone):
+    """add_up for all images; where there are dy, y has one image for each piece of the work."""
+    share_out(len(x), lambda here, number: add_up(table, x[here], border, W, dy[here], y[number if len(dy) else here]),
+              alone)
 
 
 @helper(nogil=True)
-def add_up(table, x, border, W, dy, y, more):
+def add_up(table, x, border, W, dy, y):
     """The sums of a table, of which a are the images x with a border of zeros, and behind each a 1.
 
-    b are the images dy, or W where there are none.  Sums start from W, and go into the images y; or they start from the
-    one image of y, if there is to be `more` in it.
+    Where there are images dy, these are b, and all sums start from the one image of y, and go into it; otherwise b is
+    W, from which the sums start, and they go into the images y.
     """
     image = tiles.zeros((x.shape[1] + 2 * border) * (x.shape[2] + 2 * border) * x.shape[3] + 1, x)
     image[-1] = 1
@@ -265,8 +265,8 @@ def add_up(table, x, border, W, dy, y, more):
     derivatives = tiles.zeros(dy.shape[1] * dy.shape[2] * wide_dy if wide_dy > dy.shape[3] else 0, x)
     for e in range(len(x)):
         tiles.put_inside(x[e], border, image)
-        b, start, out = W, W, y[0 if more else e].reshape(-1)
-        if more:
+        b, start, out = W, W, y[0 if len(dy) > 0 else e].reshape(-1)
+        if len(dy) > 0:
             start = out
         if len(sums) > 0:
             out = sums
@@ -291,7 +291,7 @@ def add_up_each(table, x, border, dy, numbers, dW):
     for e in range(len(x)):
         for i in range(len(sums)):
             sums[i] = 0
-        add_up(table, x[e:e + 1], border, sums[:0], dy[e:e + 1], sums.reshape(1, 1, numbers, wide), True)
+        add_up(table, x[e:e + 1], border, sums[:0], dy[e:e + 1], sums.reshape(1, 1, numbers, wide))
         for p in range(dW.shape[1]):
             for i in range(dW.shape[2]):
                 dW[e, p, i] = sums[i * wide + p]

@@ -105,6 +105,7 @@ def test_before_a_turn_is_measured_there_is_a_rest_and_a_step_and_before_the_fir
     assert found == {"a": 2.0, "b": 2.0}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not started(), reason="there is no Numba, or it is switched off")
 def test_the_time_to_compile_is_that_of_every_kernel(monkeypatch):
     monkeypatch.setattr(Kernel, "reading", False)
