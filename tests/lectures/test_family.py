@@ -1,5 +1,6 @@
 """A method that is quoted nowhere comes into the lecture of its family, with its loop and its row of the card."""
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -35,6 +36,70 @@ def test_it_is_put_where_it_belongs_once_and_the_rest_stays(name, tmp_path):
     assert quoting.definition(f"numopt.optimizers.{name}") in quoting.rewritten(page)
 
 
+PAGE = """# 4 Made up
+
+<!-- code: numopt.optimizers.adam -->
+<!-- end -->
+
+## The card
+
+<!-- card: 4 -->
+| method | own | vectors |
+|---|---|---|
+| `adam` | mine | 2 |
+<!-- end -->
+
+| `lion` | elsewhere | |
+
+## Exercises
+"""
+
+
+def test_two_newcomers_share_a_section_and_what_is_quoted_without_a_row_has_one_too(monkeypatch):
+    monkeypatch.setattr(family, "about", lambda name: (f"The idea of {name}.", f"Their {name}"))
+    monkeypatch.setattr(family, "row", lambda name, heads: [f"`{name}`", "", "7"][:len(heads)])
+    entries = "".join(f"**`{name}`.** The idea of {name}. Their {name}.\n\n<!-- code: numopt.optimizers.{name} -->\n"
+                      "<!-- end -->\n\n" for name in ("lion", "sam"))
+    after = family.welcomed(PAGE, ["adam", "lion", "sam", "muon"], {"adam", "muon"})
+    assert after == PAGE.replace("## The card\n", f"## Also in this family\n\n{entries}## The card\n").replace(
+        "| mine | 2 |\n", "| mine | 2 |\n| `lion` | | 7 |\n| `sam` | | 7 |\n| `muon` | | 7 |\n")
+    assert family.welcomed(after, ["adam", "lion", "sam", "muon"], {"adam", "lion", "sam", "muon"}) == after
+    bare = PAGE.split("## The card")[0]
+    assert family.welcomed(bare, ["lion"], set()) == bare, "where there is no card nothing is said either"
+    bare = re.sub("<!-- card.*?end -->", "", PAGE, flags=re.DOTALL)
+    assert family.welcomed(bare, ["adam"], {"adam"}) == bare
+
+
+@pytest.mark.parametrize("docstring, idea, source", [
+    ("It falls\n    slowly.\n\n    They (1999).  So says Lecture 3.\n", "It falls slowly.", "They (1999)"),
+    ("It falls.\n\nThey and\n  others (1999), equations 2.1 and 3.\nMore.\n\nYou (2000)", "It falls.",
+     "They and others (1999), equations 2.1 and 3"),
+    ("It falls.\n\nThey (1999) ; and others (2000).", "It falls.", "They (1999)"),
+    ("It falls.\n\nThe e.g. of They (1999), Section 5.", "It falls.", "The e.g. of They (1999), Section 5"),
+    ("It falls.\n\nFolklore; as ever.", "It falls.", "Folklore"), ("It falls.", "It falls.", "")])
+def test_of_a_docstring_the_first_paragraph_is_the_idea_and_what_has_a_year_the_source(
+        docstring, idea, source, monkeypatch):
+    def method():
+        pass
+
+    method.__wrapped__ = SimpleNamespace(__doc__=docstring)
+    monkeypatch.setattr(numopt.optimizers, "made_up", method, raising=False)
+    assert family.about("made_up") == (idea, source)
+
+
+def test_all_lectures_are_looked_at_for_what_is_quoted_and_each_has_the_methods_of_its_own(tmp_path, monkeypatch):
+    pages = {number: tmp_path / f"{number:02}-x.md" for number in (3, 4, 5)}
+    for number, text in (3, "three"), (4, "four"), (5, "five"):
+        pages[number].write_text(text, encoding="utf-8")
+    monkeypatch.setattr(reading, "pages", lambda: pages)
+    monkeypatch.setattr(reading, "methods", lambda: {4: ["adam", "lion"], 3: ["momentum"], 6: ["sam"]})
+    monkeypatch.setattr(reading, "quoted_methods", lambda texts: set(texts))
+    monkeypatch.setattr(family, "welcomed", lambda text, names, quoted: (text, names, quoted))
+    everything = {"three", "four", "five"}
+    assert family.new() == {pages[3]: ("three", ["momentum"], everything),
+                            pages[4]: ("four", ["adam", "lion"], everything)}
+
+
 @pytest.mark.parametrize("name", ["adamw", "adadelta", "lion", "momentum"])
 def test_what_is_counted_for_a_card_is_what_somebody_has_written_there(name):
     lines = reading.pages()[PLACES[name]].read_text(encoding="utf-8").split("<!-- card: ")[1].splitlines()
@@ -62,7 +127,8 @@ def test_what_a_step_asks_for_is_counted_over_forty_of_them_and_on_a_network_usu
     steps = []
 
     @optimizer
-    def changing(problem, theta, *, t=0, pairs=(), v=0.0, history=None, two=np.ones(2)):
+    def changing(problem, theta, *, t=0, pairs=(), v=0.0, history=None, two=np.ones(2),
+                 matrix=np.eye(6), twice=np.ones(12)):
         for t, loss in problem.losses(after=t):
             steps.append(t)
             for _ in range(41 if t == 40 else 2 if t % 2 else 1):
@@ -73,7 +139,8 @@ def test_what_a_step_asks_for_is_counted_over_forty_of_them_and_on_a_network_usu
     monkeypatch.setattr(numopt.optimizers, "changing", changing, raising=False)
     alone, vectors, kept = family.counted("changing", on_a_network=False)
     assert alone == {"gradients": (20 * 2 + 19 + 41) / 40, "products": 0, "values": 0}
-    assert steps == list(range(1, 41)) and vectors == 1 and kept == ["pairs", "v", "history", "two"]
+    assert steps == list(range(1, 41)) and vectors == 1 and kept == [
+        "pairs", "v", "history", "two", "matrix", "twice"]
     assert family.counted("changing", on_a_network=True)[0]["gradients"] == 2.0
     monkeypatch.setattr(numopt.optimizers, "of_squares", numopt.optimizers.gauss_newton, raising=False)
     assert family.counted("of_squares", on_a_network=True)[0] == {}

@@ -96,6 +96,19 @@ def test_all_the_words_are_there_in_their_order_before_between_and_after_the_loo
     assert whole["metadata"]["kernelspec"]["name"] == "python3" and notebooks.notebook(file).endswith("}\n")
 
 
+@pytest.mark.parametrize("text, words", [
+    ("# 1 A title\n\nWords.", ["# 1 A title\n\nWords."]),
+    ("Before<!-- figure: a --><!-- end -->between<!-- figure: b --><!-- end -->behind",
+     ["Before", "between", "behind"]),
+    ("<!-- figure: a --><!-- end -->\n\n<!-- figure: b --><!-- end -->\n", []),
+    ("<!-- figure: a --><!-- end -->  * a\n  * b\n\n", ["  * a\n  * b"]),
+    ("<!-- note -->A <!-- card: 1 -->card<!-- end -->, <!-- to do: b -->\n", ["A card, "])])
+def test_words_beside_a_marker_are_kept_and_where_there_are_none_no_cell_is(text, words, tmp_path):
+    file = tmp_path / "01-made-up.md"
+    file.write_text(text, encoding="utf-8")
+    assert ["".join(cell["source"]) for cell in cells(file) if cell["cell_type"] == "markdown"] == words
+
+
 @pytest.mark.parametrize("file", quoting.files(), ids=lambda file: file.stem)
 def test_no_word_of_a_lecture_is_lost(file):
     text = file.read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import pytest
 import numopt.optimizers
 from figures import caption
 from figures.making.records import recorded
-from lectures import quoting, reading, rules
+from lectures import quoting, reading, rules, unified
 from lectures.__main__ import main
 from numopt.optimizers import momentum
 from numopt.problems import Quadratic
@@ -126,6 +126,13 @@ def test_a_number_of_a_run_that_is_no_dictionary_is_named_without_an_array(monke
     assert quoting.number("timing; pair; ; last first; .1f") == "4.0"
 
 
+@pytest.mark.parametrize("pattern, array", [("compile", "x"), ("pair", "x"), ("run", "y"), ("*", "x")])
+def test_an_array_that_a_run_has_not_is_said_so_whatever_the_run_is(pattern, array, monkeypatch):
+    monkeypatch.setattr(quoting, "loaded", lambda name: {"compile": 21.25, "pair": np.ones(2), "run": {"x": 1.0}})
+    with pytest.raises(ValueError, match=rf"^'timing', '{re.escape(pattern)}' has no array '{array}'$"):
+        quoting.number(f"timing; {pattern}; {array}; last; .2f")
+
+
 def test_what_there_is_is_said_where_a_run_is_not_there(monkeypatch):
     monkeypatch.setattr(quoting, "loaded", lambda name: {f"run {k}": {"x": np.ones(1)} for k in range(12)})
     with pytest.raises(ValueError, match="is called 'no'; there is run 0, .*, run 7$"):
@@ -178,6 +185,15 @@ def test_a_definition_comes_with_its_decorators_and_without_docstrings_but_where
             quoting.definition(name)
 
 
+def test_after_a_class_s_docstring_no_line_is_empty_and_a_module_comes_before_a_function_of_its_name(monkeypatch):
+    sources = {"made": 'def up():\n    def f():\n        return 1\n    return f\n',
+               "made.up": 'def f():\n    return 2\n\n\nclass Of(Base):\n    """What\n    it is."""\n\n'
+                          '    def f(self):\n        """So."""\n\n        return 3\n'}
+    monkeypatch.setattr(quoting, "source_of", sources.get)
+    assert quoting.definition("made.up.f") == "def f():\n    return 2"
+    assert quoting.definition("made.up.Of") == "class Of(Base):\n    def f(self):\n\n        return 3"
+
+
 def test_every_page_is_looked_at_lectures_solutions_and_the_readme():
     names = {file.relative_to(quoting.ROOT).as_posix() for file in quoting.pages()}
     there = {file.relative_to(quoting.ROOT).as_posix() for file in quoting.HERE.rglob("*.md")
@@ -185,8 +201,23 @@ def test_every_page_is_looked_at_lectures_solutions_and_the_readme():
     assert names == there | {"README.md"} and len(quoting.pages()) == len(names)
 
 
+def test_lectures_are_in_the_order_of_their_numbers_and_pages_are_they_the_other_words_solutions_and_the_readme(
+        tmp_path, monkeypatch):
+    (tmp_path / "solutions").mkdir()
+    for name in "10-c.md", "02-b.md", "01-a.md", "1-x.md", "notes.md", "11-d.txt", "solutions/02-b.md":
+        (tmp_path / name).touch()
+    monkeypatch.setattr(quoting, "HERE", tmp_path)
+    monkeypatch.setattr(quoting, "README", tmp_path / "README.md")
+    assert [file.name for file in quoting.files()] == ["01-a.md", "02-b.md", "10-c.md"]
+    assert [str(file.relative_to(tmp_path)) for file in quoting.pages()] == [
+        "01-a.md", "02-b.md", "1-x.md", "10-c.md", "notes.md", "solutions/02-b.md", "README.md"]
+    assert list(reading.pages().items()) == [
+        (1, tmp_path / "01-a.md"), (2, tmp_path / "02-b.md"), (10, tmp_path / "10-c.md")]
+
+
 @pytest.mark.parametrize("text", [
-    "<!-- code: a -->", "x <!-- end -->", "<!-- code: a --><!-- figure: b --><!-- end -->",
+    "<!-- code: a -->", "x <!-- end -->", "<!-- code: a --><!-- number: b --><!-- end --><!-- end -->",
+    "<!-- code: a --><!-- figure: b --><!-- end -->",
     "<!-- number: a --> 1 <!-- end --> <!-- end -->"])
 def test_markers_that_do_not_fit_are_said_with_the_page(text):
     with pytest.raises(ValueError, match="^01-x.md: a marker is not closed by <!-- end -->, or closed twice$"):
@@ -198,6 +229,18 @@ def test_other_comments_are_no_markers_and_words_around_quotations_stay():
     new = quoting.rewritten(quoting.HERE / "01-x.md", text)
     assert re.fullmatch(r"a <!-- note: x --> b <!-- number: timing; compile; ; ; \.1f -->[\d.]+<!-- end --> c", new)
     assert quoting.quoted(text, "number") == ["timing; compile; ; ; .1f"] and quoting.quoted(text, "code") == []
+
+
+def test_a_table_is_written_row_by_row_for_its_page_and_what_is_none_is_said_with_those_that_there_are(monkeypatch):
+    monkeypatch.setattr(reading, "table", lambda file: [("a", "b"), ("---", "---"), (file.name, "")])
+    monkeypatch.setattr(unified, "table", lambda file: [("of", "all")])
+    file = quoting.HERE / "01-x.md"
+    text = "".join(f"<!-- table: {name} --><!-- end -->" for name in ("reading", "unified"))
+    assert quoting.rewritten(file, text) == (
+        "<!-- table: reading -->\n| a | b |\n| --- | --- |\n| 01-x.md |  |\n<!-- end -->"
+        "<!-- table: unified -->\n| of | all |\n<!-- end -->")
+    with pytest.raises(ValueError, match="^01-x.md: there is no table 'no'; there is 'reading', 'unified'$"):
+        quoting.rewritten(file, "<!-- table: no --><!-- end -->")
 
 
 def test_a_link_goes_up_as_far_as_its_page_is_deep():

@@ -88,11 +88,15 @@ def test_nothing_is_wrong_with_a_good_one(made_up):
 
 
 @pytest.mark.parametrize("old, new, fault", [
-    ("# 1 Made", "# 2 Made", "the number 2"),
+    ("# 1 Made", "# 2 Made", "^its title has the number 2$"), ("# 1 Made", "# 0 Made", "^its title has the number 0$"),
     ("> **The question.** Is", "Is", "The question"),
     ("## The card\n", "## Card\n", "last sections"),
     ("## What goes wrong\n", "## What goes right\n", "What goes wrong"),
     ("## As the sources print it\n", "## As printed\n", "As the sources print it"),
+    ("## As the sources print it\n", "### As the sources print it\n", "^there is no section 'As the sources print"),
+    ("## The card\n\n## Exercises\n", "## Exercises\n\n## The card\n",
+     "^its last sections are Exercises, The card, Sources, not The card, Exercises, Sources$"),
+    ("## Sources\n", "## Sources\n\n## More\n", "^its last sections are Exercises, Sources, More, not The card"),
     (102 * "A line.\n", "", "lines"),
     (102 * "A line.\n", 352 * "A line.\n", "lines"),
     ("tag{1.1}", "tag{2.1}", "not this lecture's"), ("tag{1.1}", "tag{12.1}", "not this lecture's"),
@@ -115,7 +119,8 @@ def test_nothing_is_wrong_with_a_good_one(made_up):
     ("Hint 2", "Hint 3", "hints of"),
     ("again.</details>", "again.", "hints of"),
     ("## Sources", "## Sources\n\n<!-- code: numopt.optimizers.adam -->\n", "not closed"),
-    ("## Sources", "## Sources\n\n<!-- code: numopt.optimizers.adam -->\n<!-- end -->\n", "out of date"),
+    ("## Sources", "## Sources\n\n<!-- code: numopt.optimizers.adam -->\n<!-- end -->\n",
+     "^a quotation is out of date: python -m lectures quote$"),
 ])
 def test_what_is_wrong_is_found(old, new, fault, made_up):
     assert GOOD.count(old)
@@ -160,6 +165,43 @@ def test_a_link_leads_to_a_file_that_is_there_and_to_a_section_of_it(target, the
     found = made_up(GOOD.replace("A line.\n", f"[here]({target})\n", 1),
                     SOLVED + "## By hand: K-FAC's, and by code\n")
     assert found == ([] if there else [f"the link {target} leads nowhere"])
+
+
+@pytest.mark.parametrize("last, fault", [
+    ("[`test_momentum`](../tests/test_here.py)", None), ("`test_momentum`", None), ("reading", None),
+    ("the same", None), ("`test_errata.py::test_printed` and `test_errata.py::test_printed`", None),
+    ("[`test_errata.py::test_printed`](../tests/test_errata.py)", None),
+    ("`test_errata.py::test_printed`, `test_errata.py::test_gone`", "there is no test_gone in tests/test_errata.py"),
+    ("test_printed", "an erratum is shown by 'test_printed', and not by a test, 'reading' or 'the same'"),
+    ("", "an erratum is shown by '', and not by a test, 'reading' or 'the same'"),
+    ("reading it", "an erratum is shown by 'reading it', and not by a test, 'reading' or 'the same'")])
+def test_a_misprint_is_shown_by_a_test_by_reading_or_as_the_one_above(last, fault, made_up):
+    rows = "| A | $x$ | $y$ | `test_errata.py::test_printed` |", "| B | $x$ | $y$ | reading |"
+    for row in rows:
+        assert made_up(GOOD.replace(row, f"| A | $x$ | $y$ | {last} |")) == ([fault] if fault else []), row
+
+
+def test_faults_are_said_with_their_page_those_of_all_pages_first_and_those_of_all_lectures_last(made_up, monkeypatch):
+    made_up(GOOD)
+    root, there = rules.ROOT, []
+    pages = [root / "lectures" / name for name in ("01-made-up.md", "notes.md", "solutions/01-made-up.md")]
+    pages[1].write_text("notes", encoding="utf-8")
+
+    def check(what):
+        def found(text, file):
+            there.append((what, file, text))
+            return [f"{what} 1", f"{what} 2"] if file == pages[0] else []
+        return found
+
+    monkeypatch.setattr(rules, "EVERYWHERE", (check("a"), check("b")))
+    monkeypatch.setattr(rules, "OF_A_LECTURE", (check("c"), check("d")))
+    monkeypatch.setattr(rules, "quoted_nowhere", lambda: ["no lecture 2"])
+    monkeypatch.setattr(quoting, "pages", lambda: pages)
+    name = "lectures/01-made-up.md"
+    assert list(rules.faults()) == [*((name, f"{what} {k}") for what in "abcd" for k in (1, 2)),
+                                    ("lectures", "no lecture 2")]
+    assert there == [*((what, file, file.read_text(encoding="utf-8")) for file in pages for what in "ab"),
+                     *((what, pages[0], GOOD) for what in "cd")]
 
 
 def test_a_figure_of_two_lectures_need_not_be_shown_before_both_are_there(monkeypatch, tmp_path):
