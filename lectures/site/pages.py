@@ -74,10 +74,9 @@ class Pages:
     def module_of(self, name):
         """Where a quoted definition stands."""
         from lectures.notebooks import home
-        module, path = home(name)
-        file = f"{module.replace('.', '/')}.py"
+        file = f"{home(name)[0].replace('.', '/')}.py"
         self.linked.add(file)
-        return f"[{file}](/source/{file}.md#L-{sources.line_of(file, path.split('.')[-1])})"
+        return f"[{file}](/source/{file}.md#L-{quoting.located(name)[1].lineno})"
 
     def links(self, text, file):
         return re.sub(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)", lambda found: self.link(found, file), text)

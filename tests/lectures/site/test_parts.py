@@ -295,6 +295,16 @@ def test_a_quoted_loop_says_where_it_stands_and_what_moves_is_beneath_the_first_
     assert site.quotation(number) == "1.5"
 
 
+@pytest.mark.parametrize("file, kind, method", [
+    ("numopt/problems/wrappers.py", "Clipped", "gradient"), ("numopt/networks/layers.py", "Dropout", "forward"),
+    ("numopt/networks/layers.py", "Dense", "backward")])
+def test_a_quoted_method_leads_to_its_own_class_though_others_have_one_of_its_name(file, kind, method, site):
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    start = next(k for k, line in enumerate(lines) if re.match(rf"class {kind}\b", line))
+    line = next(k for k, line in enumerate(lines, 1) if k > start and line.startswith(f"    def {method}("))
+    assert site.module_of(f"{file[:-3].replace('/', '.')}.{kind}.{method}") == f"[{file}](/source/{file}.md#L-{line})"
+
+
 def test_a_picture_comes_in_two_styles_with_its_caption_and_its_script(site):
     site.explored["figure zigzag"] = "MOVES"
     text = site.quotation(quoting.QUOTATION.search("<!-- figure: zigzag -->\nold\n<!-- end -->"))
