@@ -115,6 +115,11 @@ def files(folder):
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
 
 
+def test_a_figure_that_is_named_twice_is_listed_once(here):
+    answer, said, _ = here("--list", "one", "two", "one", one=GOOD, two=GOOD)
+    assert answer == 0 and [line.split()[0] for line in said.splitlines()[::2]] == ["one", "two"]
+
+
 # ------------------------------------------------------------------------------------------ what it says
 
 def test_list_says_what_there_is_and_draws_nothing(capsys, tmp_path):

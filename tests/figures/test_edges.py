@@ -14,6 +14,7 @@ from figures import (
     rate_over_time_boston, rate_validation, residual_polynomials, second_order_cost, saddle, self_correction,
     sensitivity, sgd_avoids_plateau, three_balls, trust_region_path, turned_valley, unit_balls)
 from figures.making import adaptive_rate, command, digests, records, rendering
+from figures.making.style import METHODS
 from numopt import schedules
 from numopt.data import digits
 from numopt.optimizer import Diverged
@@ -318,6 +319,8 @@ def test_rate_cifar100_every_image_is_on_the_left_beside_others_each_time():
 def test_rate_on_boston_the_best_is_the_lowest_of_those_that_have_not_diverged():
     runs = [np.array([[3.0, 2.0], [0, 0]]), np.array([[3.0, 1.0], [0, 0]]), np.full((2, 2), np.nan)]
     assert rate_on_boston.best(runs) is runs[1] and rate_on_boston.best(runs[::-1]) is runs[1]
+    risen = np.array([[0.5, 9.0], [0, 0]])
+    assert rate_on_boston.best([*runs, risen]) is risen, "the lowest on the way, not at the end"
     with pytest.raises(ValueError, match="every one of them diverges"):
         rate_on_boston.best(runs[2:])
     bowl = Quadratic([[1.0]])
@@ -359,6 +362,15 @@ def test_pre_training_a_layer_goes_on_from_what_the_one_below_gives_with_its_bia
 def test_words_of_a_cost_say_how_many_where_it_is_not_one():
     assert second_order_cost.words([2.0, 1.0, 10.0]) == "2 f, g, 10 Hv"
     assert second_order_cost.words([0.0, 1.5, 0.1]) == "1.5 g, 0.1 Hv" and second_order_cost.words([0, 0, 0]) == ""
+
+
+def test_whoever_has_no_cost_is_named_with_why_and_whoever_is_newer_than_the_record_too(monkeypatch):
+    cost = {"asked": {"adam": [0, 1, 0]}, "cannot": {"bfgs": "a matrix", "sr1": "a matrix"}}
+    monkeypatch.setattr(second_order_cost, "recorded", lambda name: {"cost": cost})
+    monkeypatch.setattr(second_order_cost.optimizers, "__all__", ["adam", "bfgs", "lion", "sr1"])
+    bfgs, sr1, lion = (METHODS[name][2] for name in ("bfgs", "sr1", "lion"))
+    assert second_order_cost.excluded().split("\n") == [f"Not here: {bfgs}, {sr1} (a matrix).",
+                                                        f"Not here: {lion} (not measured yet)."]
 
 
 def test_rows_that_end_early_are_not_numbers_after_their_end():
