@@ -285,6 +285,36 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path, monkeypatch, capsys
     assert len(records.read(tmp_path / "mlp_5x30.npz")["runs"]) == 1
 
 
+@pytest.mark.parametrize("executor, at_a_time, here", [(None, 1, True), (None, 2, False), ("theirs", 1, False)])
+def test_one_at_a_time_runs_are_done_in_this_process_and_otherwise_by_whoever_is_given(
+        executor, at_a_time, here, tmp_path, monkeypatch):
+    swept, done, wanted = [], [], [a_job(seed=seed) for seed in (0, 1)]
+
+    def perform(job, folder=None, tell=None):
+        done.append((job, folder, tell is not None))
+        if job[3] == 0:
+            raise ZeroDivisionError("by hand")
+        row = {"training loss": 1.0, "test loss": 2.0, "test accuracy": 0.5}
+        if tell:
+            tell(row)
+        return {name: np.array([number]) for name, number in row.items()}, {"seed": job[3]}
+
+    def sweep(function, jobs, *how):
+        swept.append(how)
+        for job in jobs:
+            try:
+                yield job, function(job)
+            except ZeroDivisionError as error:
+                yield job, error
+
+    monkeypatch.setattr(runs, "perform", perform)
+    monkeypatch.setattr(runs, "sweep", sweep)
+    (one, error), (other, (arrays, made)) = runs.done(wanted, executor, at_a_time, tmp_path)
+    assert [one, other] == wanted and isinstance(error, ZeroDivisionError) and made == {"seed": 1}
+    assert done == [(job, tmp_path, here) for job in wanted] and swept == ([] if here else [(executor, at_a_time)])
+    assert runs.come_to(arrays) == ": loss 1, test loss 2, accuracy 50.0 %" and runs.come_to({"share": arrays}) == ""
+
+
 # ------------------------------------------------------------------------------------------------------- a search
 
 def searched_to(minimum):

@@ -219,6 +219,16 @@ def test_networks_of_experiments_are_as_wide_as_their_images_allow_and_have_what
     assert jobs.job("mlp_2x90", "digits", "Adam", 0)[5] == 100 and jobs.job("spectrum", "digits", None, 0)[5] == 1
 
 
+def test_every_experiment_is_as_long_as_in_its_paper_and_has_three_seeds_or_where_an_epoch_is_long_two():
+    found = {name: each[4:8] + (each.minutes,) for name, each in EXPERIMENTS.items()}  # epochs, batch, seeds, a search
+    three, two = (0, 1, 2), (0, 1)
+    assert found == {"mlp_2x90": (100, 128, three, 3, 15), "mlp_5x30": (100, 128, three, 3, 15),
+                     "cnn": (30, 128, two, 2, 30), "logistic": (20, 128, three, 5, 15), "lenet": (50, 32, two, 2, 20),
+                     "resnet": (30, 256, two, 2, 20), "boston": (100, 360, three, 100, 15)}
+    assert {each.seeds for each in measurements.MEASUREMENTS.values()} == {three}
+    assert all(each.sets[-1] in ("digits", "boston") for each in (EXPERIMENTS | measurements.MEASUREMENTS).values())
+
+
 def test_a_search_is_no_longer_than_the_runs_it_is_for_and_a_row_is_told_in_percent(monkeypatch):
     asked = []
     monkeypatch.setattr(runs, "searching", lambda *given: asked.append(given[4]) or ([], ()))
