@@ -331,6 +331,21 @@ def test_a_worker_tells_where_in_the_tree_an_error_was_last_in_few_letters(tmp_p
     assert worker.explained(KeyError("a"), "/no") == "KeyError: 'a'"
 
 
+def test_what_is_planted_is_the_package_with_every_source_in_its_place_and_nothing_that_the_judge_knows(
+        tmp_path, monkeypatch):
+    root, tree = tmp_path / "root", tmp_path / "tree"
+    for file in ("numopt/a.py", "numopt/sub/b.py", "numopt/sub/c.py", "numopt/__pycache__/a.pyc", "figures/a.py",
+                 "lectures/assignments/assignment01.py", *(f"lectures/coursework/{name}.py" for name in (
+                     "jobs", "worker", "judge", "holding"))):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text("ours")
+    monkeypatch.setattr(judge, "ROOT", root)
+    judge.planted(tree, {"numopt/a.py": "α", "numopt/sub/b.py": "theirs", "diagnosis.py": "said"})
+    assert {file.relative_to(tree).as_posix(): file.read_text("utf-8") for file in tree.rglob("*") if file.is_file()
+            } == {"numopt/a.py": "α", "numopt/sub/b.py": "theirs", "numopt/sub/c.py": "ours",
+                  "lectures/coursework/jobs.py": "ours", "lectures/coursework/worker.py": "ours"}
+
+
 def test_a_worker_does_one_job_after_the_other_whatever_becomes_of_them(tmp_path, monkeypatch):
     from lectures.coursework import jobs
 

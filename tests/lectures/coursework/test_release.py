@@ -187,11 +187,40 @@ def test_a_folder_that_is_in_use_or_cannot_be_is_left_alone(tmp_path, capsys):
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     assert main(["release", "04", str(tmp_path / "mine")]) == 1
     assert "is there already" in capsys.readouterr().err
+    assert main(["release", "04", str(tmp_path / "mine" / "thesis.txt")]) == 1
+    assert capsys.readouterr().err == (
+        f"{tmp_path / 'mine' / 'thesis.txt'} is there already; give a folder that is not, or is empty\n")
     assert main(["release", "04", str(tmp_path / "no" / "folder")]) == 1
     assert "there is no folder" in capsys.readouterr().err
     assert main(["release", "4", str(tmp_path / "new")]) == 1
     assert "there is no assignment '4'; there is 01" in capsys.readouterr().err
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["mine"]
+
+
+def test_what_is_released_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
+    given, fails = [], []
+
+    def tree(assignment, place, *how):
+        given.append((assignment.name, *how))
+        place.mkdir()
+        (place / "file").touch()
+        if fails:
+            raise ValueError("it cannot be written")
+
+    monkeypatch.setattr(release, "tree", tree)
+    monkeypatch.setitem(handouts.FORMS, "otter", tree)
+    (tmp_path / "empty").mkdir()
+    assert release.written("04", tmp_path / "new") == tmp_path / "new"
+    release.written("04b", str(tmp_path / "empty"), "tree", True, 4, False)
+    release.written("04", tmp_path / "course", "otter", True, 5)
+    assert given == [("04", False, 0, True), ("04b", True, 4, False), ("04", True, 5)]
+    fails.append(True)
+    (tmp_path / "other").mkdir()
+    for name in "other", "none":
+        with pytest.raises(ValueError, match="it cannot be written"):
+            release.written("04", tmp_path / name)
+    assert {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*")} == {
+        "new", "new/file", "empty", "empty/file", "course", "course/file", "other"}
 
 
 def test_the_sheet_says_what_to_write_and_how_to_try_it(released):
