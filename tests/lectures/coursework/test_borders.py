@@ -90,6 +90,24 @@ def test_a_zip_file_that_leads_out_of_its_folder_is_read_and_what_is_hidden_is_n
         "../up/adaptive.py": "# ../up/adaptive.py\n"}
 
 
+@pytest.mark.parametrize("change", [
+    lambda local, central: (local + 6, central + 8, 1), lambda local, central: (local + 8, central + 10, 99),
+    lambda local, central: (local + 41, local + 41, 255), lambda local, central: (local, local, 0)],
+    ids=["a password", "another method", "damage within", "damage before"])
+def test_a_zip_file_that_cannot_be_opened_is_told_in_words(change, tmp_path):
+    file = tmp_path / "one.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("adaptive.py", "x = 1\n" * 50)
+    assert list(submissions.unzipped(file, {"adaptive.py"})) == ["adaptive.py"]
+    content = bytearray(file.read_bytes())
+    *places, value = change(0, content.index(b"PK\1\2"))
+    for place in places:
+        content[place] = value
+    file.write_bytes(content)
+    with pytest.raises(Unusable, match="^one.zip is not a whole zip file "):
+        submissions.unzipped(file, {"adaptive.py"})
+
+
 def test_a_report_can_be_read_by_all_whatever_was_there_before(tmp_path):
     for text in "one", "two":
         reports.save(tmp_path / "page.md", text)
