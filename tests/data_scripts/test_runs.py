@@ -19,6 +19,7 @@ from data_scripts.measurements import MEASUREMENTS
 from figures.making import records
 from numopt import data as sets
 from numopt.networks import BatchNorm, Dense, Network, mlp
+from numopt.optimizer import Diverged
 from numopt.optimizers import adam, gradient_descent, newton_rate_printed
 from numopt.problems import EmpiricalRisk, MiniBatch, Whole
 
@@ -102,6 +103,17 @@ def test_of_one_output_there_is_no_accuracy():
     row = training.row(network, network.initial(0, dtype=np.float32), parts, {})
     for name in "training", "validation", "test":
         assert row[f"{name} accuracy"] == 0 < row[f"{name} loss"]
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("name", ["training", "validation", "test", "official"])
+def test_weights_at_which_a_loss_is_not_finite_have_no_row(name, value, monkeypatch):
+    parts, network = training.parts("digits", False, first=5), mlp([64, 10])
+    parts, losses = parts._replace(official=parts.test), dict.fromkeys(training.Parts._fields, 1.0) | {name: value}
+    told = iter(losses.values())
+    monkeypatch.setattr(training, "loss_and_accuracy", lambda whole, theta: (next(told), 0.5))
+    with pytest.raises(Diverged, match=f"the {name} loss was {value}"):
+        training.row(network, network.initial(0, dtype=np.float32), parts, {})
 
 
 def test_a_training_that_diverges_ends_early_with_what_it_has():

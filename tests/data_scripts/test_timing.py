@@ -284,6 +284,19 @@ def test_some_rows_of_the_table_are_measured_alone_and_the_record_keeps_the_othe
         timing.main(None, ["BFGS", "ResNet"])
 
 
+def test_whether_it_is_against_pytorch_is_handed_on_to_every_row_and_told_with_the_machine(monkeypatch, tmp_path):
+    asked, torch = [], SimpleNamespace(__version__="9.8", get_num_threads=lambda: 2, set_num_threads=lambda n: None)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr(timing, "RECORD", tmp_path / "timing.npz")
+    monkeypatch.setattr(timing, "COST", tmp_path / "cost.npz")
+    monkeypatch.setattr(timing, "TABLE", {"compile": lambda *given: asked.append(given) or 21.0})
+    monkeypatch.setattr(side_by_side, "ROWS", {"BFGS": lambda *given: asked.append(given) or {}})
+    assert "PyTorch 9.8 with 2 threads" in timing.main("torch")
+    monkeypatch.delitem(sys.modules, "torch")
+    assert "PyTorch" not in timing.main(None)
+    assert asked == [(True, 15.0)] * 2 + [(False, 15.0)] * 2
+
+
 @pytest.mark.parametrize("make, theirs", [
     (lenet, torch_nets.lenet), (cnn, torch_nets.cnn), (partial(resnet18, width=4), partial(torch_nets.resnet18, 4)),
     (partial(mlp, SIZES), partial(torch_nets.dense, SIZES))])

@@ -5,7 +5,7 @@ import threading
 import time
 from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from types import ModuleType, SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -473,6 +473,17 @@ def test_a_training_keeps_what_is_measured_and_its_rates_over_epochs(kept, every
     for _ in range(4):
         next(run)
     assert_allclose(few["training loss"][-1], Whole(network, X[:55], Y[:55]).value(run.theta), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", adaptive_rate.METHODS)
+def test_the_rate_that_is_kept_is_the_one_that_the_method_has_learned_or_the_one_it_was_given(name):
+    parts, network = [part[:60] for part in adaptive_rate.parts("digits", images=False)], logistic(64, 10)
+    rates = adaptive_rate.train(name, parts, network, lr=0.05, seed=2, epochs=2, batch_size=30)["rate"]
+    run = adaptive_rate.METHODS[name](EmpiricalRisk(network, *parts[:2], 30, 2), network.initial(2, dtype=np.float32),
+                                      lr=0.05)
+    learned = [0.05, *(run["lr"] for _ in islice(run, 4))]
+    assert_allclose(rates, learned, rtol=1e-6)
+    assert (len(set(rates.tolist())) > 3) == ("_rate" in name)
 
 
 def test_one_that_diverges_ends_early_and_a_fixed_rate_is_fixed():
