@@ -109,6 +109,11 @@ def test_what_is_remembered_helps_by_the_error_or_the_residual_from_the_start_on
 
 def test_singular_values_stay_at_no_step_and_come_near_to_one_after_ten():
     assert_allclose(explorables.roots(0, 0.01)["curves"]["singular values"], np.geomspace(0.01, 1, 12))
+    for steps in 1, 3:
+        known = np.geomspace(0.01, 1, 12) / np.linalg.norm(np.geomspace(0.01, 1, 12))
+        for _ in range(steps):
+            known = 3.4445 * known - 4.775 * known**3 + 2.0315 * known**5
+        assert_allclose(explorables.roots(steps, 0.01)["curves"]["singular values"], np.sort(known))
     after = explorables.roots(10, 0.01)["curves"]
     assert (np.abs(np.array(after["singular values"]) - 1) < 0.4).all() and after["one"] == [1.0] * 12
     assert after["singular values"] == sorted(after["singular values"])
@@ -134,6 +139,21 @@ def test_valleys_are_gone_down_to_the_minimum_and_a_natural_gradient_from_guessi
     assert quick["natural gradient"][-1] < quick["gradient descent"][-1] < slow["natural gradient"][-1]
     first = explorables.signs(1.0, 0.0)["path"]
     assert_allclose(first[1], 0.9 * first[0], rtol=1e-4)  # Newton's step by a tenth
+
+
+def test_a_natural_gradient_is_moved_by_half_a_damped_step_and_descent_by_a_whole_one():
+    X = np.random.default_rng(0).standard_normal((40, 2)) * [1.0, 0.2]
+    Z, Y = np.column_stack([X, np.ones(40)]), np.eye(2)[(X @ [1.0, 3.0] > 0).astype(int)]
+    slope = (0.5 - Y).T @ Z / 40
+    for damping in 0.01, 1.0:
+        fisher = np.kron(np.array([[1, -1], [-1, 1]]) / 4, Z.T @ Z / 40) + damping * np.eye(6)
+        step = np.linalg.solve(fisher, slope.ravel()).reshape(2, 3)
+        curves = explorables.natural(damping)["curves"]
+        assert list(curves) == ["natural gradient", "gradient descent"]
+        for name, V in ("natural gradient", -0.5 * step), ("gradient descent", -1.0 * slope):
+            scores = Z @ V.T
+            loss = np.mean(np.log(np.exp(scores).sum(axis=1)) - (scores * Y).sum(axis=1))
+            assert curves[name][1] == pytest.approx(loss, rel=1e-6)
 
 
 def test_results_are_in_the_order_of_positions_the_last_slider_fastest_with_four_digits(monkeypatch):
@@ -598,13 +618,16 @@ def test_pictures_in_the_dark_are_drawn_anew_only_where_what_they_depend_on_is_a
     monkeypatch.setattr(build.Pages, "files", staticmethod(lambda: [page]))
     monkeypatch.setattr(processes, "Processes", Here)
     monkeypatch.setattr(figures, "render", render)
-    for number, with_what in enumerate(["one", "one", "other"]):
+    monkeypatch.setattr(figures, "RENDERED", tmp_path)
+    (tmp_path / "saddle.png").write_bytes(b"light")
+    for number, (with_what, light) in enumerate([("one", b"1"), ("one", b"1"), ("other", b"1"), ("other", b"2")]):
+        (tmp_path / "zigzag.png").write_bytes(light)
         monkeypatch.setattr(rendering, "drawn_with", lambda with_what=with_what: with_what)
         with build.drawn_dark(tmp_path / f"html{number}"):
             assert not (tmp_path / f"html{number}").exists()
         assert {file.name: file.read_text() for file in (tmp_path / f"html{number}").iterdir()} == {
             f"{name}.png": f"{name} in the dark" for name in ("zigzag", "saddle")}
-    assert drawn == [("saddle", "dark"), ("zigzag", "dark")] * 2
+    assert drawn == [("saddle", "dark"), ("zigzag", "dark")] * 2 + [("zigzag", "dark")]
 
 
 def test_all_that_sphinx_reads_is_written(monkeypatch, tmp_path, katex):
