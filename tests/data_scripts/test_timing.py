@@ -41,6 +41,19 @@ def test_in_plain_python_the_gradient_and_the_fisher_product_are_those_of_the_ne
     assert_allclose(net.fisher_product(THETA.tolist(), X.tolist(), v.tolist()), loss.fisher(THETA) @ v, atol=1e-14)
 
 
+@pytest.mark.parametrize("z, p", [
+    ([0.0, 0.0], [0.5, 0.5]), ([1000.0, 1000.0 + np.log(3)], [0.25, 0.75]), ([-2000.0, -2000.0], [0.5, 0.5]),
+    ([-800.0, 800.0, -800.0], [0, 1, 0])])
+def test_in_plain_python_a_softmax_neither_overflows_nor_vanishes(z, p):
+    assert_allclose(element_loops.softmax(z), p, rtol=1e-12)
+
+
+@pytest.mark.parametrize("ours, theirs", [(3, 3), (3, 5), (5, 3), (0, 2), (700, 701)])
+def test_in_plain_python_a_sum_of_products_is_over_all_that_both_have(ours, theirs):
+    a, b, n = [k + 1.0 for k in range(ours)], [k + 2.0 for k in range(theirs)], min(ours, theirs)
+    assert element_loops.sum_of_products(a, b) == n * (n + 1) * (2 * n + 1) / 6 + n * (n + 1) / 2  # of k² + k
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_in_plain_python_a_method_takes_the_same_steps(name):
     fewer = {"cg_steps": 4} if name == "natural_gradient" else {}  # more of them magnify rounding
@@ -106,6 +119,21 @@ def test_before_a_turn_is_measured_there_is_a_rest_and_a_step_and_before_the_fir
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("lasts, turn", [(0.001, 10), (0.0211, 9), (0.05, 4), (0.13, 2), (0.14, 1), (0.5, 1)])
+def test_a_turn_lasts_a_fifth_of_a_second_and_has_one_to_ten_steps_and_of_kfac_ten(lasts, turn, monkeypatch):
+    now, told = [0.0], []
+
+    def step(name):
+        now[0] += lasts
+        told.append(name)
+
+    monkeypatch.setattr(turns.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(turns.time, "sleep", lambda seconds: told.append("rest"))
+    found = turns.medians({name: partial(step, name) for name in ("a", "K-FAC")}, seconds=0, least=1)
+    first, then, *_ = "".join("|" if name == "rest" else name[0] for name in told).split("|")[1:]
+    assert (first, then) == ("a" * (1 + turn), "K" * 11) and found == pytest.approx({"a": lasts, "K-FAC": lasts})
+
+
 @pytest.mark.skipif(not started(), reason="there is no Numba, or it is switched off")
 def test_the_time_to_compile_is_that_of_every_kernel(monkeypatch):
     monkeypatch.setattr(Kernel, "reading", False)
