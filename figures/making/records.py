@@ -27,6 +27,7 @@ from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import FunctionType
 from urllib.parse import quote
 
 import numpy as np
@@ -161,8 +162,8 @@ def how(name, data, run):
     """How a run of a figure is made: its function's arguments are its settings."""
     figure, function = script(name), script(name).runs(data)[run]
     arguments = {"arguments": function.args, **function.keywords} if isinstance(function, partial) else {}
-    settings = {key: value if isinstance(value, (int, float, str)) else repr(value)
-                for key, value in arguments.items()}
+    settings = {key: value if isinstance(value, (int, float, str)) else
+                value.__name__ if isinstance(value, FunctionType) else repr(value) for key, value in arguments.items()}
     seeds = getattr(figure, "SEEDS", 1)  # how many there are from SEED on, or which
     seeds = range(figure.SEED, figure.SEED + seeds) if isinstance(seeds, int) else seeds
     net = getattr(figure, "NET", "")

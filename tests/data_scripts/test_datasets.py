@@ -339,7 +339,8 @@ def test_without_a_server_the_message_says_what_to_fetch_by_hand(cache, capsys):
         taken.bind(("127.0.0.1", 0))    # bound but not listening: connections are refused
         mirror = f"http://127.0.0.1:{taken.getsockname()[1]}/"
         code = main(["cifar10"], {"cifar10": TINY["cifar10"]._replace(mirrors=(mirror,))})
-    assert_refused(code, capsys, "no connection", f"by hand {mirror}cifar-10-binary.tar.gz", "--from")
+    assert_refused(code, capsys, f"{mirror}cifar-10-binary.tar.gz: no connection",
+                   f"by hand {mirror}cifar-10-binary.tar.gz", "--from")
 
 
 # ---- interruption ---------------------------------------------------------------------------------------------
@@ -404,6 +405,20 @@ def test_the_archive_or_the_folder_that_holds_it_or_the_folder_unpacked_is_taken
         assert main([name, "--from", str(path)], TINY) == 0
         assert_stored(name)
         (cache / name).rename(tmp_path / f"taken from {path.name} {path.parent.name}")
+
+
+def test_of_several_copies_the_plain_one_is_taken_and_what_lies_right_in_the_folder(cache, tmp_path):
+    good, wrong = FILES["cifar10"], {name: content[:-1] + b"\xff" for name, content in FILES["cifar10"].items()}
+    for number, (chosen, other) in enumerate((("{}", "{}.gz"), ("{}.gz", "{}.xz"), ("{}", "cifar-10-batches-bin/{}"),
+                                              ("cifar-10-batches-bin/{}", "{}.gz"))):
+        copy = tmp_path / f"{number}"
+        for named, files in (chosen, good), (other, wrong):
+            for name, content in files.items():
+                file = copy / named.format(name)
+                write(file.parent, {file.name: PACK[file.suffix.replace(".bin", "")](content)})
+        assert main(["cifar10", "--from", str(copy)], TINY) == 0
+        assert_stored("cifar10")
+        shutil.rmtree(cache / "cifar10")
 
 
 def test_a_compression_is_known_by_the_content_not_by_the_name_and_mnists_names_may_have_a_dot(cache, tmp_path):
@@ -619,6 +634,8 @@ def test_files_that_are_not_idx_or_not_as_long_as_they_say_or_do_not_fit_togethe
     images = FILES["mnist"]["train-images-idx3-ubyte"]
     for wrong, words in ((b"GIF89a", "not an idx file"), (b"", "not an idx file"), (images[:-1], "(6, 28, 28)"),
                          (images + b"\0", "it has 4,721"), (images[:7], "not an idx file"),
+                         (b"\0\0\x09" + images[3:], "begins with 00 00 09 03"),
+                         (b"\0\x08\x08" + images[3:], "begins with 00 08 08 03"),
                          (b"\0\0\x08\x03" + b"\xff" * 12, "4294967295")):
         code = converted_from("mnist", tmp_path, {"train-images-idx3-ubyte": wrong})
         assert_refused(code, capsys, "train-images-idx3-ubyte", words)
@@ -662,6 +679,14 @@ def test_the_original_text_of_boston_is_compared_number_by_number(cache, tmp_pat
         (cache / "boston").exists() and (cache / "boston").rename(tmp_path / "done")
         file = write(tmp_path / "copy", {"any name": text}) / "any name"
         assert_refused(main(["boston", "--from", str(file)], TINY), capsys, "boston", words)
+
+
+@pytest.mark.parametrize("named, divider", [("housing.data", "  "), ("boston_house_prices.csv", ","), ("boston", " ")])
+def test_a_table_of_boston_with_a_row_on_a_line_is_taken_with_commas_or_without(named, divider, cache, tmp_path):
+    table = data._table("boston_house_prices.csv", skiprows=2)
+    text = "506,13,,\nCRIM,ZN\n" * (divider == ",") + "\n".join(divider.join(map(str, row)) for row in table.tolist())
+    assert main(["boston", "--from", str(write(tmp_path / "copy", {named: text.encode()}))], TINY) == 0
+    assert (np.load(cache / "boston" / "table.npy") == table).all()
 
 
 # ---- the command ----------------------------------------------------------------------------------------------

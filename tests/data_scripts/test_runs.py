@@ -607,6 +607,15 @@ def test_what_is_left_stale_or_has_failed_is_in_the_exit_code(
     assert function != "confirm" or asked[0][1] == (arguments == ["--again"])
 
 
+def test_quickly_everything_runs_on_its_last_set_and_the_failures_are_added_up(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(runs, "run", lambda name, data, **how: asked.update({name: (data, how)}) or 2)
+    assert runs.quick() == 2 * len(asked) and asked.keys() == EXPERIMENTS.keys() | MEASUREMENTS.keys()
+    for name, (data, how) in asked.items():
+        assert data == jobs.declared(name).sets[-1] in ("digits", "boston")
+        assert how["quick"] and not how["search"] and how["seeds"] == [0] and not how["folder"].exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_method_of_every_experiment_runs_on_a_few_examples(name, tmp_path):

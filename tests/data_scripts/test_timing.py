@@ -63,6 +63,14 @@ def test_in_plain_python_a_method_takes_the_same_steps(name):
         assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize("window", [1, 2])
+def test_in_plain_python_as_many_pairs_are_kept_as_asked_for(window):
+    loop = element_loops.nltgcr(element_loops.Net(SIZES), THETA.tolist(), X.tolist(), Y.tolist(), window=window)
+    run = nltgcr_fisher(EmpiricalRisk(mlp(SIZES), X, Y), THETA, start=0, window=window)
+    for ours, theirs in islice(zip(loop, run), 4):
+        assert_allclose(ours, theirs, rtol=1e-6, atol=1e-9)
+
+
 def test_the_multiplications_are_those_of_the_passes():
     # one layer of 2 x 3: forward 6, by weights 6; the product: V x 6, by weights 6
     assert element_loops.multiplications([(2, 3, 1)], batch=5) == 5 * 12

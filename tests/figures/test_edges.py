@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from data_scripts import element_loops, side_by_side
 from figures import (
@@ -309,6 +309,10 @@ def test_rate_cifar100_every_image_is_on_the_left_beside_others_each_time():
     images, labels = rate_cifar100.pairs(X, Y, times=2)
     left, right = images[:, 0, 0, 0], images[:, 0, 2, 0]
     assert images.shape == (20, 2, 4, 1) and (labels == 10 * left + right).all()
+    parts, single = rate_cifar100.images("digits"), digits(images=True, dtype=np.float32)[:4]
+    for pairs, of, times in (parts[:2], single[:2], 2), (parts[2:], single[2:], 1):
+        assert_array_equal(pairs[0][:, :, :8], np.concatenate([of[0]] * times))
+        assert_array_equal(pairs[1] // 10, np.tile(of[1], times))
     assert left.tolist() == [*range(10)] * 2 and sorted(right[:10]) == sorted(right[10:]) == [*range(10)]
     assert (right[:10] != right[10:]).any()
     runs = rate_cifar100.runs("digits")

@@ -33,7 +33,7 @@ def script(monkeypatch):
     made = ModuleType("figures.made_up")
     made.SETS, made.SEED, made.NET = ("digits", "boston"), 3, {"digits": "a net", "boston": "another"}
     made.runs = lambda data: {"usual": partial(adam, "one", lr=0.1), "seeded": partial(adam, seed=7, rates=(1, 2)),
-                              "bare": adam}
+                              "bare": adam, "given": partial(adam, images=until)}
     monkeypatch.setattr(records, "script", lambda name: made)
     return made
 
@@ -42,6 +42,7 @@ def test_how_a_run_was_made_is_its_arguments_its_seed_and_its_net(script):
     usual, seeded, bare = (records.how("made_up", "digits", run) for run in ("usual", "seeded", "bare"))
     assert usual["settings"] == {"arguments": "('one',)", "lr": 0.1} and usual["seed"] == [3]
     assert seeded["settings"] == {"arguments": "()", "rates": "(1, 2)"} and seeded["seed"] == 7
+    assert records.how("made_up", "digits", "given")["settings"] == {"arguments": "()", "images": "until"}
     assert bare["settings"] == {} and (bare["net"], bare["set"]) == ("a net", "digits")
     assert bare["digest"] == usual["digest"] == digests.digest(adam)
     script.SEEDS = 2

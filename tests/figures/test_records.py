@@ -1,5 +1,6 @@
 """Records of trainings: what is written is what is read, they know what made them, and a sweep loses no job."""
 import os
+import re
 import signal
 import threading
 import time
@@ -30,6 +31,18 @@ def test_what_is_read_is_what_was_written(tmp_path):
     for key, value in RUN.items():
         assert_array_equal(seen["runs"]["b"][key], value)
         assert np.asarray(seen["runs"]["b"][key]).dtype == np.asarray(value).dtype
+
+
+@pytest.mark.parametrize("name", [name for name in figures.names() if hasattr(figures.load(name), "runs")])
+def test_a_record_was_made_with_the_numbers_and_seeds_that_the_runs_have(name, monkeypatch):
+    """As far as it tells: the oldest of them have no settings, and older ones the place of a function in memory."""
+    monkeypatch.setattr(records, "making", lambda data, seed, settings, *code: {"seed": seed, "settings": settings})
+    told = {run: each for run, each in records.whole(name)["made"].items() if each["settings"]}
+    for run, each in told.items():
+        now = records.how(name, each["set"], run)
+        assert now["seed"] == each["seed"] and now["settings"] == {
+            key: re.sub(r"^<function (\w+) at \w+>$", r"\1", f"{value}") if isinstance(value, str) else value
+            for key, value in each["settings"].items()}, run
 
 
 @pytest.mark.parametrize("name", [name for name in figures.names() if hasattr(figures.load(name), "runs")])
