@@ -289,6 +289,42 @@ def site():
 LECTURE = next(file for file in quoting.files() if file.name.startswith("04"))
 
 
+def test_a_site_has_its_lectures_assignments_modules_and_every_file_that_they_lead_to(monkeypatch, tmp_path):
+    files = [tmp_path / name for name in ("01-a.md", "02-b.md", "notation.md")]
+
+    def page(self, file):
+        self.linked |= {"tests/test_b.py", f"figures/{file.stem}.py"}
+        return f"page {file.name} {self.explored}"
+
+    monkeypatch.setattr(pages.Pages, "files", staticmethod(lambda: files))
+    monkeypatch.setattr(pages.Pages, "page", page)
+    monkeypatch.setattr(pages.Pages, "assignment", lambda self, name: f"sheet {name}")
+    monkeypatch.setattr(pages.Pages, "index", lambda self: f"first of {len(self.pages)}")
+    monkeypatch.setattr(assignments, "names", lambda: ["03b", "04"])
+    for name, stand_in in {"modules": lambda: ["numopt.a", "numopt.b.c"], "api": lambda module: f"api {module}",
+                           "page": lambda file: f"source {file}", "overview": lambda: "all modules",
+                           "listed": lambda files: f"list {sorted(files)}"}.items():
+        monkeypatch.setattr(sources, name, stand_in)
+    linked = ["figures/01-a.py", "figures/02-b.py", "figures/notation.py", "numopt/a.py", "numopt/b/c.py",
+              "tests/test_b.py"]
+    explored = {"code adam": "MOVES"}
+    assert pages.Pages(explored).pages == {
+        **{f"lectures/{file.name}": f"page {file.name} {explored}" for file in files},
+        "assignments/03b.md": "sheet 03b", "assignments/04.md": "sheet 04", "api/numopt.a.md": "api numopt.a",
+        "api/numopt.b.c.md": "api numopt.b.c", **{f"source/{file}.md": f"source {file}" for file in linked},
+        "source.md": f"list {linked}", "api.md": "all modules", "index.md": f"first of {7 + len(linked) + 2}"}
+
+
+def test_beside_the_lectures_stand_the_letters_the_words_for_teachers_and_the_misprints_where_they_are(
+        monkeypatch, tmp_path):
+    monkeypatch.setattr(quoting, "HERE", tmp_path)
+    for name in "errata.md", "02-b.md", "notation.md", "other.md", "01-a.md":
+        (tmp_path / name).touch()
+    assert [file.name for file in pages.Pages.files()] == ["01-a.md", "02-b.md", "notation.md", "errata.md"]
+    (tmp_path / "teaching.md").touch()
+    assert [file.name for file in pages.Pages.files()][2:] == ["notation.md", "teaching.md", "errata.md"]
+
+
 def test_links_lead_to_what_the_site_has_and_the_rest_is_words(site):
     line = sources.line_of("tests/test_laws.py", "name")
     there = f"(/source/tests/test_laws.py.md#L-{line})"
@@ -395,6 +431,7 @@ def test_a_source_has_its_lines_numbered_and_a_name_is_where_it_is_defined_first
     text, file = sources.page("numopt/searches.py"), ROOT / "numopt" / "searches.py"
     count = len(file.read_text(encoding="utf-8").splitlines())
     assert re.findall(r'id="L-(\d+)"', text) == [f"{k}" for k in range(1, count + 1)]
+    assert re.findall(r'<span class="linenos"> *(\d+)</span>', text) == [f"{k}" for k in range(1, count + 1)]
     assert text.startswith("---\norphan: true\n---\n# numopt/searches.py\n\n```{raw} html\n")
     lines = file.read_text(encoding="utf-8").splitlines()
     assert lines[sources.line_of("numopt/searches.py", "best_of_search") - 1].startswith("def best_of_search(")
