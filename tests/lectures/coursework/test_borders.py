@@ -8,7 +8,7 @@ import re
 import sys
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -445,6 +445,8 @@ OURS = "import numpy as np\nfrom numopt.linalg import dense\n\nHERE = 1\n\n\ndef
     ("HERE = 2\nAWAY = 3\nOTHER = 4", "HERE + AWAY", "AWAY = 3", "OTHER"),
     ("A = B = 2\nB[0] = 1", "B", "A = B = 2\nB[0] = 1", "None"),
     ("def g(x):\n    return h(x)\n\ndef h(x):\n    return K\nK = 1", "g(x)", "K = 1", "None"),
+    ("@h.twin\ndef h_compiled(x):\n    return x\n\n\ndef h(x):\n    return x", "h(x) or h_compiled(x)", "def h(x):",
+     "twin"),
     ("C = [1]\nC[0].append(2)\nD = [C]", "C", "C[0].append(2)", "D")])
 def test_an_answer_comes_with_what_it_needs_and_with_nothing_else(before, needs, brought, left):
     text = blanks.answered(OURS, f"{before}\n\n\ndef f(x):\n    return {needs}\n", "f")
@@ -603,6 +605,25 @@ def test_a_job_is_plain_data_at_any_depth_and_comes_back_as_it_was():
     assert jobs.call("numpy.divmod", (7, 2), results=("q", "r")) == {"q": 3, "r": 1}
     assert list(jobs.call("numpy.divmod", (7, 2))) == ["result 1", "result 2"]
     assert jobs.call("numpy.add", (7, 2)) == {"result": 9}
+
+
+def test_a_function_is_put_wherever_the_package_has_it_and_a_method_into_its_class(monkeypatch):
+    from lectures.coursework import jobs
+    from numopt.networks import layers
+
+    def before():
+        """In the places of three modules, under two names, and of one that is not the package's."""
+
+    places = {name: ModuleType(name) for name in ("numopt.one", "numopt.one.two", "numoptic", "other")}
+    for name, place in places.items():
+        monkeypatch.setitem(sys.modules, name, place)
+        place.f = place.g = before
+    jobs.put("numopt.one", "f", "mine")
+    assert [(place.f, place.g) for place in places.values()] == [("mine", "mine")] * 2 + [(before, before)] * 2
+    monkeypatch.setattr(layers.Dense, "backward", layers.Dense.backward)
+    forward = layers.Dense.forward
+    jobs.put("numopt.networks.layers", "Dense.backward", "theirs")
+    assert layers.Dense.backward == "theirs" and layers.Dense.forward is forward
 
 
 def test_a_run_tells_what_stands_in_what_it_was_given_and_a_layer_what_it_has_not_written(monkeypatch):

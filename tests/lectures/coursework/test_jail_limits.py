@@ -27,12 +27,45 @@ def test_how_a_program_ended_is_told_by_its_code_and_by_the_end_of_what_it_wrote
     assert ended.how == "failed" and ended.said == "a" * 993 + "the end"
     arguments, environment = eval((tmp_path / "box" / "told").read_text())
     assert arguments == ["one"] and environment["OUTSIDE"] == jail.network() != ""
-    assert environment["HOME"] == environment["TMPDIR"] == str(tmp_path / "box")
-    assert environment["NUMBA_DISABLE_JIT"] == environment["OMP_NUM_THREADS"] == "1"
+    assert environment["HOME"] == environment["TMPDIR"] == str(tmp_path / "box") and len(environment.pop("JAIL")) == 16
+    assert {name: environment[name] for name in environment.keys() - {"HOME", "TMPDIR", "OUTSIDE"}} == {
+        "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", **dict.fromkeys((
+            "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE", "NUMBA_DISABLE_JIT", "OMP_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")}, "and nothing of the judge's own"
     assert run(tmp_path, "print('well')\n") == ("done", "well\n")
     assert run(tmp_path, "print('x' * 2**20)\n").how == "loud"
     assert run(tmp_path, "print('x' * (2**20 - 2))\n").how == "done"
     assert run(tmp_path, "import os\nos.kill(os.getpid(), 9)\n").how == "failed"
+
+
+def test_a_program_has_nothing_of_the_judge_s_but_its_words(tmp_path):
+    """Neither what the judge is told from its keyboard, nor its open files; it is where it may write."""
+    (tmp_path / "typed").write_text("typed")
+    before = os.dup(0)
+    with open(tmp_path / "typed") as typed:
+        os.dup2(typed.fileno(), 0)
+        os.set_inheritable(typed.fileno(), True)
+        try:
+            ended = run(tmp_path, "import os, sys\n"
+                                  "print(repr(sys.stdin.read()), os.getcwd(), os.getsid(0) == os.getpid(), "
+                                  "len([n for n in range(3, 99) if os.path.exists(f'/proc/self/fd/{n}')]))\n")
+        finally:
+            os.dup2(before, 0)
+            os.close(before)
+    assert ended == ("done", f"'' {tmp_path / 'box'} True 0\n")
+
+
+def test_a_room_is_cleared_away_whatever_has_been_shut_in_it_and_however_it_was_left(monkeypatch):
+    really, asked = jail.subprocess.run, []
+    monkeypatch.setattr(jail.subprocess, "run", lambda command, **how: asked.append(command) or really(command, **how))
+    with pytest.raises(ZeroDivisionError):
+        with jail.room() as folder:
+            (folder / "shut" / "deep").mkdir(parents=True)
+            (folder / "shut").chmod(0)
+            1 / 0
+    assert not folder.exists()
+    assert [list(map(str, command)) for command in asked] == [  # root could do without the first
+        ["chmod", "-R", "u+rwX", str(folder)], ["rm", "-rf", "--", str(folder)]]
 
 
 @pytest.mark.parametrize("program, how", [

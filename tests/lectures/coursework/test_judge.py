@@ -351,6 +351,16 @@ def test_what_was_wrong_is_read_and_not_run(said, marks, tmp_path, monkeypatch):
     assert {claim["message"] for claim in report["claims"][:-2]} == {"was not run"}
 
 
+def test_who_only_says_what_was_wrong_has_the_points_for_that_and_is_told_which_file_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(judge, "worked", lambda *given: pytest.fail("there is nothing to run"))
+    fault = assignments.load("04b").faults["adam"]
+    (tmp_path / "diagnosis.py").write_text(f"DIAGNOSIS = {{'adam': {{'what': '{fault.letter()}'}}}}\n")
+    for there in tmp_path, tmp_path / "diagnosis.py":
+        report = judge.graded("04b", there, None)
+        assert report["words"] == ["there is no adaptive.py in it"] and report["points"] == 1
+        assert [claim["message"] for claim in report["claims"][-2:]] == ["diagnosis.py does not say it", None]
+
+
 # -------------------------------------------------------------------------------------------------- what comes
 
 def zipped(file, **members):

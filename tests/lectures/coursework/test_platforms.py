@@ -108,6 +108,26 @@ def test_the_numbers_of_a_notebook_follow_from_the_seed_and_are_those_of_the_cla
         assert [row[2] for row in namespace["CLAIMS"]] == [row[2] for row in told[4]]
 
 
+def test_a_cell_of_tests_puts_the_function_in_its_place_and_says_the_sentence_and_what_does_not_hold(monkeypatch):
+    assignment, put = assignments.load("04"), []
+    rows = [("It moves.", "agrees", {"do": "call"}, {"path": [[1.0, 2.0]]})]
+    text = handouts.tested(assignment, "adam", rows)
+    monkeypatch.setattr(jobs, "put", lambda *given: put.append(given))
+    for got, said in (np.array([[1.0, 2.0]]), None), (np.array([[1.0, 3.0]]), (
+            "It moves. at step 0, coordinate 1: expected 2, got 3")):
+        monkeypatch.setattr(jobs, "perform", lambda job: {"path": got} if job == {"do": "call"} else {})
+        if said is None:
+            exec(text, {"adam": "mine"})
+        else:
+            with pytest.raises(AssertionError) as failed:
+                exec(text, {"adam": "mine"})
+            assert str(failed.value) == said
+    assert put == [("numopt.optimizers.adaptive", "adam", "mine")] * 2
+    method = handouts.tested(assignments.load("01"), "Dense.backward", [])
+    exec(method, {"backward": "other"})
+    assert put[-1] == ("numopt.networks.layers", "Dense.backward", "other")
+
+
 def test_what_was_wrong_is_asserted_line_by_line_and_letter_by_letter():
     assignment = assignments.load("04b")
     fault, text = assignment.faults["adam"], handouts.right(assignments.load("04b"))
