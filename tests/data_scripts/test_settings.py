@@ -123,6 +123,15 @@ def test_the_batches_of_a_probe_follow_from_the_seed_and_are_no_larger_than_ther
     assert asked[2:] == [(30, 20, 5), (8, 8, 5)]
 
 
+def test_what_is_told_of_an_epoch_is_what_is_kept_of_it():
+    told, parts = [], training.parts("digits", False, first=60)
+    seen = training.train(mlp([64, 10]), parts, "gradient_descent", {"lr": 0.1}, epochs=3, batch_size=20, seed=0,
+                          tell=told.append)
+    for name in told[0]:
+        assert_array_equal(np.float32([row[name] for row in told]), seen[name][1:])
+    assert len(told) == 3
+
+
 def test_loss_and_accuracy_of_shares_are_those_of_the_whole():
     rng, network = np.random.default_rng(0), mlp([3, 2])
     X, Y = rng.standard_normal((7, 3)), np.array([0, 1, 1, 0, 1, 0, 0])
