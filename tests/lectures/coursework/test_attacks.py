@@ -192,7 +192,7 @@ def test_a_notebook_with_its_pictures_is_read_and_one_of_endless_code_is_not(tmp
 # ------------------------------------------------------------------------------------------- words about the judge
 
 @pytest.mark.parametrize("said", ['{"adam": {"line": 0x' + "f" * 9000 + '}}', '{"adam": {"what": [[]]}}',
-                                  '{("adam",): {"line": "x"}}', '{"adam": {"line": b"m"}}'])
+                                  '{("adam",): {"line": "x"}}', '{["adam"]: 1}', '{"adam": {"line": b"m"}}'])
 def test_a_diagnosis_that_is_no_text_is_wrong_and_nothing_else(said, tmp_path, monkeypatch):
     monkeypatch.setattr(judge, "worked", lambda sources, work, truths, jailed: truths)
     submission(tmp_path)

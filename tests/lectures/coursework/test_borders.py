@@ -349,6 +349,21 @@ def test_a_worker_tells_where_in_the_tree_an_error_was_last_in_few_letters(tmp_p
     assert worker.explained(KeyError("a"), "/no") == "KeyError: 'a'"
 
 
+@pytest.mark.parametrize("name", ["04", "07", "12"])
+def test_all_that_an_assignment_takes_out_is_out_with_the_loops_that_are_its_twins(name):
+    assignment, hollow = assignments.load(name), judge.hollow(name)
+    compiled = "numopt/optimizers/compiled.py"
+    assert set(hollow) == {*judge.files(assignment).values(), compiled}
+    for taken in assignment.blanks, assignment.also:
+        for module, names in taken.items():
+            text = hollow[judge.files(assignment)[module]]
+            ours = (judge.ROOT / judge.files(assignment)[module]).read_text(encoding="utf-8")
+            tree = blanks.ast.parse(text)
+            assert not any(blanks.found(tree, each) and blanks.same(text, ours, each) for each in names)
+            assert not any(f"@twin_of({each})" in hollow[compiled] for each in names)
+    assert "@twin_of(momentum)" in hollow[compiled] and (name == "04") != ("@twin_of(adam)" in hollow[compiled])
+
+
 def test_what_is_planted_is_the_package_with_every_source_in_its_place_and_nothing_that_the_judge_knows(
         tmp_path, monkeypatch):
     root, tree = tmp_path / "root", tmp_path / "tree"

@@ -432,6 +432,7 @@ def test_what_editors_systems_and_notebooks_add_changes_nothing(tmp_path):
                                                         "def rmsprop(): 1\n") and folder / "adaptive.py",
      r"another signature; it must be def adam\(problem, theta, \*, lr=0.001"),
     (lambda folder: (folder / "adaptive.py").symlink_to("/etc/passwd") or folder, "is a link: hand in the file itself"),
+    (lambda folder: (folder / "mine.ipynb").symlink_to("/etc/passwd") or folder, "levels of symbolic links"),
     (lambda folder: (folder / "adaptive.py").touch() or folder, "there is no function adam in it"),
     (lambda folder: (folder / "adaptive.py").mkdir() or folder, "there is none of its files in it: adaptive.py"),
     (lambda folder: zipped(folder / "z.zip", notes_txt="x"), "there is none of its files in it"),
