@@ -199,6 +199,27 @@ def test_learning_rate_step_its_curves_are_the_loss_along_the_gradient(arrays, p
     assert_allclose(computed["curves"][:, 0], 1, atol=0.1)              # a short step changes little
 
 
+def test_a_line_of_n_points_and_one_is_revealed_for_n_steps_and_one_of_two_points_is_no_path(monkeypatch):
+    import matplotlib.pyplot as plt
+    seen = []
+    monkeypatch.setattr(moving, "animation", lambda figure, show, frames: seen.append((show, frames)))
+    figure, (left, right) = plt.subplots(1, 2)
+    for ax in left, right:
+        ax.plot(np.arange(5.0) **2)
+        ax.plot([0, 1, 4], [3, 2, 1])
+        ax.plot([0, 4], [1, 1])
+    moving.revealed(figure, [0, 1, 3])
+    moving.revealed(figure, range(3), axes=[right])
+    (show, frames), (on_the_right, _) = seen
+    assert frames == 3
+    for frame, lengths in enumerate(([1, 1, 2], [2, 2, 2], [4, 3, 2])):
+        show(frame)
+        assert [[len(line.get_xdata()) for line in ax.lines] for ax in (left, right)] == [lengths, lengths]
+    assert_array_equal(left.lines[0].get_ydata(), [0, 1, 4, 9])
+    assert on_the_right(0) == right.lines[:2] and len(left.lines[0].get_xdata()) == 4
+    plt.close(figure)
+
+
 def test_a_moving_picture_is_a_gif_whole_or_not_at_all(tmp_path, monkeypatch):
     monkeypatch.setattr(moving, "PAUSE", 0)
     monkeypatch.setattr(zigzag, "animate", lambda **all: moving.revealed(zigzag.draw(**all), range(3)))
