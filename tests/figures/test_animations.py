@@ -205,7 +205,7 @@ def test_a_line_of_n_points_and_one_is_revealed_for_n_steps_and_one_of_two_point
     monkeypatch.setattr(moving, "animation", lambda figure, show, frames: seen.append((show, frames)))
     figure, (left, right) = plt.subplots(1, 2)
     for ax in left, right:
-        ax.plot(np.arange(5.0) **2)
+        ax.plot(np.arange(5.0)**2)
         ax.plot([0, 1, 4], [3, 2, 1])
         ax.plot([0, 4], [1, 1])
     moving.revealed(figure, [0, 1, 3])

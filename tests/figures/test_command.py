@@ -384,7 +384,8 @@ def test_a_parameter_that_is_as_usual_changes_nothing():
 
 @pytest.mark.parametrize("setting, said", [
     ("pionts=4", "line has no parameter 'pionts'; do you mean points?; it has points=3, low=0.0, kind=line"),
-    ("points", "--set takes NAME=VALUE, and not 'points'"),
+    ("points", "--set takes NAME=VALUE, and not 'points'"), ("kind=", "--set takes NAME=VALUE, and not 'kind='"),
+    ("=4", "--set takes NAME=VALUE, and not '=4'; line has points=3"), ("", "--set takes NAME=VALUE, and not ''"),
     ("points=0", "points must be a whole number of at least 1, as 3 is, and not '0'"),
     ("points=2.5", "points must be a whole number"), ("points=True", "points must be a whole number"),
     ("low=nan", "low must be a finite number, as 0.0 is, and not 'nan'"),
