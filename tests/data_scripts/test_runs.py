@@ -149,6 +149,9 @@ def test_of_cifar10_four_batches_are_trained_on_and_the_fifth_chooses_and_report
         assert_array_equal(np.concatenate([parts.validation[place], parts.test[place]]), (X_test, Y_test)[place])
     official = sets.cifar10(normalise=False).X_test
     np.testing.assert_allclose(parts.official[0] * sd + mean, official / 255, atol=1e-6)
+    papers = training.parts.__wrapped__("cifar10", True, whole=True)
+    assert [len(part[0]) for part in papers[:3]] == [50_000, 7, 7] and papers.official is None
+    assert_array_equal(papers.test[1], np.arange(7))
 
 
 def test_so_many_images_are_the_first_ones_of_every_part():
@@ -214,6 +217,7 @@ def test_a_second_method_goes_on_from_where_the_first_has_come_to_or_afresh_at_i
     for _ in range(4 * epochs):
         next(run)
     assert seen["training loss"][-1] == pytest.approx(Whole(network, *parts.training).value(run.theta), rel=1e-5)
+    assert seen["training loss"][0] == first["training loss"][0], "both begin with the first weights of the seed"
     assert len(seen["training loss"]) == 4 and seen["step rate"][-1] == np.float32(start["lr"]) != np.float32(0.1)
     cost = first["forward"][-1] + 4 * epochs * 400 / 512
     assert seen["forward"][-1] == pytest.approx(cost), "what the first has cost counts"
@@ -545,6 +549,21 @@ def test_a_run_that_comes_out_otherwise_or_gets_further_has_to_be_made_again(kep
     assert renewing.confirm("made up", True, folder) == []
     assert [job[5] for job in asked] == [3, 3, 9] and record()["made"]["run"]["date"] == "2026-07-07"
     assert record()["runs"]["run"]["training loss"].tolist() == again
+
+
+@pytest.mark.parametrize("differs", ["training loss", "test loss", "test accuracy", "validation loss", "forward",
+                                     "seconds", "processor", "step", "step loss", "step rate"])
+def test_all_that_a_run_comes_to_has_to_come_out_again_but_not_its_times_and_thinned_steps(
+        differs, tmp_path, monkeypatch):
+    names = ("training loss", "test loss", "test accuracy", "validation loss", "forward", *renewing.COST)
+    arrays, job = {name: np.array([1.0, 1.0]) for name in names}, jobs.job("mlp_5x30", "digits", "Adam", 0, epochs=1)
+    how = {"set": "digits", "seed": 0, "settings": jobs.settings(job), "epochs": 1, "whole": False,
+           "experiment": "mlp_5x30", "method": "Adam", "digest": "old"}
+    records.write(tmp_path / "mlp_5x30.npz", {"runs": {"run": arrays}, "made": {"run": how}})
+    monkeypatch.setattr(renewing, "perform", lambda job: (
+        arrays | {differs: np.array([1.0, 2.0])}, {"digest": "new", "date": "today"}))
+    cost = "seconds", "processor", "step", "step loss", "step rate"
+    assert renewing.confirm("mlp_5x30", folder=tmp_path) == ([] if differs in cost else ["run"])
 
 
 def test_a_run_of_a_method_that_there_is_no_more_is_stale_and_left_and_of_no_record_nothing_is(kept):

@@ -195,6 +195,22 @@ def test_a_set_is_in_place_or_in_part_or_not_here(monkeypatch, tmp_path):
     assert command.unknown("A-B-C-D", ["a_b_c_d", "x"]) == "there is no A-B-C-D; did you mean a_b_c_d?"
 
 
+def test_a_table_is_of_the_runs_on_just_these_examples_with_at_least_two_seeds_and_the_most_epochs():
+    names = [f"{where}, {group}, {epochs} epochs, seed {seed}" for where in (
+        "digits", "digits, whole", "digits, 100 images", "mnist") for group, epochs in (
+        ("Adam", 2), ("Adam", 3), ("Adam, lr 0.1", 2), ("K-FAC", 2)) for seed in (0, 1)]
+    names.append("digits, momentum, 2 epochs, seed 0")
+    made = {name: {"method": method, "epochs": int(name.split(" epochs")[0].split()[-1]),
+                   "came": 1 if "100 images, K-FAC, 2 epochs, seed 1" in name else 9}
+            for name in names for method in ("Adam", "K-FAC", "momentum") if method in name}
+    record = {"made": made, "runs": {name: name for name in names}}
+    for where in "digits", "digits, whole", "digits, 100 images":
+        groups, diverged = comparing.grouped(record, where)
+        assert groups["Adam"] == [f"{where}, Adam, 3 epochs, seed {seed}" for seed in (0, 1)]
+        assert [*groups, *diverged] == ["Adam", "Adam, lr 0.1", "K-FAC"] and len(diverged) == ("100" in where)
+    assert [*comparing.grouped(record, "digits", ["K-FAC"])[0]] == ["K-FAC"]
+
+
 def test_a_table_compares_where_the_quickest_has_come_to_and_the_least_that_all_have():
     def run(seconds, losses):
         return {"processor": np.array(seconds), "training loss": np.array(losses), "test loss": np.array(losses) + 1,
@@ -246,6 +262,12 @@ def test_a_search_is_no_longer_than_the_runs_it_is_for_and_a_row_is_told_in_perc
     assert asked == [2, 3]
     told = runs.shown({"training loss": 0.25, "test loss": 1.5, "test accuracy": 0.876})
     assert told == "loss 0.25, test loss 1.5, accuracy 87.6 %"
+
+
+@pytest.mark.parametrize("x, said", [(0.01234, "0.012"), (9.7, "9.7"), (9.96, "10"), (12.4, "12"), (99.4, "99"),
+                                     (99.6, "100"), (270.4, "270"), (12345.6, "12346")])
+def test_seconds_have_two_digits_or_all_before_the_point(x, said):
+    assert comparing.two_digits(x) == said
 
 
 def test_a_table_has_accuracies_in_percent():
