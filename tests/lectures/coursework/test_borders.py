@@ -280,6 +280,29 @@ def test_a_table_of_grades_has_a_line_for_each_in_which_nothing_is_a_formula(tmp
     assert [each["submission"] for each in json.loads((tmp_path / "a.json").read_text())] == ["=1+1", "b"]
 
 
+def test_each_report_that_is_asked_for_is_written_and_no_other(tmp_path):
+    reports_ = [{"submission": name, "assignment": "04", "points": k, "of": 5, "words": [name], "claims": [
+        {"about": "adam", "sentence": "It moves.", "points": k, "of": 5, "shown": True, "message": None}]}
+        for k, name in enumerate(("ann", "Bob"), 1)]
+    assignment, nothing = assignments.load("04"), dict.fromkeys(("json", "csv", "junit", "gradescope", "pages"))
+    for kind in nothing:
+        reports.written(SimpleNamespace(**nothing | {kind: str(tmp_path / kind)}), assignment, reports_)
+        there = {str(file.relative_to(tmp_path)): file.read_text("utf-8") for file in tmp_path.rglob("*")
+                 if file.is_file()}
+        if kind == "pages":
+            assert there == {f"pages/{each['submission'].lower()}.md": reports.page(assignment, each)
+                             for each in reports_}
+        else:
+            assert list(there) == [kind] and there[kind]
+            (tmp_path / kind).unlink()
+        if kind == "gradescope":
+            assert json.loads(there[kind]) == handouts.of_gradescope(reports_[0])
+        if kind == "json":
+            assert json.loads(there[kind]) == reports_
+        if kind == "junit":
+            assert there[kind] == reports.junit(reports_)
+
+
 def test_more_than_two_of_one_name_and_one_folder_are_told_apart_too():
     told = reports.told_apart([{"submission": "hw"} for _ in range(4)], ["/x/ann/hw"] * 4)
     assert [report["submission"] for report in told] == ["ann/hw", "ann/hw (2)", "ann/hw (3)", "ann/hw (4)"]

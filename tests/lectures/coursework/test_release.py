@@ -70,9 +70,12 @@ def test_an_answer_that_is_left_somewhere_is_found(released, tmp_path):
     lines = release.answers(assignments.load("04"))
     (tree / "numopt" / "hint.py").write_text("def f():\n    v_hat = v / (1 - beta2 ** t)   # so\n")
     (tree / "notes.md").write_text("It is `theta = theta - lr(t) * m_hat / (np.sqrt(v_hat) + eps)`, of course.\n")
-    assert {file.name for file, _ in release.leaks(tree, lines)} == {"hint.py", "notes.md"}
+    (tree / "figures" / "showing.py").write_text("m = 1\nv_hat = v / (1 - beta2**t)\ntheta = theta - lr(t) * m_hat "
+                                                 "/ (np.sqrt(v_hat) + eps)\n")
+    assert {file.name for file, _ in release.leaks(tree, lines)} == {"hint.py", "notes.md", "showing.py"}
     release.silenced(tree, lines)
     assert {file.name for file, _ in release.leaks(tree, lines)} == {"hint.py"}
+    assert not (tree / "figures" / "showing.py").exists() and (tree / "figures" / "zigzag.py").exists()
     assert (tree / "notes.md").read_text() == "It is `…`, of course.\n"
 
 
@@ -228,6 +231,25 @@ def test_the_sheet_says_what_to_write_and_how_to_try_it(released):
     assert "`adam` in `numopt/optimizers/adaptive.py`" in sheet and "python -m pytest -m assignment04" in sheet
     hidden = [claim.sentence for claim in assignments.load("04").claims if not claim.shown]
     assert hidden and not any(sentence in sheet for sentence in hidden)
+
+
+def test_a_sheet_is_whole_in_its_order():
+    claims = [assignments.Claim("f", "It moves.", None, 2), assignments.Claim("f", "It ends.", None, 3, shown=False),
+              assignments.Claim("C.g", "It falls.", None)]
+    fault = assignments.Fault(("a",), "one", ("other",))
+    made = assignments.Assignment("99", "To move.", {"numopt.optimizers.a": ["f", "C.g"], "numopt.linalg.b": ["h"]}, {},
+                                  {"f": "pass"}, [], claims, 9, {"f": fault})
+    text = release.sheet(made)
+    assert [line for line in text.splitlines() if line.startswith("- ")] == [
+        "- `f` in `numopt/optimizers/a.py`, where something wrong stands: find it, and mend it",
+        "- `C.g` in `numopt/optimizers/a.py`", "- `h` in `numopt/linalg/b.py`", "- (2) It moves.", "- (1) It falls.",
+        "- (3) what you are not shown", "- (1) The line of f that was wrong is named.",
+        "- (1) What was wrong with f is said."]
+    assert text.startswith("# Assignment 99: To move.\n\nIt belongs to lecture 9. ") and "there are 8 points" in text
+    assert "The last 2 are asked in `diagnosis.py`, which you hand in too." in text
+    assert re.findall(r"-m numopt.check (.*)", text) == ["numopt/optimizers/a.py:f"]
+    plain = release.sheet(made._replace(faults={}, wrong={}, claims=claims[::2], blanks={"numopt.linalg.b": ["h"]}))
+    assert not re.search("diagnosis|not shown|numopt.check|something wrong", plain) and "there are 3 points" in plain
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if assignments.load(name).faults])
