@@ -66,6 +66,8 @@ def test_two_newcomers_share_a_section_and_what_is_quoted_without_a_row_has_one_
     assert family.welcomed(after, ["adam", "lion", "sam", "muon"], {"adam", "lion", "sam", "muon"}) == after
     for bare in PAGE.split("## The card")[0], PAGE.replace("## The card", "## A card"):
         assert family.welcomed(bare, ["lion"], set()) == bare, "where there is no card nothing is said either"
+    apart = PAGE.replace("<!-- card: 4 -->\n", "<!-- card: 4 -->\n\n")
+    assert family.welcomed(apart, ["sam"], {"sam"}) == apart.replace("mine | 2 |\n", "mine | 2 |\n| `sam` | | 7 |\n")
     bare = re.sub("<!-- card.*?end -->", "", PAGE, flags=re.DOTALL)
     assert family.welcomed(bare, ["adam"], {"adam"}) == bare
 
@@ -144,6 +146,36 @@ def test_what_a_step_asks_for_is_counted_over_forty_of_them_and_on_a_network_usu
     assert family.counted("changing", on_a_network=True)[0]["gradients"] == 2.0
     monkeypatch.setattr(numopt.optimizers, "of_squares", numopt.optimizers.gauss_newton, raising=False)
     assert family.counted("of_squares", on_a_network=True)[0] == {}
+
+
+def test_a_method_s_numbers_are_told_and_neither_its_memory_nor_its_seed_nor_what_is_no_number(monkeypatch):
+    from numopt.optimizer import optimizer
+
+    @optimizer
+    def many(problem, theta, *, lr=0.5, history=10, nesterov=True, rule="x", at=None, seed=3, t=0, v=0.25):
+        """Many.
+
+        They (1999), Algorithm 7, for ever.
+        """
+        for t, loss in problem.losses(after=t):
+            v = v + 0.5
+            yield theta + v
+
+    @optimizer
+    def none(problem, theta, *, t=0):
+        """None."""
+        for t, loss in problem.losses(after=t):
+            yield theta
+
+    for method in many, none:
+        monkeypatch.setattr(numopt.optimizers, method.__name__, method, raising=False)
+    monkeypatch.setattr(unified, "row", lambda name: {"structure": f"that of {name}"})
+    for head, name, told in [("method", "many", "`lr=0.5, history=10`"), ("by name", "many", "`lr=0.5`, `history=10`"),
+                             ("method", "none", "none"), ("by name", "none", "none")]:
+        heads = head, "equation", "usual numbers", "official numbers", "gradients", "vectors", "structure", "own"
+        assert family.row(name, heads) == [
+            f"`{name}`", "They (1999), Algorithm 7" if name == "many" else "", told, told, "0", "0",
+            f"that of {name}", ""]
 
 
 def test_one_is_told_as_one_and_more_as_more(monkeypatch):

@@ -93,6 +93,8 @@ def test_all_the_words_are_there_in_their_order_before_between_and_after_the_loo
     assert loop["outputs"] == [] and loop["execution_count"] is None and "outputs" not in last
     whole = json.loads(notebooks.notebook(file))
     assert (whole["nbformat"], whole["nbformat_minor"]) == (4, 5)
+    file.write_text(MADE_UP.replace("last words", "letter θ"), encoding="utf-8")
+    assert "The letter θ,\\n" in notebooks.notebook(file), "which can be read as it is"
     assert whole["metadata"]["kernelspec"]["name"] == "python3" and notebooks.notebook(file).endswith("}\n")
 
 

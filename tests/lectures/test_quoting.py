@@ -187,7 +187,8 @@ def test_a_definition_comes_with_its_decorators_and_without_docstrings_but_where
 
 def test_after_a_class_s_docstring_no_line_is_empty_and_a_module_comes_before_a_function_of_its_name(monkeypatch):
     sources = {"made": 'def up():\n    def f():\n        return 1\n    return f\n',
-               "made.up": 'def f():\n    return 2\n\n\nclass Of(Base):\n    """What\n    it is."""\n\n'
+               "made.up": 'def far():\n    return 1\n\n\ndef f():\n    return 2\n\n\n'
+                          'class Of(Base):\n    """What\n    it is."""\n\n'
                           '    def f(self):\n        """So."""\n\n        return 3\n'}
     monkeypatch.setattr(quoting, "source_of", sources.get)
     assert quoting.definition("made.up.f") == "def f():\n    return 2"

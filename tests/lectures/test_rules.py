@@ -181,6 +181,72 @@ def test_a_misprint_is_shown_by_a_test_by_reading_or_as_the_one_above(last, faul
         assert made_up(GOOD.replace(row, f"| A | $x$ | $y$ | {last} |")) == ([fault] if fault else []), row
 
 
+@pytest.mark.parametrize("more, found", [
+    # tables: bars inside, and rows of other lengths
+    ("| a | b |\n|---|---|\n| c |\n", ["a row has 1 cells under one of 2: | c |"]),
+    ("| a | b |\n|---|---|\n| c | d | e |\n",
+     ["a row has 3 cells under one of 2: | c | d | e |"]),
+    ("| a | b |\n|---|---|\n" + "| c | d |\n\n| e |\n", []), ("| a |\n\n| b | c |\n", []),
+    ("| $a|b$ and `c|d` |\n|---|---|---|\n",
+     ["code hosts split the table at $a|b$", "code hosts split the table at `c|d`"]),
+    ("| $5 | $6 |\n|---|---|\n", ["code hosts split the table at $5 | $"]), ("$a|b$ and `c|d`\n", []),
+    ("```\n| a|b | c |\n| d |\n```\n", []),
+    ("| " + 80 * "x" + " |\n| a | b |\n", ["a row has 2 cells under one of 1: | a | b |"]),
+    ("| a | b |\n| " + 80 * "x" + " |\n", ["a row has 1 cells under one of 2: | " + 58 * "x"]),
+    # links in code, and behind a tick that closes nothing
+    ("One ` tick.\n\n[there](gone.md) and ` another.\n", ["the link gone.md leads nowhere"]),
+    ("```\na ` tick, [there](gone.md)\n```\nAnd [there](gone2.md) `code`.\n", ["the link gone2.md leads nowhere"]),
+    ("`[a](gone.md)` [b](gone2.md) `[c](gone.md)`\n", ["the link gone2.md leads nowhere"]),
+    ("[`code`](gone.md)\n", ["the link gone.md leads nowhere"]), ("```\n## A head\n```\n[a](#a-head)\n", [
+        "the link #a-head leads nowhere"]),
+    # tests by their names
+    ("[`test_gone`](../tests/test_here.py)\n", ["there is no test_gone in ../tests/test_here.py"]),
+    ("[`tests/test_here.py::test_gone`](../tests/test_here.py)\n", ["there is no test_gone in ../tests/test_here.py"]),
+    ("[`test_gone` and more](../tests/test_here.py)\n[`helper`](../tests/test_here.py)\n", []),
+    # claims
+    ("- **A claim.**\n", ["a claim without a test: - **A claim.**"]),
+    ("- **A claim:**  \n", ["a claim without a test: - **A claim:**  "]), ("- **No claim**\n", []),
+    ("- **No claim** of anybody\n- **Of** this. **Too**\n", []), ("* **No claim.**\n", []),
+    ("- **A.** [words](../tests/test_here.py)\n", []), ("```\n- **A claim.**\n```\n", []),
+    ("- **" + 90 * "x" + ".**\n", ["a claim without a test: - **" + 76 * "x"]),
+    # equations
+    ("$$y \\tag{1.2}$$ and (1.2).\n", []), ("By (1.3) and (1.3).\n", ["there is no equation (1.3)"]),
+    ("By (2.3) and 1.3.\n", []), ("$$y \\tag{1.2} z \\tag{1.2}$$\n", ["two equations are (1.2)"]),
+    ("$$y \\tag{11.2}$$\n", ["the tag 11.2 is not this lecture's"]),
+])
+def test_what_is_wrong_in_a_line_is_found_once_and_in_these_words(more, found, made_up):
+    text = GOOD.replace("## What goes wrong\n", more + "\n## What goes wrong\n")
+    assert made_up(text) == found
+
+
+def test_hints_beyond_the_exercises_and_sections_within_blocks_are_none_of_their_business(made_up):
+    hint = "<details><summary>Hint 1</summary>Look.</details>\n\n"
+    assert made_up(GOOD.replace("Their (1.9)", f"{hint}Their (1.9)")) == []
+    assert made_up(GOOD.replace("Think.</details>\n", "Think.</details>\n<details>More</details>\n")) == [
+        "the hints of **1.1** ★  are not numbered 1 to 3, or not folded away"]
+    assert made_up(GOOD.replace("**1.2** ★★ *(code)* Do it.", "**1.2** ★★ *(code)* <details>Do it.</details>")) == [
+        "the hints of **1.2** ★★ are not numbered 1 to 3, or not folded away"]
+    both = GOOD.replace("*(code)*", "*(pencil and code)*").replace("**1.1** ★ *(pencil)*", "**1.1** ★ *(code)*")
+    assert made_up(both) == []
+
+
+def test_what_the_misprints_show_is_shown(tmp_path, monkeypatch):
+    page = tmp_path / "03-momentum.md"
+    page.write_text("", encoding="utf-8")
+    monkeypatch.setattr(rules, "HERE", tmp_path)
+    monkeypatch.setattr(rules, "LECTURES", range(3, 5))
+    monkeypatch.setattr(rules.reading, "pages", lambda: {3: page})
+    monkeypatch.setattr(rules.reading, "methods", lambda: {3: ["momentum"], 4: ["adam"]})
+    monkeypatch.setattr(rules.reading, "figures", lambda: {3: ["valley"], 4: ["ridge"]})
+    monkeypatch.setattr(rules.reading, "lectures_of", lambda name: [3])
+    assert list(rules.quoted_nowhere()) == ["there is no lecture 4", "no lecture quotes momentum",
+                                            "no lecture shows valley"]
+    (tmp_path / "errata.md").write_text("<!-- figure: valley --><!-- end -->", encoding="utf-8")
+    assert list(rules.quoted_nowhere()) == ["there is no lecture 4", "no lecture quotes momentum"]
+    (tmp_path / "other.md").write_text("<!-- code: m.momentum --><!-- end -->", encoding="utf-8")
+    assert list(rules.quoted_nowhere([tmp_path / "other.md"])) == ["there is no lecture 4", "no lecture shows valley"]
+
+
 def test_faults_are_said_with_their_page_those_of_all_pages_first_and_those_of_all_lectures_last(made_up, monkeypatch):
     made_up(GOOD)
     root, there = rules.ROOT, []

@@ -282,6 +282,7 @@ def test_matrices_problems_and_rates_are_drawn_as_they_say():
     net = assignments.net(np.random.default_rng(0), (3, 6), 400, ridge=0.5)
     assert (net["sizes"], net["X"].shape, net["ridge"]) == ([3, 6], (400, 3), 0.5)
     assert set(net["Y"]) == set(range(6)) and len(net["Y"]) == 400 and 0 <= net["seed"] < 1000
+    assert len({assignments.net(np.random.default_rng(k))["seed"] for k in range(9)}) > 5
     usual = assignments.net(np.random.default_rng(0))
     assert usual["sizes"] == [5, 4, 3] and usual["X"].shape == (12, 5) and set(usual["Y"]) == {0, 1, 2}
     x, y = (assignments.fit(np.random.default_rng(0))[key] for key in "xy")

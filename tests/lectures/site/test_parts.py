@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from contextlib import contextmanager
+from functools import partial
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -565,6 +566,8 @@ def test_a_new_site_takes_the_place_of_an_old_one_whole_and_nothing_else_stays(q
     assert sorted(file.name for file in out.iterdir()) == [build.MARK, "index.html"]
     assert (out / "index.html").read_text() == "build 1" and len(quick) == 2
     assert list(out.parent.iterdir()) == [out]
+    assert all(source.parents[1] == out.parent and source.parent.name.startswith(".site-") for source in quick), (
+        "where it can be put in its place at one stroke")
 
 
 def test_where_a_build_fails_the_old_site_stays(quick, tmp_path, monkeypatch):
@@ -640,8 +643,7 @@ def test_pictures_in_the_dark_are_drawn_anew_only_where_what_they_depend_on_is_a
             return None
 
         def submit(self, function, *arguments):
-            function(*arguments)
-            return SimpleNamespace(result=lambda: None)
+            return SimpleNamespace(result=partial(function, *arguments))  # it is done when it is waited for
 
     def render(name, folder, style):
         drawn.append((name, style))
