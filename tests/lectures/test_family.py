@@ -148,6 +148,22 @@ def test_what_a_step_asks_for_is_counted_over_forty_of_them_and_on_a_network_usu
     assert family.counted("of_squares", on_a_network=True)[0] == {}
 
 
+def test_on_a_network_each_step_has_examples_of_its_own_and_on_a_quadratic_all_are_alike(monkeypatch):
+    from numopt.optimizer import optimizer
+
+    @optimizer
+    def watching(problem, theta, *, t=0, g=None):
+        for t, loss in problem.losses(after=t):
+            before, g = g, loss.gradient(theta)
+            if before is not None and not np.array_equal(before, g):
+                loss.value(theta)
+            yield theta
+
+    monkeypatch.setattr(numopt.optimizers, "watching", watching, raising=False)
+    for on_a_network, values in (True, 1), (False, 0):
+        assert family.counted("watching", on_a_network)[0] == {"gradients": 1, "products": 0, "values": values}
+
+
 def test_a_method_s_numbers_are_told_and_neither_its_memory_nor_its_seed_nor_what_is_no_number(monkeypatch):
     from numopt.optimizer import optimizer
 

@@ -264,6 +264,7 @@ def test_a_formula_in_a_line_is_a_span_a_displayed_one_has_its_number_and_a_wron
 def test_one_letter_is_a_letter_and_more_than_one_is_none(katex):
     assert mathematics.letters("x") == ("x", "") and mathematics.letters(r"\theta") == (r"\theta", "")
     assert mathematics.letters(r"\mathbf g") == ("𝐠", "normal")
+    assert mathematics.letters("<mi></mi><mn></mn><mo></mo><mrow><mi>x</mi></mrow>") == ("x", ""), "others are empty"
     assert [mathematics.letters(formula) for formula in ("x y", "x_", "x = ", "2 x", "7")] == [None] * 5
 
 
@@ -340,6 +341,13 @@ def test_links_lead_to_what_the_site_has_and_the_rest_is_words(site):
             "![picture](../figures/rendered/zigzag.png)": "![picture](../figures/rendered/zigzag.png)"}.items():
         assert site.links(text, LECTURE) == there
     assert site.linked == {"tests/test_laws.py"} and line > 1
+
+
+def test_a_link_out_of_the_repository_is_words_though_there_is_something(site, tmp_path):
+    (tmp_path / "there.py").write_text("x = 1\n")
+    for target in os.path.relpath(tmp_path / "there.py", LECTURE.parent), "../..":
+        assert site.links(f"[out]({target}) of here", LECTURE) == "out of here"
+    assert site.linked == set()
 
 
 def test_a_quoted_loop_says_where_it_stands_and_what_moves_is_beneath_the_first_of_them(site):
@@ -422,8 +430,9 @@ def test_of_a_lecture_s_row_methods_are_named_once_in_the_order_of_their_loops(s
 
 def test_an_assignment_s_sheet_leads_to_its_lecture(site):
     text = site.assignment("04b")
-    assert f"[lecture 4.](/lectures/{LECTURE.name})." in text or f"[lecture 4](/lectures/{LECTURE.name})." in text
-    assert assignments.load("04b").title in text
+    assert f"\nIt belongs to [lecture 4](/lectures/{LECTURE.name}). These are" in text
+    from lectures.coursework.release import sheet
+    assert text.replace(f"[lecture 4](/lectures/{LECTURE.name})", "lecture 4") == sheet(assignments.load("04b"))
 
 
 # ------------------------------------------------------------------------------------------------------ sources

@@ -234,6 +234,15 @@ def test_a_wrong_formula_a_drifted_quotation_and_a_folder_in_use_are_one_clear_l
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["mine"]
 
 
+def test_katex_takes_what_it_knows_in_mathml_and_nothing_that_it_guesses():
+    assert mathematics.rendered(r"\mathbb R").startswith('<span class="math"><math')
+    assert '<mi mathvariant="normal">ℝ</mi>' in mathematics.rendered(r"\mathbb R")
+    assert 'display="block"' in mathematics.rendered("x + 1", True) and mathematics.letters(r"\theta") == ("θ", "")
+    for wrong in r"\frac{1", r"\no_such x", "café", "x % and a comment":
+        with pytest.raises(ValueError, match="this formula does not parse: "):
+            mathematics.rendered(wrong)
+
+
 def test_own_scripts_are_short():
     lines = [line for file in Path(build.HERE).glob("*.js") for line in file.read_text(encoding="utf-8").splitlines()]
     assert len(lines) <= 250 and not any("http" in line and "w3.org" not in line for line in lines)
