@@ -289,6 +289,9 @@ def test_the_minimum_is_where_no_derivative_is_larger_than_asked_for():
     run = optimizers.bfgs(side_by_side.Function(side_by_side.rosen, jac=side_by_side.rosen_der), start)
     sizes = [np.abs(side_by_side.rosen_der(theta)).max() for theta in islice(run, counts[1])]
     assert sizes[-1] < 1e-5 <= sizes[-2] and side_by_side.to_the_minimum(start) == counts[1]
+    for steps, size in enumerate(sizes, start=1):
+        if size == min(sizes[:steps]):
+            assert side_by_side.to_the_minimum(start, 1.01 * size) == steps, "as soon as it is there, and no sooner"
 
 
 def test_the_table_has_every_net_and_method_and_says_what_was_measured_with():
@@ -342,6 +345,16 @@ def test_the_net_beside_ours_has_as_many_weights_and_as_many_outputs(make, their
     assert sum(weight.numel() for weight in other.parameters()) == net.size
     x = torch.zeros(2, *(net.inputs if len(net.inputs) == 1 else (3, 32, 32)))
     assert other(x).shape == (2, net.output_size)
+
+
+@pytest.mark.slow  # seconds until torch.func is loaded
+@pytest.mark.parametrize("sizes", [(5, 3), (5, 4, 3), SIZES])
+def test_the_gauss_newton_product_of_pytorch_is_ours(sizes):
+    pytest.importorskip("torch")
+    loss, theta = MiniBatch(mlp(sizes), X.astype(np.float32), Y), mlp(sizes).initial(timing.SEED, dtype=np.float32)
+    v = np.random.default_rng(1).standard_normal(theta.size).astype(np.float32)
+    product = timing.torch_gauss_newton(sizes, X.astype(np.float32), v)()
+    assert_allclose(product.numpy(), loss.gauss_newton(theta) @ v, rtol=1e-4, atol=1e-6)
 
 
 def test_what_is_beside_ours_does_the_same():
@@ -474,6 +487,9 @@ def test_settings_are_those_of_a_method_and_no_memory_is_set():
     given = step_costs.begun(optimizers.kfac, problem, theta).hyperparameters
     assert (given["lr"], given["every"]) == (1e-6, step_costs.STEPS) and given["mu"] == 0.9
     assert step_costs.begun(optimizers.rprop, problem, theta)["lr"] != 1e-6  # which it remembers
+    given = step_costs.begun(optimizers.kfac_martens, problem, theta).hyperparameters
+    assert (given["T2"], given["T3"]) == (step_costs.STEPS,) * 2, "what is renewed, once in the steps that are timed"
+    assert step_costs.begun(optimizers.natural_gradient, problem, theta).hyperparameters["cg_steps"] == step_costs.STEPS
 
 
 def test_without_pytorch_the_comparison_says_so(monkeypatch, capsys):
