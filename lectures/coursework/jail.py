@@ -62,7 +62,7 @@ def probed(name):
         try:
             ended = run(name, [program, secret], readable=[tree], writable=box, seconds=30)
             return ended.how == "done" and (box / "result").read_text() == "numpy, no file, no network"
-        except OSError:
+        except (OSError, subprocess.SubprocessError):  # the latter is what the child could not do, to itself
             return False
 
 
@@ -153,9 +153,10 @@ def network():
 def limited(start):
     """In the child, before it becomes the program: what it may use."""
     for limit, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, FILE), (resource.RLIMIT_CORE, 0),
-                        (resource.RLIMIT_NOFILE, 128), (resource.RLIMIT_CPU, int(2 * SECONDS))):
+                        (resource.RLIMIT_CPU, int(2 * SECONDS))):
         resource.setrlimit(limit, (most, most))
     start()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))  # at last: until then all files of the judge are open here
 
 
 @cache

@@ -334,7 +334,8 @@ def test_files_are_counted_over_all_folders_and_as_many_as_there_may_be_are_no_h
 def test_commands_of_a_notebook_are_left_out_wherever_they_stand():
     code = "%load_ext x\ndef f(x):\n    %time y = 1\n\t!ls\n    return x % 2\n"
     text = json.dumps({"cells": [{"cell_type": "code", "source": code.splitlines(keepends=True)},
-                                 {"cell_type": "code", "source": "  \n"}, {"cell_type": "raw", "source": "x = ="}]})
+                                 {"cell_type": "code", "source": "  \n"}, {"cell_type": "raw", "source": "x = ="},
+                                 {"cell_type": "markdown", "source": "def f(x): return 0"}]})
     read = submissions.text_of("a.ipynb", text.encode())
     assert [line for line in read.splitlines() if line.strip()] == ["def f(x):", "    return x % 2"]
 

@@ -2,8 +2,10 @@
 import ctypes
 import os
 import resource
+import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +13,7 @@ import pytest
 
 from lectures.__main__ import main
 from lectures.coursework import jail, judge, release
+from tests.lectures.coursework.test_judge import JAILS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a jail is one of Linux")
 
@@ -102,7 +105,8 @@ def test_what_a_program_has_left_running_ends_with_it_by_its_group_or_by_its_nam
 @pytest.mark.parametrize("how, told, works", [
     ("done", "numpy, no file, no network", True), ("failed", "numpy, no file, no network", False),
     ("late", "numpy, no file, no network", False), ("done", "numpy, no file, network", False),
-    ("done", "numpy, no network", False), ("done", None, False), (OSError(), None, False)])
+    ("done", "numpy, no network", False), ("done", None, False), (OSError(), None, False),
+    (subprocess.SubprocessError("Exception occurred in preexec_fn."), None, False)])
 def test_a_jail_is_one_where_a_program_has_ended_and_been_kept_from_a_file_and_from_the_network(
         how, told, works, monkeypatch):
     def run(name, arguments, *, readable, writable, seconds):
@@ -110,7 +114,7 @@ def test_a_jail_is_one_where_a_program_has_ended_and_been_kept_from_a_file_and_f
         assert readable == [program.parent] and secret.read_text() == "secret" and secret.stat().st_mode & 0o77 == 0
         assert not {program.parent, writable} & set(secret.parents) and writable.is_dir() and seconds >= 20
         compile(program.read_text(), "a probe", "exec")
-        if isinstance(how, OSError):
+        if isinstance(how, Exception):
             raise how
         if told is not None:
             (writable / "result").write_text(told)
@@ -166,9 +170,18 @@ def test_what_a_program_may_use_is_limited_before_it_shuts_itself_in(monkeypatch
     asked = []
     monkeypatch.setattr(resource, "setrlimit", lambda limit, both: asked.append((limit, both)))
     jail.limited(lambda: asked.append("start"))
-    assert asked.pop() == "start" and dict(asked) == {
+    assert asked[-2:] == ["start", (resource.RLIMIT_NOFILE, (128, 128))]
+    assert dict(asked[:-2]) == {
         resource.RLIMIT_AS: (3 * 2**30,) * 2, resource.RLIMIT_FSIZE: (2**25,) * 2, resource.RLIMIT_CORE: (0, 0),
-        resource.RLIMIT_NOFILE: (128, 128), resource.RLIMIT_CPU: (40, 40)}
+        resource.RLIMIT_CPU: (40, 40)}
+
+
+@pytest.mark.parametrize("name", JAILS)
+def test_a_judge_with_many_open_files_has_its_jail(name):
+    with ExitStack() as opened:
+        for _ in range(200):
+            opened.enter_context(open(os.devnull))
+        assert jail.probed(name)
 
 
 def test_of_packages_python_has_to_read_its_own_and_no_paths_that_lead_elsewhere(tmp_path, monkeypatch):
