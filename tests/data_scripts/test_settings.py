@@ -270,6 +270,35 @@ def test_seconds_have_two_digits_or_all_before_the_point(x, said):
     assert comparing.two_digits(x) == said
 
 
+@pytest.mark.parametrize("accuracies, shown", [([0, 0], False), ([0, 0.5], True), ([0.5, 0.5], True)])
+def test_a_table_has_a_column_of_accuracies_where_any_is_known(accuracies, shown):
+    record = {"runs": {}, "made": {}}
+    for method, accuracy in zip(("one", "other"), accuracies):
+        for seed in 0, 1:
+            run = f"digits, {method}, 1 epochs, seed {seed}"
+            record["runs"][run] = {"processor": np.array([0.0, 1.0]), "training loss": np.array([2.0, 1.0]),
+                                   "test loss": np.array([2.0, 1.5]), "test accuracy": np.array([0.0, seed * accuracy])}
+            record["made"][run] = {"method": method, "epochs": 1, "came": 1}
+    heads, rule, *rows, _, ahead = comparing.lines("any", "digits", record=record)
+    assert ("| test loss | test accuracy, % | seconds |" in heads) == shown == ("by the test accuracy" in ahead)
+    assert "| test loss |" in heads and {row.count("|") for row in (heads, rule, *rows)} == {8 if shown else 7}
+
+
+@pytest.mark.parametrize("seconds, then", [(5, "3.000 (3.000–3.000)"), (5.3, "4.000 (4.000–4.000)"),
+                                           (10.4, "4.000 (4.000–4.000)"), (10.6, "no whole epoch")])
+def test_after_equal_seconds_a_method_has_what_it_had_after_its_last_whole_epoch_if_it_had_one(seconds, then):
+    record = {"runs": {}, "made": {}}
+    for method, an_epoch in ("quick", 5), ("slow", seconds):  # the quick one is done after 10 s, and 5 % are nothing
+        for seed in 0, 1:
+            losses = np.array([5.0, 4.0, 3.0])
+            run = {"processor": an_epoch * np.arange(3.0), "training loss": losses, "test loss": losses}
+            record["runs"][f"digits, {method}, 2 epochs, seed {seed}"] = run | {"test accuracy": np.zeros(3)}
+            record["made"][f"digits, {method}, 2 epochs, seed {seed}"] = {"method": method, "epochs": 2, "came": 2}
+    heads, _, quick, slow, *_ = comparing.lines("any", "digits", record=record)
+    assert heads.endswith(" after 10 s |") and quick.endswith("| 10 | 3.000 (3.000–3.000) |")
+    assert slow.endswith(f"| {then} |")
+
+
 def test_a_table_has_accuracies_in_percent():
     made = {"method": "Adam", "epochs": 1, "came": 1}
     run = {"processor": np.array([0.0, 2.0]), "training loss": np.array([2.0, 1.0]), "test loss": np.array([2.0, 1.5]),

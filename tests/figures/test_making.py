@@ -566,3 +566,30 @@ def test_where_a_run_diverges_there_is_a_cross_and_costs_are_in_passes():
         assert_array_equal(accuracy.lines[1].get_xdata(), [0, 6, 12])
         assert accuracy.get_xlim() == (0, 12) and accuracy.get_yscale() == "linear"
         assert axes["training loss"].get_yscale() == axes["rate"].get_yscale() == "log"
+
+
+# ------------------------------------------------------------------------------------------------ one figure by name
+
+@pytest.mark.parametrize("last, numbers", [
+    ("Lecture 3.", [3]), ("Lecture 14.", [14]), ("Lectures 12 and 14.", [12, 14]), ("Lectures 2, 3, 4 and 13.  ",
+                                                                                    [2, 3, 4, 13]),
+    ("As in Lecture 9, and more.          Lecture 10.", [10]), ("Lecture 3, Figure 2", None), ("No. 5.", None)])
+def test_a_figure_belongs_to_the_lectures_that_its_docstring_ends_with(last, numbers, monkeypatch):
+    monkeypatch.setattr(rendering, "load", lambda name: SimpleNamespace(__doc__=f"A line.\n\nMade by hand.  {last}\n"))
+    if numbers:
+        assert rendering.lectures("made_up") == numbers and rendering.caption("made_up") == "A line."
+    else:
+        with pytest.raises(ValueError, match="docstring of figures/made_up.py must end with its lecture"):
+            rendering.lectures("made_up")
+
+
+@pytest.mark.parametrize("how, name", [
+    ({}, "made_up.png"), ({"format": "pdf"}, "made_up.pdf"), ({"style": "dark"}, "made_up-dark.png"),
+    ({"transparent": True, "a": 2}, "made_up-a=2-transparent.png"),
+    ({"style": "dark", "transparent": True, "format": "svg"}, "made_up-dark-transparent.svg")])
+def test_the_name_of_a_picture_says_all_that_is_not_as_usual(how, name, tmp_path, monkeypatch):
+    script = SimpleNamespace(compute=lambda a=1: {"a": a}, draw=lambda a: plt.subplots(figsize=(1, a))[0])
+    monkeypatch.setattr(rendering, "load", lambda name: script)
+    monkeypatch.setattr(records, "named", lambda name: None)
+    assert rendering.render("made_up", tmp_path, **how) == tmp_path / name
+    assert [file.name for file in tmp_path.iterdir()] == [name]
