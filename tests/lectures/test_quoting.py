@@ -91,6 +91,7 @@ def test_a_number_is_that_of_the_record():
 
 @pytest.mark.parametrize("words, trouble", [
     ("rate_lenet; fixed, seed 0; test loss; .3f", "named by"),
+    ("rate_lenet; fixed, seed 0; test loss; last; mean; .3f", "named by record; run; array; words; format, and not by"),
     ("no_such; x; y; last; .3f", "no record"),
     ("rate_lenet; no such run; test loss; last; .3f", "no run"),
     ("rate_lenet; fixed, seed 0; no such; last; .3f", "no array"),

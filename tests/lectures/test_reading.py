@@ -1,4 +1,6 @@
 """What belongs to a lecture is found where it says so, and nowhere else."""
+from types import SimpleNamespace
+
 import pytest
 
 from lectures import quoting, reading
@@ -49,10 +51,59 @@ def test_the_tests_of_a_file_are_its_functions_of_such_a_name_wherever_they_stan
 def test_the_table_has_a_row_for_each_lecture_that_anything_belongs_to(tmp_path, monkeypatch, root):
     page = tmp_path / "04-adaptive.md"
     page.write_text("# 4 Rates\n\n**4.1** ★\n\n**4.2** ★\n\n**4.3** ★\n", encoding="utf-8")
-    monkeypatch.setattr(reading, "pages", lambda: {4: page})
+    bare = tmp_path / "07-bare.md"
+    bare.write_text("# 7 Bare\n\n7.1 is no exercise, nor **7.2** behind words.\n", encoding="utf-8")
+    monkeypatch.setattr(reading, "pages", lambda: {7: bare, 4: page})
     monkeypatch.setattr(reading, "methods", lambda: {12: ["gcr", "anderson"]})
     monkeypatch.setattr(reading, "figures", lambda: {5: ["valley"]})
     assert list(reading.table(tmp_path / "README.md"))[2:] == [
         ("3", "[b](numopt/b.py), [a](numopt/inner/a.py)", "", "", ""),
         ("[4 Rates](lectures/04-adaptive.md)", "", "", "", "[4.1 to 4.3](lectures/04-adaptive.md#exercises)"),
-        ("5", "", "", "[valley](figures/valley.py)", ""), ("12", "", "gcr, anderson", "", "")]
+        ("5", "", "", "[valley](figures/valley.py)", ""), ("[7 Bare](lectures/07-bare.md)", "", "", "", ""),
+        ("12", "", "gcr, anderson", "", "")]
+    assert list(reading.table(tmp_path / "lectures" / "04-adaptive.md"))[:2] == [
+        ("lecture", "module", "methods", "figures", "exercises"), ("---",) * 5]
+    row = list(reading.rows(tmp_path / "lectures" / "solutions" / "x.md"))
+    assert row[0][1] == "[b](../../numopt/b.py), [a](../../numopt/inner/a.py)"
+    assert row[1] == ("[4 Rates](../../lectures/04-adaptive.md)", "", "", "",
+                      "[4.1 to 4.3](../../lectures/04-adaptive.md#exercises)")
+
+
+def test_methods_and_figures_belong_to_the_first_lecture_of_their_file_in_the_order_of_the_registry(root, monkeypatch):
+    for name, docstring in {"numopt/optimizers/one.py": "One.  Lectures 5 and 2.",
+                            "numopt/optimizers/two.py": "Two.  Lecture 2.", "data_scripts/run.py": "Runs.  Lecture 14.",
+                            "figures/valley.py": "A valley.  Lecture 2.", "figures/_own.py": "Own.",
+                            "figures/ball.py": "A ball.  Lectures 5 and 2.", "figures/arc.py": "Lecture 2."}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(f'"""{docstring}"""\n', encoding="utf-8")
+    quoting.docstring.cache_clear()
+    homes = {"z": "one", "b": "two", "a": "two", "y": "one"}
+    made_up = SimpleNamespace(__all__=list(homes), **{
+        name: SimpleNamespace(__module__=f"numopt.optimizers.{home}") for name, home in homes.items()})
+    monkeypatch.setattr(reading, "numopt", SimpleNamespace(optimizers=made_up))
+    assert reading.methods() == {5: ["z", "y"], 2: ["b", "a"]}
+    assert reading.figures() == {2: ["arc", "valley"], 5: ["ball"]}
+    assert reading.lectures_of("ball") == [5, 2] and reading.lectures_of("valley") == [2]
+    monkeypatch.setattr(reading, "pages", lambda: {})
+    assert [(row[0], row[1]) for row in reading.rows(root / "README.md")] == [
+        ("2", "[two](numopt/optimizers/two.py)"), ("3", "[b](numopt/b.py), [a](numopt/inner/a.py)"),
+        ("5", "[one](numopt/optimizers/one.py)"), ("14", "[run](data_scripts/run.py)")]
+
+
+def test_what_is_quoted_are_the_last_names_of_code_and_of_differences_whole():
+    texts = ["<!-- code: numopt.optimizers.newton.adam --><!-- end --><!-- figure: a.b --><!-- end -->",
+             "<!-- difference: numopt.optimizers.adam to numopt.optimizers.radam --><!-- end -->"
+             "<!-- code: lion --><!-- end -->"]
+    assert reading.quoted_methods(texts) == {"adam", "radam", "lion"}
+
+
+def test_the_table_of_letters_has_its_heads_and_its_rows(tmp_path, monkeypatch):
+    (tmp_path / "notation.md").write_text("# Letters\n\n| letter | in code |\n|---|---|\n| $x$ | `x` |\n\nWords.\n\n"
+                                          "| $y$ |  |\n", encoding="utf-8")
+    monkeypatch.setattr(quoting, "HERE", tmp_path)
+    assert reading.notation() == [{"letter": "$x$", "in code": "`x`"}, {"letter": "$y$", "in code": ""}]
+
+
+def test_exercises_begin_a_line_with_their_number():
+    text = "**1.1** ★\n **1.2** ★\nand **1.3** ★\n**1.10** *x*\n**1.x** ★\n**2.4**"
+    assert reading.exercises(text) == ["1.1", "1.10", "2.4"]
