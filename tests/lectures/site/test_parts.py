@@ -62,6 +62,19 @@ def test_a_ball_in_the_valley_goes_by_the_recurrence_of_two_terms():
         assert_allclose(path[k + 1], path[k] - 0.05 * path[k] * [1, 10] + 0.9 * (path[k] - path[k - 1]), atol=1e-12)
 
 
+def test_adam_s_first_steps_are_its_rate_and_what_its_second_memory_makes_of_it():
+    def slope(x, y):
+        return np.array([-400 * x * (y - x * x) - 2 * (1 - x), 200 * (y - x * x)])
+
+    for rate, beta2 in (0.1, 0.5), (0.01, 0.99):
+        start, one, two, *_ = explorables.adam(rate, beta2)["path"]
+        assert_allclose(start, [-1.2, 1])
+        assert_allclose(one, start - rate * np.sign(slope(*start)), rtol=1e-6)
+        g, h = slope(*start), slope(*one)
+        m, v = (0.09 * g + 0.1 * h) / 0.19, (beta2 * g**2 + h**2) / (beta2 + 1)
+        assert_allclose(two, one - rate * m / np.sqrt(v), rtol=1e-6)
+
+
 def test_a_saddle_holds_a_run_until_its_error_has_grown_and_what_leaves_is_not_drawn():
     path = explorables.escape(1e-8, 0.3)["path"]
     k = np.arange(len(path))
