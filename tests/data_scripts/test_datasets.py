@@ -567,6 +567,12 @@ def test_a_beginning_that_is_in_place_is_enough_for_whoever_asks_for_one(cache, 
     assert main(["cifar10", "--from", copy], TINY) == 1 and "does not exist" in capsys.readouterr().err
 
 
+def test_a_beginning_may_lie_in_the_folder_that_unpacking_the_archive_would_make(cache, tmp_path):
+    prefix_copy(tmp_path / "copy" / "cifar-10-batches-bin", 3)
+    assert main(["cifar10", "--from", str(tmp_path / "copy"), "--prefix"], TINY) == 0
+    assert len(data.cifar10().X_test) == 3
+
+
 def test_the_longest_beginning_is_taken_and_the_whole_file_before_any(cache, tmp_path):
     prefix_copy(tmp_path / "copy", 1)
     copy = str(prefix_copy(tmp_path / "copy", 2))

@@ -626,6 +626,26 @@ def test_what_is_left_stale_or_has_failed_is_in_the_exit_code(
     assert function != "confirm" or asked[0][1] == (arguments == ["--again"])
 
 
+@pytest.mark.parametrize("error, code, said", [
+    (ValueError("no runs\nthere"), 1, "data_scripts: no runs there\n"), (OSError("full"), 1, "data_scripts: full\n"),
+    (KeyboardInterrupt(), 130, "data_scripts: interrupted; the same command goes on from the last epoch\n")])
+def test_what_ends_the_experiments_is_said_in_one_line_and_by_the_exit_code(error, code, said, monkeypatch, capsys):
+    def fail(given):
+        raise error
+
+    monkeypatch.setattr(runs, "main", fail)
+    assert main(["run", "cnn"]) == code and capsys.readouterr().err == said
+
+
+def test_beside_the_bar_stands_what_the_last_run_has_come_to(monkeypatch, capsys):
+    arrays = {"training loss": np.array([2.0, 0.5]), "test loss": np.array([3.0, 0.75]),
+              "test accuracy": np.array([0.1, 0.875])}
+    monkeypatch.setattr(runs, "sweep", lambda function, jobs, *_: [(job, (arrays, {})) for job in jobs])
+    jobs_of_two = [a_job(seed=seed) for seed in (0, 1)]
+    assert [job for job, _ in runs.done(jobs_of_two, None, 2, None)] == jobs_of_two
+    assert f"{jobs.key(jobs_of_two[1])}: loss 0.5, test loss 0.75, accuracy 87.5 %" in capsys.readouterr().err
+
+
 def test_quickly_everything_runs_on_its_last_set_and_the_failures_are_added_up(monkeypatch):
     asked = {}
     monkeypatch.setattr(runs, "run", lambda name, data, **how: asked.update({name: (data, how)}) or 2)
