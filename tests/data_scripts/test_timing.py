@@ -126,7 +126,6 @@ def test_before_a_turn_is_measured_there_is_a_rest_and_a_step_and_before_the_fir
     assert found == {"a": 2.0, "b": 2.0}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("lasts, turn", [(0.001, 10), (0.0211, 9), (0.05, 4), (0.13, 2), (0.14, 1), (0.5, 1)])
 def test_a_turn_lasts_a_fifth_of_a_second_and_has_one_to_ten_steps_and_of_kfac_ten(lasts, turn, monkeypatch):
     now, told = [0.0], []
@@ -142,6 +141,7 @@ def test_a_turn_lasts_a_fifth_of_a_second_and_has_one_to_ten_steps_and_of_kfac_t
     assert (first, then) == ("a" * (1 + turn), "K" * 11) and found == pytest.approx({"a": lasts, "K-FAC": lasts})
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not started(), reason="there is no Numba, or it is switched off")
 def test_the_time_to_compile_is_that_of_every_kernel(monkeypatch):
     monkeypatch.setattr(Kernel, "reading", False)
