@@ -646,6 +646,17 @@ def test_beside_the_bar_stands_what_the_last_run_has_come_to(monkeypatch, capsys
     assert f"{jobs.key(jobs_of_two[1])}: loss 0.5, test loss 0.75, accuracy 87.5 %" in capsys.readouterr().err
 
 
+def test_an_experiment_is_listed_in_three_lines_and_a_measurement_in_two(monkeypatch):
+    one = EXPERIMENTS["cnn"]._replace(about="what it asks", net="a net", methods={"a": None, "b": None}, epochs=7,
+                                      seeds=(0, 1, 2, 3), search_epochs=5, sets=("mnist", "digits"), minutes=11)
+    other = MEASUREMENTS["spectrum"]._replace(about="what it measures", net="two nets", seeds=(4,), sets=("digits",))
+    monkeypatch.setattr(runs, "EXPERIMENTS", {"one": one})
+    monkeypatch.setattr(runs, "MEASUREMENTS", {"other": other})
+    assert [" ".join(line.split()) for line in runs.listing().splitlines()] == [
+        "one what it asks", "a net; a, b", "mnist or digits; 7 epochs, seeds 0–3; 11 minutes a method",
+        "other what it measures", "two nets; digits; seed 4"]
+
+
 def test_quickly_everything_runs_on_its_last_set_and_the_failures_are_added_up(monkeypatch):
     asked = {}
     monkeypatch.setattr(runs, "run", lambda name, data, **how: asked.update({name: (data, how)}) or 2)
