@@ -220,7 +220,7 @@ def test_what_is_wrong_in_a_line_is_found_once_and_in_these_words(more, found, m
 
 
 def test_hints_beyond_the_exercises_and_sections_within_blocks_are_none_of_their_business(made_up):
-    hint = "<details><summary>Hint 1</summary>Look.</details>\n\n"
+    hint = "<details><summary>Hint 2</summary>Look.</details>\n\n"
     assert made_up(GOOD.replace("Their (1.9)", f"{hint}Their (1.9)")) == []
     assert made_up(GOOD.replace("Think.</details>\n", "Think.</details>\n<details>More</details>\n")) == [
         "the hints of **1.1** ★  are not numbered 1 to 3, or not folded away"]
