@@ -155,3 +155,19 @@ def test_whoever_is_trained_comes_to_the_target_and_is_looked_at_every_ten_steps
     assert (len(path) - 1) % 10 == 0 and path[-1] <= 1.0 < path[-11]
     assert measurements.examples("digits", 40, images=True)[2].shape == (40, 8, 8, 1)
     assert [len(part) for part in measurements.examples("digits", 9)] == [9] * 4
+
+
+def test_the_steps_of_those_that_arrive_are_theirs_alone_and_the_last_step_counts(monkeypatch):
+    """Of five starts one arrives after 3 steps, one after 9, one with the last of 50, one a step later and one never."""
+    arrive = iter([3, 9, 50, 51, 1000] * 2)
+
+    def adahessian(bowl, theta, lr, **settings):
+        last = next(arrive)
+        for t in range(1, 200):
+            yield np.array([-0.05 if t == last else -0.5])
+
+    monkeypatch.setattr(measurements, "adahessian", adahessian)
+    found = measurements.adahessian_averages("digits", 0, True)
+    for name in "local", "averaged":
+        assert found[name].tolist() == [3, 9, 50, 50, 50]
+        assert found[f"{name}: share that arrives"] == [0.6] and found[f"{name}: steps of those"] == [9]

@@ -282,6 +282,47 @@ def test_what_is_beside_ours_is_the_fastest_of_its_forms_or_not_there(timed, mon
     assert side_by_side.report({}) == []
 
 
+def test_a_hot_loop_in_numpy_is_told_before_its_twin(monkeypatch):
+    monkeypatch.setattr(timing.Kernel, "known", [kernel for kernel in Kernel.known if kernel.__name__ == "relu"])
+    monkeypatch.setattr(kernel_timing, "cases", lambda: {"relu": {"some": (np.ones(3),)}})
+    monkeypatch.setattr(timing, "medians", lambda contestants, seconds: {"compiled": 0.25, "NumPy": 2.0})
+    assert timing.loops_of_kernels() == {"relu, some": [2000.0, 250.0]}
+
+
+def test_a_table_of_several_machines_names_each_once():
+    made = {"batches": {"versions": "one"}, "compile": {"versions": "another"}, "products": {"versions": "one"}}
+    table = timing.report({"made": made, "runs": {"batches": 0.5, "compile": 2.0, "products": {"a": 1.0}}})
+    assert table.splitlines()[:2] == ["one", "another"] and table.count("one") == 1
+
+
+def test_batches_and_nets_share_the_seconds_of_their_row(timed, monkeypatch):
+    monkeypatch.setattr(side_by_side, "numbers", lambda shape: (None, None))
+    monkeypatch.setattr(side_by_side, "adam_step", lambda net, X, Y, batch: batch)
+    side_by_side.beside_torch("x", lambda: None, None, (4, 8, 16), False, 6.0)
+    assert [(contestants, seconds) for contestants, seconds, _ in timed] == [({"ours": n}, 2.0) for n in (4, 8, 16)]
+    asked = []
+    monkeypatch.setattr(step_costs, "NETS", {"one": lambda: "a net", "two": lambda: "another"})
+    monkeypatch.setattr(step_costs.optimizers, "__all__", ["adam", "gauss_newton"])
+    monkeypatch.setattr(step_costs, "of_methods_on", lambda net, names, seconds: asked.append(
+        (net, list(names), seconds)) or {"adam": [0.5, 1.0]})
+    found = step_costs.of_methods(False, 45.0)
+    assert asked == [("a net", ["adam"], 1.5), ("another", ["adam"], 1.5)]
+    assert found["one | adam"] == found["two | adam"] == [0.5, 1.0]
+
+
+def test_beside_the_bare_loop_as_many_steps_are_taken(timed, monkeypatch):
+    asked = []
+    monkeypatch.setattr(side_by_side, "STEPS", 7)
+    monkeypatch.setattr(side_by_side, "bare_adam", lambda problem, theta, steps: asked.append((theta.tolist(), steps)))
+    monkeypatch.setattr(side_by_side, "adam", lambda problem, theta, lr: (asked.append((lr, t)) for t in range(1, 99)))
+    side_by_side.of_two_numbers(False, 8.0)
+    (contestants, seconds, _), = timed
+    contestants["ours"]()
+    assert asked == [(1e-3, t) for t in range(1, 8)] and seconds == 2.0
+    contestants["theirs"]()
+    assert asked[7:] == [([-1.2, 1.0], 7)]
+
+
 def test_the_minimum_is_where_no_derivative_is_larger_than_asked_for():
     start = np.tile([-1.2, 1.0], 2)
     counts = [side_by_side.to_the_minimum(start, tolerance) for tolerance in (1e-2, 1e-5, 1e-8)]
