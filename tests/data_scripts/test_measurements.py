@@ -158,7 +158,7 @@ def test_whoever_is_trained_comes_to_the_target_and_is_looked_at_every_ten_steps
 
 
 def test_the_steps_of_those_that_arrive_are_theirs_alone_and_the_last_step_counts(monkeypatch):
-    """Of five starts one arrives after 3 steps, one after 9, one with the last of 50, one a step later and one never."""
+    """Of five starts one arrives after 3 steps, one after 9, one with the last of 50, one a step later, one never."""
     arrive = iter([3, 9, 50, 51, 1000] * 2)
 
     def adahessian(bowl, theta, lr, **settings):
@@ -171,3 +171,25 @@ def test_the_steps_of_those_that_arrive_are_theirs_alone_and_the_last_step_count
     for name in "local", "averaged":
         assert found[name].tolist() == [3, 9, 50, 50, 50]
         assert found[f"{name}: share that arrives"] == [0.6] and found[f"{name}: steps of those"] == [9]
+
+
+@pytest.mark.parametrize("quick, rates, steps", [(True, [0, 3], 20), (False, range(8), 200)])
+def test_every_start_and_momentum_is_tried_at_every_rate_and_the_best_of_them_is_told(quick, rates, steps, monkeypatch):
+    X, Y, asked = np.zeros((60, 3)), np.arange(60) % 10, []
+    monkeypatch.setattr(measurements, "examples", lambda data, n: (X, Y, X, Y))
+    for name in "momentum", "nesterov":
+        monkeypatch.setattr(measurements, name, lambda risk, start, lr, mu, name=name: (name, np.std(start), lr, mu))
+    monkeypatch.setattr(measurements, "after", lambda run, steps, loss: asked.append((*run, steps)) or (
+        abs(np.log10(run[2] / 0.03)) + run[3]))
+    found = measurements.starts_and_momenta("digits", 1, quick)
+    for name in "momentum", "nesterov":
+        mine = [each for each in asked if each[0] == name]
+        assert len(mine) == 3 * 3 * len(rates) and {each[4] for each in mine} == {steps}
+        assert sorted({each[2] for each in mine}) == pytest.approx([10**(-3 + k / 2) for k in rates])
+        assert {each[3] for each in mine} == {0.0, 0.9, 0.99} and len({f"{each[1]:.6g}" for each in mine}) == 3
+        losses = found[f"{name}: loss"]
+        assert losses.shape == (3, 3, 8) and np.isfinite(losses[0, 0]).nonzero()[0].tolist() == list(range(len(rates)))
+        best = min(abs(-3 + k / 2 - np.log10(0.03)) for k in rates)
+        assert_allclose(found[f"{name}: best"], np.tile([best, best + 0.9, best + 0.99], (3, 1)))
+        assert found[f"{name}, too large, 0.9"] == pytest.approx([best + 0.9])
+        assert set(found[f"{name}: at"].ravel()) == {1 if quick else 3}

@@ -183,6 +183,14 @@ def test_runs_that_nobody_makes_any_more_are_stale_and_those_of_this_code_are_no
     assert records.stale("one") == ["b", "gone", "gone too"]
 
 
+@pytest.mark.parametrize("figure, drawn_from, made_again", [
+    ("zigzag", None, None), ("sensitivity", "sensitivity", "sensitivity"), ("timing", "timing", None),
+    ("accuracy_table", "loss_histories", "loss_histories"), ("on_cifar10", "mlp_2x90", None),
+    ("second_order_cost", "second_order_cost", None)])
+def test_a_record_is_made_again_only_where_it_is_of_the_trainings_of_a_figure(figure, drawn_from, made_again):
+    assert (records.named(figure), records.remade(figure)) == (drawn_from, made_again)
+
+
 def test_in_plain_python_a_step_that_would_lead_uphill_is_turned_round():
     """On −θ² / 2 from 1: r = 1, its image is −1, and so the direction is −1: it is gone against."""
     net = SimpleNamespace(gradient=lambda theta, X, Y: [-theta[0]], fisher_product=lambda theta, X, v: [-v[0]])
