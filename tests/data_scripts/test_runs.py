@@ -218,6 +218,7 @@ def test_a_second_method_goes_on_from_where_the_first_has_come_to_or_afresh_at_i
         next(run)
     assert seen["training loss"][-1] == pytest.approx(Whole(network, *parts.training).value(run.theta), rel=1e-5)
     assert seen["training loss"][0] == first["training loss"][0], "both begin with the first weights of the seed"
+    assert_array_equal(seen["step"], np.arange(1, 13), "of a fresh start its own steps alone")
     assert len(seen["training loss"]) == 4 and seen["step rate"][-1] == np.float32(start["lr"]) != np.float32(0.1)
     cost = first["forward"][-1] + 4 * epochs * 400 / 512
     assert seen["forward"][-1] == pytest.approx(cost), "what the first has cost counts"
@@ -644,6 +645,16 @@ def test_beside_the_bar_stands_what_the_last_run_has_come_to(monkeypatch, capsys
     jobs_of_two = [a_job(seed=seed) for seed in (0, 1)]
     assert [job for job, _ in runs.done(jobs_of_two, None, 2, None)] == jobs_of_two
     assert f"{jobs.key(jobs_of_two[1])}: loss 0.5, test loss 0.75, accuracy 87.5 %" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["cnn", "logistic"])
+def test_what_is_not_said_is_as_in_the_table_all_methods_on_the_usual_set_with_its_seeds_and_epochs(
+        name, tmp_path, monkeypatch):
+    asked, usual = [], EXPERIMENTS[name]
+    monkeypatch.setattr(runs, "done", lambda jobs, *_: asked.extend(jobs) or [(job, OSError("full")) for job in jobs])
+    assert runs.run(name, folder=tmp_path) == len(asked) == len(usual.methods) * len(usual.seeds)
+    assert asked == [jobs.job(name, usual.sets[0], label, seed, (), usual.epochs)
+                     for label in usual.methods for seed in usual.seeds]
 
 
 def test_an_experiment_is_listed_in_three_lines_and_a_measurement_in_two(monkeypatch):
