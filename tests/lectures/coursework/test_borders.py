@@ -478,6 +478,7 @@ OURS = "import numpy as np\nfrom numopt.linalg import dense\n\nHERE = 1\n\n\ndef
 
 @pytest.mark.parametrize("before, needs, brought, left", [
     ("from numopt.linalg import damped as d, slq, dense", "d(x)", "from numopt.linalg import damped as d, slq", "None"),
+    ("from numopt.linalg import damped as d, dense", "d(dense(x))", "from numopt.linalg import damped as d", "d, den"),
     ("from numopt.linalg import *", "slq(x)", "from numopt.linalg import *", "None"),
     ("from math import *\nimport os.path", "os.sep + pi", "from math import *\nimport os.path", "None"),
     ("from __future__ import annotations\nfrom math import pi, tau", "pi", "from math import pi, tau", "annotations"),
