@@ -193,6 +193,10 @@ def test_a_misprint_is_shown_by_a_test_by_reading_or_as_the_one_above(last, faul
     ("```\n| a|b | c |\n| d |\n```\n", []),
     ("| " + 80 * "x" + " |\n| a | b |\n", ["a row has 2 cells under one of 1: | a | b |"]),
     ("| a | b |\n| " + 80 * "x" + " |\n", ["a row has 1 cells under one of 2: | " + 58 * "x"]),
+    # exercises spoken of, and sections of any depth
+    ("As **1.2** ★★ *(code)* says, and\n **1.9** ★ *(code)* too.\n", []),
+    ("#### A deep one!\n\n[a](#a-deep-one) [b](#1-made-up)\n", []), ("#No head\n[a](#no-head)\n", [
+        "the link #no-head leads nowhere"]),
     # links in code, and behind a tick that closes nothing
     ("One ` tick.\n\n[there](gone.md) and ` another.\n", ["the link gone.md leads nowhere"]),
     ("```\na ` tick, [there](gone.md)\n```\nAnd [there](gone2.md) `code`.\n", ["the link gone2.md leads nowhere"]),
@@ -217,6 +221,36 @@ def test_a_misprint_is_shown_by_a_test_by_reading_or_as_the_one_above(last, faul
 def test_what_is_wrong_in_a_line_is_found_once_and_in_these_words(more, found, made_up):
     text = GOOD.replace("## What goes wrong\n", more + "\n## What goes wrong\n")
     assert made_up(text) == found
+
+
+@pytest.mark.parametrize("old, new, found", [
+    ("**1.4** ★★★ *", "**1.4** ★★★★ *", []),
+    *(("**1.4** ★★★ *", wrong, ["an exercise does not begin '**N.k** ★ *(kind)*'",
+                                "no exercise is of the kind 'break it'"]) for wrong in ("**1.4** ★★★★★ *", "**1.4** *")),
+    ("**1.1** ★ *(pencil)* Do", "**1.1** ★ *(by hand)* Do", ["no exercise is of the kind 'pencil'"]),
+    ("*(experiment)*", "*(an experiment in code)*", []),
+    ("**1.2** ★★ *(code)*", "**1.2** ★★★★ *(code)*", ["its exercises do not become harder: [1, 4, 2, 3]"]),
+    ("Hint 1", "Hint 2", ["the hints of **1.1** ★  are not numbered 1 to 3, or not folded away"]),
+    (">Think.</details>\n", ">Think.</details>\n<details><summary>Hint 3</summary>Think.</details>\n",
+     ["the hints of **1.1** ★  are not numbered 1 to 3, or not folded away"]),
+    ("> **The question.** Is", "> The question. Is", ["no line begins with '> **The question.** '"]),
+    ("> **The question.** Is", "And > **The question.** Is", ["no line begins with '> **The question.** '"]),
+    ("## What goes wrong\n", "## It goes wrong\n", ["no section begins with 'What goes wrong'"]),
+    ("## What goes wrong\n", "## What goes wrong, and why\n", []),
+    ("## What goes wrong\n", "```\n## What goes wrong\n```\n", ["no section begins with 'What goes wrong'"])])
+def test_of_exercises_the_question_and_what_goes_wrong_each_fault_is_found_by_itself(old, new, found, made_up):
+    assert GOOD.count(old) == 1
+    assert [fault for fault in made_up(GOOD.replace(old, new)) if "in order" not in fault] == found
+
+
+def test_tables_that_are_written_and_what_is_also_in_the_family_count_for_no_lines(made_up):
+    file = rules.HERE / "01-made-up.md"
+    for more in "<!-- table: reading -->\n" + 300 * "| a |\n" + "<!-- end -->\n", (
+            rules.family.HEAD + "\n\n" + 300 * "A line.\n"):
+        assert list(rules.shape(GOOD.replace("## The card\n", f"{more}\n## The card\n"), file)) == []
+    more = "<!-- code: a -->\n" + 300 * "a\n" + "<!-- end -->\n"
+    found, = rules.shape(GOOD.replace("## The card\n", f"{more}\n## The card\n"), file)
+    assert found == f"it has {len(GOOD.splitlines()) + 303} lines, and not 150 to 400"
 
 
 def test_hints_beyond_the_exercises_and_sections_within_blocks_are_none_of_their_business(made_up):
