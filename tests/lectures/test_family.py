@@ -89,6 +89,34 @@ def test_of_a_docstring_the_first_paragraph_is_the_idea_and_what_has_a_year_the_
     assert family.about("made_up") == (idea, source)
 
 
+@pytest.mark.parametrize("source, place", [
+    ("They (1999)", "They (1999)"), ("They (1999), Algorithm 2", "They (1999), Algorithm 2"),
+    ("They (1999), Algorithms 1, 2 and 3, for ever", "They (1999), Algorithms 1, 2 and 3"),
+    ("They and others (1999), Section 3.1 and equation 4.2b", "They and others (1999), Section 3.1 and equation 4.2b"),
+    ("They (1999), equations 2, 3.1 to 5, with a slip", "They (1999), equations 2, 3.1 to 5"),
+    ("They (1999), Figure 4, Theorem 2, and You (2000)", "They (1999), Figure 4, Theorem 2"),
+    ("They (1999) and lecture 3", "They (1999) and lecture 3"), ("They (1999), page 3", "They (1999)"),
+    ("They (1999) and You (2000)", "They (1999)"), ("Folklore, since ever", "Folklore"), ("", "")])
+def test_where_a_method_stands_is_its_source_with_its_numbers_and_no_words_about_it(source, place):
+    assert family.PLACE.match(source)[0] == place
+
+
+def test_what_is_counted_is_a_run_from_where_there_is_something_to_do(monkeypatch):
+    from numopt.optimizer import optimizer
+    starts = []
+
+    @optimizer
+    def watching(problem, theta, *, t=0):
+        for t, loss in problem.losses(after=t):
+            starts.append(np.linalg.norm(loss.gradient(theta)))
+            yield theta
+
+    monkeypatch.setattr(numopt.optimizers, "watching", watching, raising=False)
+    for on_a_network in True, False:
+        assert family.counted("watching", on_a_network) == ({"gradients": 1, "products": 0, "values": 0}, 0, [])
+    assert len(starts) == 2 * family.STEPS and min(starts) > 1e-3
+
+
 def test_all_lectures_are_looked_at_for_what_is_quoted_and_each_has_the_methods_of_its_own(tmp_path, monkeypatch):
     pages = {number: tmp_path / f"{number:02}-x.md" for number in (3, 4, 5)}
     for number, text in (3, "three"), (4, "four"), (5, "five"):

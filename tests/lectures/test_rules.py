@@ -226,7 +226,8 @@ def test_what_is_wrong_in_a_line_is_found_once_and_in_these_words(more, found, m
 @pytest.mark.parametrize("old, new, found", [
     ("**1.4** ★★★ *", "**1.4** ★★★★ *", []),
     *(("**1.4** ★★★ *", wrong, ["an exercise does not begin '**N.k** ★ *(kind)*'",
-                                "no exercise is of the kind 'break it'"]) for wrong in ("**1.4** ★★★★★ *", "**1.4** *")),
+                                "no exercise is of the kind 'break it'"])
+      for wrong in ("**1.4** ★★★★★ *", "**1.4** *")),
     ("**1.1** ★ *(pencil)* Do", "**1.1** ★ *(by hand)* Do", ["no exercise is of the kind 'pencil'"]),
     ("*(experiment)*", "*(an experiment in code)*", []),
     ("**1.2** ★★ *(code)*", "**1.2** ★★★★ *(code)*", ["its exercises do not become harder: [1, 4, 2, 3]"]),

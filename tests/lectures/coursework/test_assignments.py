@@ -288,6 +288,10 @@ def test_matrices_problems_and_rates_are_drawn_as_they_say():
     x, y = (assignments.fit(np.random.default_rng(0))[key] for key in "xy")
     rate, size = np.polyfit(x, np.log(y), 1)
     assert len(x) == 9 and (x[0], x[-1]) == (0, 2) and 0.9 < np.exp(size) < 3.3 and -1.2 < rate < 0.7
+    for k in range(5):
+        x, y = (assignments.fit(np.random.default_rng(k))[key] for key in "xy")
+        off = y - np.polyval(np.polyfit(x, y, 3), x)
+        assert 0.01 < np.sqrt((off**2).sum() / 5) < 0.12, "noise of 0.05"
     drawn = np.array([assignments.between(np.random.default_rng(k), 1e-4, 1e2) for k in range(400)])
     assert 1e-4 <= drawn.min() < 1e-3 and 1e1 < drawn.max() <= 1e2 and 0.3 < (drawn < 0.1).mean() < 0.7
     rate = assignments.falling(np.random.default_rng(0))
