@@ -593,3 +593,14 @@ def test_the_name_of_a_picture_says_all_that_is_not_as_usual(how, name, tmp_path
     monkeypatch.setattr(records, "named", lambda name: None)
     assert rendering.render("made_up", tmp_path, **how) == tmp_path / name
     assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("changed, words", [
+    ({}, "Traceback"), ({"a": 2, "b": (1, 3)}, "there is no picture with a=2, b=1,3: ZeroDivisionError: by hand")])
+def test_what_goes_wrong_with_other_parameters_is_a_line_and_without_any_it_is_told_whole(changed, words, monkeypatch):
+    def render(name, **how):
+        raise ZeroDivisionError("by hand")
+
+    monkeypatch.setattr(rendering, "render", render)
+    picture, said = rendering.attempt({"name": "made_up", "changed": changed})
+    assert picture is None and said.startswith(words) and ("by hand" in said)
