@@ -42,12 +42,12 @@ def test_pre_training_glorots_start_ends_like_the_greedy_one_without_any(arrays)
 
 
 def test_pre_training_a_recorded_run_comes_out_again(monkeypatch):
-    """To rounding, which grows: the first steps."""
+    """To rounding, which grows tenfold from one look to the next: the first steps."""
     run, kept = "glorot, seed 2", recorded("pre_training")["glorot, seed 2"]
     assert kept["loss"].shape == (1 + pre_training.STEPS // EVERY,)
-    monkeypatch.setattr(pre_training, "STEPS", 11 * EVERY)
+    monkeypatch.setattr(pre_training, "STEPS", 9 * EVERY)
     again = pre_training.runs("digits")[run]()
-    assert_allclose(again["loss"], kept["loss"][:12], rtol=0.02)
+    assert_allclose(again["loss"], kept["loss"][:10], rtol=0.005)
     assert again["pre"] == kept["pre"]
 
 
