@@ -63,7 +63,8 @@ def adam(rate, beta2):
 def learned(start, alpha):
     run, rates = optimizers.gradient_rate(valley(10.0), np.array([9.0, 1.0]), lr=start, alpha=alpha), [start]
     try:
-        rates += [run["lr"] for _ in islice(run, 60)]
+        for _ in islice(run, 60):
+            rates.append(run["lr"])
     except ArithmeticError:
         return {"curves": {"rate": rates}}
     return {"curves": {"rate": rates, "1 / largest eigenvalue": [0.1] * len(rates)}}

@@ -140,6 +140,20 @@ def test_a_learned_rate_begins_where_it_is_told_and_is_drawn_with_what_is_best()
     assert list(explorables.learned(0.15, 1e-3)["curves"])[0] == "rate"
 
 
+def test_of_a_rate_that_diverges_what_there_was_is_drawn(monkeypatch):
+    class Run(dict):
+        def __next__(self):
+            self["lr"] = 2 * self.get("lr", 0.5)
+            if self["lr"] > 5:
+                raise FloatingPointError("it diverges")
+
+        def __iter__(self):
+            return self
+
+    monkeypatch.setattr(explorables.optimizers, "gradient_rate", lambda problem, theta, lr, alpha: Run())
+    assert explorables.learned(0.25, 1.0) == {"curves": {"rate": [0.25, 1.0, 2.0, 4.0]}}
+
+
 def test_valleys_are_gone_down_to_the_minimum_and_a_natural_gradient_from_guessing():
     assert_allclose(explorables.damped(1e-3)["path"][-1], [1, 1], atol=1e-4)
     for formula in explorables.ALL["conjugate"][1]["formula"]:
@@ -291,6 +305,23 @@ def test_the_letters_of_the_sources_are_those_of_the_table_that_are_one_sign_in_
     assert told["Kashyap"][r"\eta"] == [r"\epsilon", ""] and r"\theta" not in told["Kashyap"]
 
 
+def test_letters_are_given_where_both_are_one_sign_and_nothing_else_and_differ(katex, monkeypatch, tmp_path):
+    rows = {"$x$": ("$y$", "$x$"), "$a$": ("$b$ or so", "$c$"), "$d$ here": ("$e$", "$e$"), "$f$": ("", "$g h$"),
+            r"$\mathbf g$": ("$g$", r"$\mathbf g$"), "$p q$": ("$r$", "r"), "$s$": ("–", r"$\mathbf s$")}
+    lines = [f"| {ours} | `code` | meaning | {' | '.join(theirs)} |" for ours, theirs in rows.items()]
+    (tmp_path / "notation.md").write_text("\n".join(["Words.", "| letter | in code | means | A | B |",
+                                                     "|---|---|---|---|---|", *lines]), encoding="utf-8")
+    monkeypatch.setattr(quoting, "HERE", tmp_path)
+    assert build.letters() == {"A": {"x": ["y", ""], "𝐠": ["g", ""]}, "B": {"a": ["c", ""], "s": ["𝐬", "normal"]}}
+
+
+def test_a_formula_s_role_hands_its_mathml_through_as_it_is():
+    role, = re.findall(r'register_local_role\("formula", (lambda .*)\)$', build.CONF, re.MULTILINE)
+    nodes = SimpleNamespace(raw=lambda *given, **how: (given, how))
+    assert eval(role, {"nodes": nodes})("formula", "`<b>`", "<b>", 3, None, options={}) == (
+        [(("", "<b>"), {"format": "html"})], [])
+
+
 # -------------------------------------------------------------------------------------------------------- pages
 
 @pytest.fixture
@@ -395,14 +426,15 @@ def test_a_picture_comes_in_two_styles_with_its_caption_and_its_script(site):
 
 def test_formulas_are_rendered_everywhere_but_in_code_and_where_a_dollar_is_a_dollar(site, katex, tmp_path):
     file = tmp_path / "page.md"
-    file.write_text("# 4 A title\n\nLet $x$, ($y$)\nand $$z \\tag{4.1}$$ cost \\$5, $6 and $7.\n\n"
+    file.write_text("# 4 A title\n\nLet $x$, ($y$)\nand $$z \\tag{4.1}$$ cost \\$5, $6 and $7.\n"
+                    "Or \\$a$ for\n\n"
                     "```\n$a$ [b](c.md)\n```\nThen `$d$` and $e\nf$.\n", encoding="utf-8")
     text = site.page(file)
     assert [formula for formula, _ in katex] == ["x", "y", r"z \tag{4.1}", "e\nf"]
     assert '{formula}`<span class="math"><math><mi>x</mi></math></span>`, (' in text
     assert '\n\n```{raw} html\n<div class="math" id="equation-4.1"><math><mi>z</mi> </math></div>\n```\n\n' in text
     assert "cost \\$5, $6 and $7." in text and "\n```\n$a$ [b](c.md)\n```\n" in text and "`$d$`" in text
-    assert text.startswith("# 4 A title\n\nLet {formula}")
+    assert text.startswith("# 4 A title\n\nLet {formula}") and "Or \\$a$ for" in text
 
 
 def test_a_lecture_begins_with_its_notebook_and_its_assignments(site, katex):
@@ -448,6 +480,12 @@ def test_an_assignment_s_sheet_leads_to_its_lecture(site):
     assert text.replace(f"[lecture 4](/lectures/{LECTURE.name})", "lecture 4") == sheet(assignments.load("04b"))
 
 
+def test_a_sheet_leads_to_its_lecture_where_it_says_whose_it_is_and_only_there(site, monkeypatch):
+    from lectures.coursework import release
+    monkeypatch.setattr(release, "sheet", lambda assignment: f"{assignment.name} of lecture 4. As in lecture 4.\n")
+    assert site.assignment("04") == f"04 of [lecture 4](/lectures/{LECTURE.name}). As in lecture 4.\n"
+
+
 # ------------------------------------------------------------------------------------------------------ sources
 
 def test_a_source_has_its_lines_numbered_and_a_name_is_where_it_is_defined_first():
@@ -482,6 +520,14 @@ def test_the_package_s_own_modules_are_all_told_of_each_with_what_it_is_about():
     assert dict(rows)["numopt.networks.layers"] == sources.html.escape(
         " ".join(numopt.networks.layers.__doc__.split("\n\n")[0].split())).replace("|", "\\|")
     assert not any("&lt;" not in text and "<" in text for _, text in rows)
+
+
+def test_modules_are_those_that_there_are_room_by_room_in_the_order_of_the_api(monkeypatch, tmp_path):
+    for name in "data.py", "other.py", "problems/b.py", "problems/a.py", "problems/_c.py", "optimizer.py":
+        (tmp_path / "numopt" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "numopt" / name).touch()
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    assert list(sources.modules()) == ["numopt.optimizer", "numopt.problems.a", "numopt.problems.b", "numopt.data"]
 
 
 def test_of_a_module_the_first_paragraph_is_told_in_a_cell_of_a_table(monkeypatch, tmp_path):
