@@ -118,6 +118,15 @@ def test_of_one_submission_its_page_is_printed_too_and_of_two_no_page(graded, ca
     assert graded("a.py", "b.py")[0] == 0 and title not in capsys.readouterr().out
 
 
+def test_a_folder_with_the_assignment_s_files_is_one_submission_and_another_holds_several(graded, tmp_path):
+    for name in "one/adaptive.py", "one/mine.py", "class/a.py", "class/b.py":
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    options = str(tmp_path / "one"), str(tmp_path / "class")
+    code, known = graded(options=options)
+    assert code == 0 and [name for _, name, *_ in known] == ["b.py", "a.py", "one"]
+
+
 def test_where_the_judge_stumbles_the_others_have_their_marks(graded, capsys):
     code, _ = graded("a.py", "stumbles.py", "b.py")
     of = assignments.load("04").points

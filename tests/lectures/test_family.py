@@ -223,13 +223,13 @@ def test_a_method_s_numbers_are_told_and_neither_its_memory_nor_its_seed_nor_wha
 
 
 def test_one_is_told_as_one_and_more_as_more(monkeypatch):
-    heads = "", "a step costs", "it remembers"
+    heads = "", "a step costs", "it remembers", "vectors"
     for counts, words in {(1, 0, 0): "1 gradient", (2, 1, 0): "2 gradients, 1 product", (0, 0, 1.5): "1.5 values",
                           (0.5, 1, 1): "0.5 gradients, 1 product, 1 value", (1.04, 0, 0): "1 gradient",
                           (0.96, 2, 0): "1 gradient, 2 products", (1.06, 0, 0): "1.1 gradients", (0, 0, 0): ""}.items():
         asked = dict(zip(("gradients", "products", "values"), counts))
-        monkeypatch.setattr(family, "counted", lambda name, on_a_network, asked=asked: (asked, 1, ["v", "pairs"]))
-        assert family.row("adam", heads)[1:] == [words, "$v$, `pairs`"]
+        monkeypatch.setattr(family, "counted", lambda name, on_a_network, asked=asked: (asked, 1, ["v", "pairs", "mu"]))
+        assert family.row("adam", heads)[1:] == [words, "$v$, `pairs`, `mu`", "1"]
 
 
 def test_a_card_s_own_cells_stay_and_rows_that_are_no_methods_too():

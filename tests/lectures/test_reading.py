@@ -71,9 +71,12 @@ def test_the_table_has_a_row_for_each_lecture_that_anything_belongs_to(tmp_path,
 
 def test_methods_and_figures_belong_to_the_first_lecture_of_their_file_in_the_order_of_the_registry(root, monkeypatch):
     for name, docstring in {"numopt/optimizers/one.py": "One.  Lectures 5 and 2.",
-                            "numopt/optimizers/two.py": "Two.  Lecture 2.", "data_scripts/run.py": "Runs.  Lecture 14.",
+                            "numopt/optimizers/two.py": "Two.  Lecture 2.",
+                            "data_scripts/run.py": "Runs.  Lecture 14.",
                             "figures/valley.py": "A valley.  Lecture 2.", "figures/_own.py": "Own.",
-                            "figures/ball.py": "A ball.  Lectures 5 and 2.", "figures/arc.py": "Lecture 2."}.items():
+                            "figures/ball.py": "A ball.  Lectures 5 and 2.",
+                            "numopt/problems/two.py": "Another two.  Lecture 9.",
+                            "figures/arc.py": "Lecture 2."}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(f'"""{docstring}"""\n', encoding="utf-8")
     quoting.docstring.cache_clear()
@@ -87,7 +90,8 @@ def test_methods_and_figures_belong_to_the_first_lecture_of_their_file_in_the_or
     monkeypatch.setattr(reading, "pages", lambda: {})
     assert [(row[0], row[1]) for row in reading.rows(root / "README.md")] == [
         ("2", "[two](numopt/optimizers/two.py)"), ("3", "[b](numopt/b.py), [a](numopt/inner/a.py)"),
-        ("5", "[one](numopt/optimizers/one.py)"), ("14", "[run](data_scripts/run.py)")]
+        ("5", "[one](numopt/optimizers/one.py)"),
+        ("9", "[two](numopt/problems/two.py)"), ("14", "[run](data_scripts/run.py)")]
 
 
 def test_what_is_quoted_are_the_last_names_of_code_and_of_differences_whole():

@@ -228,6 +228,8 @@ def test_what_is_wrong_in_a_line_is_found_once_and_in_these_words(more, found, m
     *(("**1.4** ★★★ *", wrong, ["an exercise does not begin '**N.k** ★ *(kind)*'",
                                 "no exercise is of the kind 'break it'"])
       for wrong in ("**1.4** ★★★★★ *", "**1.4** *")),
+    ("**1.4** ★★★ *(break it)*", "**1.4** ★★★ *(break it)*" + 4 * "\n\n**1.5** Do it.", [
+        "an exercise does not begin '**N.k** ★ *(kind)*'", "it has 8 exercises, and not 4 to 7"]),
     ("**1.1** ★ *(pencil)* Do", "**1.1** ★ *(by hand)* Do", ["no exercise is of the kind 'pencil'"]),
     ("*(experiment)*", "*(an experiment in code)*", []),
     ("**1.2** ★★ *(code)*", "**1.2** ★★★★ *(code)*", ["its exercises do not become harder: [1, 4, 2, 3]"]),
@@ -285,8 +287,10 @@ def test_what_the_misprints_show_is_shown(tmp_path, monkeypatch):
 def test_faults_are_said_with_their_page_those_of_all_pages_first_and_those_of_all_lectures_last(made_up, monkeypatch):
     made_up(GOOD)
     root, there = rules.ROOT, []
-    pages = [root / "lectures" / name for name in ("01-made-up.md", "notes.md", "solutions/01-made-up.md")]
-    pages[1].write_text("notes", encoding="utf-8")
+    pages = [root / "lectures" / name for name in (
+        "01-made-up.md", "02-more.md", "notes.md", "solutions/01-made-up.md")]
+    for page in pages[1:3]:
+        page.write_text(page.stem, encoding="utf-8")
 
     def check(what):
         def found(text, file):
@@ -302,7 +306,7 @@ def test_faults_are_said_with_their_page_those_of_all_pages_first_and_those_of_a
     assert list(rules.faults()) == [*((name, f"{what} {k}") for what in "abcd" for k in (1, 2)),
                                     ("lectures", "no lecture 2")]
     assert there == [*((what, file, file.read_text(encoding="utf-8")) for file in pages for what in "ab"),
-                     *((what, pages[0], GOOD) for what in "cd")]
+                     *((what, pages[0], GOOD) for what in "cd"), *((what, pages[1], "02-more") for what in "cd")]
 
 
 def test_a_figure_of_two_lectures_need_not_be_shown_before_both_are_there(monkeypatch, tmp_path):

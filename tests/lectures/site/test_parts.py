@@ -291,6 +291,7 @@ def test_a_formula_in_a_line_is_a_span_a_displayed_one_has_its_number_and_a_wron
 def test_one_letter_is_a_letter_and_more_than_one_is_none(katex):
     assert mathematics.letters("x") == ("x", "") and mathematics.letters(r"\theta") == (r"\theta", "")
     assert mathematics.letters(r"\mathbf g") == ("𝐠", "normal")
+    assert mathematics.letters("<mi>&amp;</mi>") == ("&", "")
     assert mathematics.letters("<mi></mi><mn></mn><mo></mo><mrow><mi>x</mi></mrow>") == ("x", ""), "others are empty"
     assert [mathematics.letters(formula) for formula in ("x y", "x_", "x = ", "2 x", "7")] == [None] * 5
 
