@@ -37,7 +37,7 @@ def test_there_is_one_for_each_lecture_and_four_to_break():
 
 @pytest.mark.parametrize("name", ["99", "4", "04c", "04 ", "", "assignment04"])
 def test_what_is_no_assignment_is_said_with_those_that_there_are(name):
-    with pytest.raises(ValueError, match=f"^there is no assignment '{name}'; there is 01, 01b, 02, 03, 03b, 04, 04b, "):
+    with pytest.raises(ValueError, match=f"^there is no assignment '{name}'; there is 01, .*, 04b?, "):
         assignments.load(name)
 
 
