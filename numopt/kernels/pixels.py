@@ -34,7 +34,7 @@ def over_pixels(x, W, b, border, shape):
     starts = np.zeros((channels, 32), x.dtype)
     starts[:] = b.sum(axis=1, keepdims=True)
     table, y = pixels_table(x.shape[1:], shape[1:], k, border), np.empty(shape, x.dtype)
-    W, starts = np.array(W, order="C").reshape(-1), starts.reshape(-1)  # copies: to the compiler all are of one type
+    W, starts = np.array(W, order="C").reshape(-1), starts.reshape(-1)  # a copy: to the compiler all are of one type
     share_out(len(x), lambda here, number: add_up_pixels(table, x[here], border, sixteens(shape[2]) + k - 1, W, starts,
                                                          y[here]), alone=few(y, k, x.shape[3]))
     return y

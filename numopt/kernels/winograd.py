@@ -73,8 +73,9 @@ def share_out_squares(x, y, work):
 def over_squares(x, W, b, border, shape):
     """Images of this shape: for each of their channels the sum over W[channel, i, j, from] times pixel (r + i, c + j)
     of the images x, with a border of zeros, and b; None where not all is finite: a square has all of what one has."""
-    y, b, finite = np.empty(shape, x.dtype), np.array(b).reshape(-1), []
-    W = np.array(W.transpose(1, 2, 3, 0), order="C").reshape(-1)  # copies: to the compiler all are of one type
+    y, finite = np.empty(shape, x.dtype), []
+    b = np.array(b).reshape(-1)  # a copy, as W is: to the compiler all are of one type
+    W = np.ascontiguousarray(W.transpose(1, 2, 3, 0)).reshape(-1)
     share_out_squares(x, y, lambda number, here, q, end: finite.append(add_up_squares(
         x[here], border, W, b, q, end, side_of(shape), y[here])))
     return y if np.isfinite(finite).all() else None

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numopt.kernels import convolution
+from numopt.kernels import convolution, pixels, winograd
 from numopt.kernels.patches import places
 from numopt.kernels.tiles import sixteens
 from numopt.kernels.twins import reading
 from numopt.networks import cnn
 from numopt.problems import MiniBatch
-from tests.kernels.both import PRECISIONS, assert_both_agree, assert_views_will_do, cases_of, images, needs_numba, run
+from tests.kernels.both import (
+    PRECISIONS, assert_both_agree, assert_views_will_do, cases_of, images, needs_numba, normal, run)
 
 
 def outputs_of(x, k, stride, padding, channels, a):
@@ -155,3 +156,22 @@ def test_the_twins_see_the_borders_on_all_four_sides(k, stride, padding):
                                            kernel.numpy(x, dy, k, stride, padding, True))
                 assert_array_equal(convolution.convolution_by_inputs.compiled(dy, matrix, x.shape, k, stride, padding),
                                    convolution.convolution_by_inputs.numpy(dy, matrix, x.shape, k, stride, padding))
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_each_loop_is_compiled_in_one_form_whatever_it_is_given(dtype):
+    """With b and without; where arrays lie as they are wanted or not, may be written into or not; for all and each."""
+    a = normal(np.random.default_rng(4), dtype)
+    for h, w, channels, outputs, k in (8, 8, 16, 16, 3), (9, 9, 40, 33, 3), (16, 16, 2, 1, 3), (16, 16, 1, 2, 1):
+        for n, bias in (1, 0), (5, 1):
+            p = k // 2
+            x, dy = a(n, h, w, channels), a(n, h, w, outputs)
+            for matrix in a(outputs, k * k * channels + bias), np.asfortranarray(a(outputs, k * k * channels + bias)):
+                convolution.convolution.compiled(x, matrix, k, 1, p)
+                convolution.convolution_by_inputs.compiled(dy, matrix, x.shape, k, 1, p)
+            convolution.convolution_by_weights.compiled(x, dy, k, 1, p, bias)
+            convolution.convolution_by_weights_of_each.compiled(x, dy, k, 1, p, bias)
+    for loop in (convolution.add_up, convolution.add_up_each, pixels.add_up_pixels, pixels.add_up_runs,
+                 pixels.add_up_runs_of_each, winograd.add_up_squares, winograd.add_up_products):
+        assert [form[-1].dtype.name for form in loop.signatures].count(np.dtype(dtype).name) == 1, loop.signatures
